@@ -1,0 +1,1 @@
+"""Safelight: people's photos in a private S3 bucket, given back through links that expire."""

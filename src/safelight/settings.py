@@ -1,0 +1,182 @@
+"""What can be configured: frozen, validated, read once at the edge.
+
+Every setting is an environment variable: ``SAFELIGHT_`` and the name in capitals, with ``__``
+between a group and its member (``SAFELIGHT_S3__ENDPOINT_URL``). Lists are separated by commas.
+Sizes are bytes. Times are seconds, or ISO 8601 durations (``P7D``). docs/settings.md names all.
+"""
+
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MiB = 1024 * 1024
+
+
+def _http_url(value: str | None) -> str | None:
+    """Take scheme, host and port of an endpoint; a path, query or login in it is an error."""
+    if not value:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("give it as http://HOST[:PORT] or https://HOST[:PORT]")
+    if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+        raise ValueError("give scheme, host and port only, without path, query or login")
+    _ = parts.port  # raises ValueError for what is no port
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _split(value: object) -> object:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(
+        value, str
+    ) else value
+
+
+class Group(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class S3Settings(Group):
+    """The object store."""
+
+    endpoint_url: str | None = None
+    """Where the app reaches the store. None: the embedded SeaweedFS."""
+    public_endpoint_url: str | None = None
+    """Where those who hold a link reach the store. None: as `endpoint_url`; with the embedded
+    store, the host name that the request came to."""
+    bucket: str = Field(default="safelight", pattern=r"\A[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
+    region: str = Field(default="us-east-1", pattern=r"\A[a-z0-9-]{1,64}\Z")
+    access_key: str | None = None
+    secret_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+    addressing_style: Literal["path", "virtual"] = "path"
+    timeout: timedelta = Field(
+        default=timedelta(seconds=8), gt=timedelta(0), le=timedelta(seconds=60)
+    )
+    """The longest that one call to the store may take before the answer is 503."""
+
+    _endpoints = field_validator("endpoint_url", "public_endpoint_url")(_http_url)
+
+    @model_validator(mode="after")
+    def _keys_come_in_pairs(self) -> Self:
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("set both of ACCESS_KEY and SECRET_KEY, or neither")
+        if self.session_token is not None and self.access_key is None:
+            raise ValueError("SESSION_TOKEN needs ACCESS_KEY and SECRET_KEY beside it")
+        return self
+
+
+class LinkSettings(Group):
+    """The signed links that are handed out."""
+
+    lifetime: timedelta = Field(
+        default=timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=7)
+    )
+    """From its signing date. SigV4 allows seven days at the most."""
+    window: timedelta = Field(default=timedelta(days=1), ge=timedelta(seconds=1))
+    """How long the same photo's link stays the same, so that browsers keep their copy."""
+    cache_size: int = Field(default=100_000, ge=0)
+    """How many signed links are kept in memory."""
+
+    @model_validator(mode="after")
+    def _a_link_outlives_its_window(self) -> Self:
+        if self.window >= self.lifetime:
+            raise ValueError("WINDOW must be shorter than LIFETIME")
+        return self
+
+
+class LimitSettings(Group):
+    """What one upload may cost."""
+
+    max_form_bytes: int = Field(default=5 * MiB, ge=1)
+    """The photo, when its bytes pass through the app."""
+    max_form_overhead: int = Field(default=64 * 1024, ge=1024)
+    """Everything else in the body of a form upload: other fields, part headers, boundaries."""
+    max_pixels: int = Field(default=120_000_000, ge=1)
+    """Width times height, from the header, of one frame."""
+    max_frames: int = Field(default=1_000, ge=1)
+    max_total_pixels: int = Field(default=500_000_000, ge=1)
+    """Pixels of a frame times frames."""
+    decode_seconds: timedelta = Field(
+        default=timedelta(seconds=20), gt=timedelta(0), le=timedelta(minutes=10)
+    )
+    """CPU time of one decode; the child is killed a little later by the clock on the wall."""
+    decode_memory: int = Field(default=3 * 1024 * MiB, ge=256 * MiB)
+    """Address space of a child that decodes."""
+    max_waiting: int = Field(default=256, ge=1)
+    """Uploads that may wait for a child; the next gets 503 `busy`."""
+    max_spooled_bytes: int = Field(default=1024 * MiB, ge=1)
+    """Bytes of all uploads under way, on disk; past that, 503 `busy`."""
+    idle_timeout: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0))
+    """The longest silence of a client while its body arrives."""
+    body_timeout: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0))
+    """The longest that a whole body may take."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured, read from the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SAFELIGHT_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    data_dir: Path = Path("safelight-data")
+    """Where the embedded engines keep everything, and where uploads are spooled."""
+    token: SecretStr | None = Field(default=None, min_length=16)
+    """What `Authorization: Bearer` must carry. None: made at the first start, and kept."""
+    auth: Literal["token", "none"] = "token"
+    """`none` serves one fixed owner without asking, on loopback only."""
+    owner: str = Field(default="owner", min_length=1, max_length=200)
+    """Whose photos this installation serves."""
+    database_url: SecretStr | None = None
+    """PostgreSQL, as postgresql://USER:PASSWORD@HOST:PORT/NAME. None: the embedded one."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost", "127.0.0.1", "[::1]")
+    """The host names that requests may come to, without ports; `*` allows any."""
+    origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Other sites' origins whose pages may call the API (CORS)."""
+    s3: S3Settings = S3Settings()
+    links: LinkSettings = LinkSettings()
+    limits: LimitSettings = LimitSettings()
+
+    _lists = field_validator("allowed_hosts", "origins", mode="before")(_split)
+
+    @field_validator("origins")
+    @classmethod
+    def _origins_are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(filter(None, map(_http_url, origins)))
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("give it as postgresql://USER:PASSWORD@HOST:PORT/NAME")
+        return url
+
+    @model_validator(mode="after")
+    def _no_questions_only_on_loopback(self) -> Self:
+        if self.auth == "none" and not self.on_loopback:
+            raise ValueError("AUTH=none is for loopback only: set HOST=127.0.0.1, or AUTH=token")
+        return self
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether `host` can be reached from this machine alone."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
