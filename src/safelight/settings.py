@@ -31,9 +31,11 @@ def _http_url(value: str | None) -> str | None:
 
 
 def _split(value: object) -> object:
-    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(
-        value, str
-    ) else value
+    return (
+        [item.strip() for item in value.split(",") if item.strip()]
+        if isinstance(value, str)
+        else value
+    )
 
 
 class Group(BaseModel):
@@ -50,8 +52,8 @@ class S3Settings(Group):
     public_endpoint_url: str | None = None
     """Where those who hold a link reach the store. None: as `endpoint_url`; with the embedded
     store, the host name that the request came to."""
-    bucket: str = Field(default="safelight", pattern=r"\A[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
-    region: str = Field(default="us-east-1", pattern=r"\A[a-z0-9-]{1,64}\Z")
+    bucket: str = Field(default="safelight", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,64}$")
     access_key: str | None = None
     secret_key: SecretStr | None = None
     session_token: SecretStr | None = None
