@@ -47,6 +47,15 @@ class ImageFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caption:
+    """What people say of a photo. `filename` is a label: never part of a key or a path."""
+
+    title: str = ""
+    description: str = ""
+    filename: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
     """A smaller copy of a photo, made by us. Sizes in pixels."""
 

@@ -119,6 +119,8 @@ class LimitSettings(Group):
     """The longest silence of a client while its body arrives."""
     body_timeout: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0))
     """The longest that a whole body may take."""
+    min_rate: int = Field(default=512, ge=0)
+    """Bytes a second that a body must bring on average, once `idle_timeout` has gone by."""
 
 
 class Settings(BaseSettings):

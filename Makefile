@@ -1,0 +1,64 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix bench dist lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := src tests benchmarks
+
+# One environment for all targets. `run` needs only the first lock; the second adds the tools.
+RUN_STAMP := $(VENV)/.run-installed
+DEV_STAMP := $(VENV)/.dev-installed
+
+help: ## Tell what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+run: $(RUN_STAMP) ## Serve the gallery on the embedded engines (settings: docs/settings.md)
+	@$(BIN)/safelight serve
+
+test: $(DEV_STAMP) ## Run the tests, on real PostgreSQL, real S3 and a real browser
+	@$(BIN)/python tests/browser.py
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV_STAMP) ## Run the linters, the type checker and the check of the layers
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -n 4
+
+fix: $(DEV_STAMP) ## Format, and mend what can be mended by itself
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(DEV_STAMP) ## Measure against the tutorial's way, and print a table
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+dist: $(DEV_STAMP) ## Build the wheel and the source archive into dist/
+	@$(BIN)/python -m build --no-isolation --outdir dist .
+
+lock: $(DEV_STAMP) ## Resolve the newest versions of everything into requirements/
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --extra embedded pyproject.toml --output-file requirements/run.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --extra embedded --group dev --constraints requirements/run.lock \
+	  pyproject.toml --output-file requirements/dev.lock
+
+clean: ## Remove what was made here, but never the photos
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Safelight needs Python 3.11 or newer: set PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): requirements/run.lock pyproject.toml | $(BIN)/python
+	@echo "Installing what Safelight needs into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_STAMP): requirements/dev.lock $(RUN_STAMP)
+	@echo "Installing the tools for developers …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@

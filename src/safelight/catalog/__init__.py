@@ -1,0 +1,6 @@
+"""The catalog: a row for every photo, in PostgreSQL. It knows no bytes."""
+
+from safelight.catalog.catalog import Catalog, Doomed, Reservation
+from safelight.catalog.pages import Cursor, Page
+
+__all__ = ["Catalog", "Cursor", "Doomed", "Page", "Reservation"]

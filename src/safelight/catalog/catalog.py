@@ -1,0 +1,304 @@
+"""What can be asked of the catalog.
+
+A row is *pending* from before its object is written until it is acknowledged, *ready* while it
+is a photo, and *deleted* (a tombstone) until nothing of it can be left in the store.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from alembic.util import CommandError
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Select,
+    any_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.catalog.database import Database
+from safelight.catalog.pages import STATEMENTS, Cursor, Page
+from safelight.catalog.rows import COLUMNS, facts_columns, photo
+from safelight.catalog.schema import upgrade
+from safelight.errors import NotFound, SettingsError
+from safelight.photo import Caption, ImageFacts, Order, Photo, Status
+from safelight.tables import photos, twins
+
+_ROUNDS = 5
+"""How often becoming ready is tried when the twin that won goes away at the same moment."""
+
+_BY_IDS = select(*COLUMNS).where(
+    photos.c.owner == bindparam("owner"),
+    photos.c.status == Status.READY,
+    photos.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """A committed row whose objects may now be written under `name`."""
+
+    id: int
+    owner: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doomed:
+    """A tombstone whose objects have to go."""
+
+    id: int
+    name: str
+
+
+class Catalog:
+    """The rows. Whatever reads or changes a photo for somebody takes `owner`.
+
+    Every call raises CatalogUnavailable when PostgreSQL doesn't answer within `deadline`.
+    """
+
+    def __init__(self, url: str, *, deadline: timedelta = timedelta(seconds=4)) -> None:
+        self._database = Database(url, deadline=deadline)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._database.close()
+
+    async def upgrade(self) -> None:
+        """Bring the schema to the newest version; of several at once, one does it."""
+        try:
+            await self._database.transaction(
+                lambda connection: connection.run_sync(upgrade), deadline=timedelta(minutes=10)
+            )
+        except CommandError as error:
+            raise SettingsError(
+                "The database was made by a newer Safelight: start that version, or restore a"
+                " backup made with this one."
+            ) from error
+
+    async def ping(self) -> None:
+        """Return if PostgreSQL answers."""
+        await self._database.read(lambda connection: connection.execute(text("SELECT 1")))
+
+    async def reserve(
+        self, owner: str, caption: Caption, *, name: str, now: datetime
+    ) -> Reservation:
+        """Commit a pending row that names its key, before anything is written there."""
+        statement = (
+            insert(photos)
+            .values(
+                owner=owner,
+                status=Status.PENDING,
+                name=name,
+                reserved_at=now,
+                **asdict(caption),
+            )
+            .returning(photos.c.id)
+        )
+
+        async def work(connection: AsyncConnection) -> int:
+            inserted: int = (await connection.execute(statement)).scalar_one()
+            return inserted
+
+        id_ = await self._database.transaction(work)
+        return Reservation(id=id_, owner=owner, name=name)
+
+    async def publish(
+        self, reservation: Reservation, facts: ImageFacts, *, size: int, sha256: str, now: datetime
+    ) -> Photo:
+        """Make the row ready, in one statement, unless the owner has the same bytes already.
+
+        The photo that comes back is the row's own, or the twin that was there first: compare the
+        ids. Raises NotFound if the row isn't pending any more.
+        """
+        statement = (
+            update(photos)
+            .where(photos.c.id == reservation.id, photos.c.status == Status.PENDING)
+            .values(
+                status=Status.READY,
+                size=size,
+                sha256=sha256,
+                created_at=now,
+                **facts_columns(facts, now=now),
+            )
+            .returning(*COLUMNS)
+        )
+
+        async def work(connection: AsyncConnection) -> Photo | None:
+            row = (await connection.execute(statement)).one_or_none()
+            return photo(row) if row else None
+
+        for _ in range(_ROUNDS):
+            try:
+                published = await self._database.transaction(work)
+            except IntegrityError as error:
+                if str(twins.name) not in str(error.orig):
+                    raise
+                published = await self.twin(reservation.owner, sha256)
+                if published is None:
+                    continue
+            if published is None:
+                break
+            return published
+        raise NotFound
+
+    async def twin(self, owner: str, sha256: str) -> Photo | None:
+        """Find the photo with these bytes, if the owner has one."""
+        return await self._one(
+            select(*COLUMNS).where(
+                photos.c.owner == owner,
+                photos.c.sha256 == sha256,
+                photos.c.status == Status.READY,
+            )
+        )
+
+    async def photo(self, owner: str, id_: int) -> Photo:
+        """Find one. Raises NotFound also for what belongs to somebody else."""
+        found = await self.photos(owner, [id_])
+        if not found:
+            raise NotFound
+        return found[0]
+
+    async def photos(self, owner: str, ids: Sequence[int]) -> list[Photo]:
+        """Find those of the ids that are there and the owner's, in no order."""
+
+        async def work(connection: AsyncConnection) -> list[Photo]:
+            rows = await connection.execute(_BY_IDS, {"owner": owner, "ids": list(ids)})
+            return [photo(row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def page(self, owner: str, *, order: Order, after: Cursor | None, limit: int) -> Page:
+        """List the ids and versions of a page, newest first."""
+        parameters: dict[str, object] = {"owner": owner, "count": limit + 1}
+        if after:
+            parameters |= {"at": after.at, "id": after.id}
+        statement = STATEMENTS[order, after is not None]
+
+        async def work(connection: AsyncConnection) -> Page:
+            rows = (await connection.execute(statement, parameters)).all()
+            return _page([(id_, version, at) for id_, version, at in rows], order, limit)
+
+        return await self._database.read(work)
+
+    async def edit(
+        self, owner: str, id_: int, *, title: str | None = None, description: str | None = None
+    ) -> Photo:
+        """Change title or description, or both; None leaves it. Raises NotFound."""
+        changes = {"title": title, "description": description}
+        statement = (
+            update(photos)
+            .where(*_theirs(owner, id_))
+            .values(
+                version=photos.c.version + 1,
+                **{column: value for column, value in changes.items() if value is not None},
+            )
+            .returning(*COLUMNS)
+        )
+
+        async def work(connection: AsyncConnection) -> Photo:
+            row = (await connection.execute(statement)).one_or_none()
+            if row is None:
+                raise NotFound
+            return photo(row)
+
+        return await self._database.transaction(work)
+
+    async def bury(self, owner: str, id_: int, *, now: datetime) -> Doomed:
+        """Turn a photo into a tombstone. Raises NotFound, also the second time."""
+        doomed = await self._bury(*_theirs(owner, id_), now=now)
+        if doomed is None:
+            raise NotFound
+        return doomed
+
+    async def abandon(self, reservation: Reservation, *, now: datetime) -> Doomed | None:
+        """Turn a row that is still pending into a tombstone; None if it isn't pending."""
+        return await self._bury(
+            photos.c.id == reservation.id, photos.c.status == Status.PENDING, now=now
+        )
+
+    async def abandon_stale(self, *, reserved_before: datetime, now: datetime) -> int:
+        """Turn rows that have been pending since before a time into tombstones; their number."""
+        statement = (
+            update(photos)
+            .where(photos.c.status == Status.PENDING, photos.c.reserved_at < reserved_before)
+            .values(status=Status.DELETED, deleted_at=now)
+        )
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement)).rowcount
+
+        return await self._database.transaction(work)
+
+    async def doomed(self, *, deleted_before: datetime, limit: int) -> list[Doomed]:
+        """List tombstones never purged, or whose second sweep is due since `deleted_before`."""
+        statement = (
+            select(photos.c.id, photos.c.name)
+            .where(
+                photos.c.status == Status.DELETED,
+                or_(photos.c.purged_at.is_(None), photos.c.deleted_at < deleted_before),
+            )
+            .order_by(photos.c.id)
+            .limit(limit)
+        )
+
+        async def work(connection: AsyncConnection) -> list[Doomed]:
+            rows = await connection.execute(statement)
+            return [Doomed(id=row.id, name=row.name) for row in rows]
+
+        return await self._database.read(work)
+
+    async def purged(self, doomed: Doomed, *, now: datetime, forget_before: datetime) -> None:
+        """Note that a tombstone's objects are gone; drop the row if it died before that time."""
+        tombstone = (photos.c.id == doomed.id, photos.c.status == Status.DELETED)
+
+        async def work(connection: AsyncConnection) -> None:
+            gone = delete(photos).where(*tombstone, photos.c.deleted_at < forget_before)
+            if not (await connection.execute(gone)).rowcount:
+                await connection.execute(update(photos).where(*tombstone).values(purged_at=now))
+
+        await self._database.transaction(work)
+
+    async def _bury(self, *which: ColumnElement[bool], now: datetime) -> Doomed | None:
+        statement = (
+            update(photos)
+            .where(*which)
+            .values(status=Status.DELETED, deleted_at=now, version=photos.c.version + 1)
+            .returning(photos.c.id, photos.c.name)
+        )
+
+        async def work(connection: AsyncConnection) -> Doomed | None:
+            row = (await connection.execute(statement)).one_or_none()
+            return Doomed(id=row.id, name=row.name) if row else None
+
+        return await self._database.transaction(work)
+
+    async def _one(self, statement: Select[*tuple[Any, ...]]) -> Photo | None:
+        async def work(connection: AsyncConnection) -> Photo | None:
+            row = (await connection.execute(statement)).one_or_none()
+            return photo(row) if row else None
+
+        return await self._database.read(work)
+
+
+def _page(rows: list[tuple[int, int, datetime]], order: Order, limit: int) -> Page:
+    states = tuple((id_, version) for id_, version, _ in rows[:limit])
+    if len(rows) <= limit:
+        return Page(states, None)
+    id_, _, at = rows[limit - 1]
+    return Page(states, Cursor(order=order, at=at, id=id_))
+
+
+def _theirs(owner: str, id_: int) -> tuple[ColumnElement[bool], ...]:
+    return (photos.c.owner == owner, photos.c.id == id_, photos.c.status == Status.READY)

@@ -1,0 +1,7 @@
+"""The object store: one bucket in any S3. It knows no photos."""
+
+from safelight.storage.access import Access
+from safelight.storage.bucket import ensure_bucket
+from safelight.storage.storage import Storage
+
+__all__ = ["Access", "Storage", "ensure_bucket"]

@@ -1,0 +1,73 @@
+"""The whole service as an app: the API, the pages, and what stands around them."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.staticfiles import StaticFiles
+
+import safelight
+from safelight.library import Library
+from safelight.settings import Settings
+from safelight.web import docs, problems, schema
+from safelight.web.edge import EarlyAnswers, KnownHosts, SecurityHeaders
+from safelight.web.health import health_router
+from safelight.web.pages import Pages
+from safelight.web.photos import photo_router
+from safelight.web.visitors import Visitors
+
+
+def create_app(library: Library, settings: Settings, *, token: str | None) -> FastAPI:
+    """Make the app. It starts and closes the library, unless that is started already.
+
+    `token` is what a bearer must carry; None only with ``auth="none"``.
+    """
+    visitors = Visitors(settings, token=token)
+    app = FastAPI(
+        title="Safelight",
+        version=safelight.__version__,
+        lifespan=library.lifespan,
+        docs_url=None,
+        redoc_url=None,
+        middleware=_around(settings),
+    )
+    problems.install(app)
+    app.include_router(photo_router(library, owner=visitors), prefix="/api")
+    app.include_router(health_router(library))
+    app.include_router(Pages(library, visitors).router())
+    docs.install(app)
+    app.mount("/static", StaticFiles(packages=[("safelight.web", "static")]), name="static")
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's way to extend
+    return app
+
+
+def _around(settings: Settings) -> list[Middleware]:
+    """Order matters: the first is the outermost."""
+    return [
+        Middleware(EarlyAnswers),
+        Middleware(SecurityHeaders),
+        Middleware(KnownHosts, allowed=(*settings.allowed_hosts, settings.host)),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match"],
+            expose_headers=["ETag", "Link", "Location", "Retry-After"],
+            max_age=3600,
+        ),
+        Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
+    ]
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {}).update(schema.components())
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+        app.openapi_schema = document
+    return app.openapi_schema

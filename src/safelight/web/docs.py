@@ -1,0 +1,61 @@
+"""The API's documentation at /docs: Swagger UI, with every asset from our own origin."""
+
+from importlib.resources import files
+
+from fastapi import APIRouter, FastAPI, Response
+from starlette.responses import HTMLResponse
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Swagger UI sets styles of its own; nothing else of it is inline."""
+
+_ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+}
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Safelight API</title>
+<link rel="icon" href="static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+<div id="docs"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</html>
+"""
+
+_START = """SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#docs",
+  deepLinking: true,
+  validatorUrl: null,
+});
+"""
+
+
+def install(app: FastAPI) -> None:
+    """Add the documentation to an app, beside its openapi.json."""
+    router = APIRouter(include_in_schema=False)
+    router.add_api_route("/docs", _page)
+    router.add_api_route("/docs/{asset}", _asset)
+    app.include_router(router)
+
+
+async def _page() -> Response:
+    return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY})
+
+
+async def _asset(asset: str) -> Response:
+    if asset == "start.js":
+        return Response(_START, media_type="text/javascript")
+    if asset not in _ASSETS:
+        return Response(status_code=404)
+    # The package is there for its copy of Swagger UI's files alone; its code isn't run.
+    content = (files("fastapi_swagger") / "resources" / asset).read_bytes()
+    headers = {"Cache-Control": "public, max-age=86400"}
+    return Response(content, media_type=_ASSETS[asset], headers=headers)

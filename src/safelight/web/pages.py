@@ -1,0 +1,200 @@
+"""The plain pages: the photos, one photo, a form to add one. They work without JavaScript."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import APIRouter, Request, Response
+from jinja2 import Environment, PackageLoader, select_autoescape
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from safelight import errors
+from safelight.errors import SafelightError, Unauthenticated
+from safelight.library import Library
+from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
+from safelight.photo import Photo
+from safelight.web import problems
+from safelight.web.arrival import ClientGone, arriving
+from safelight.web.endpoints import link_endpoint
+from safelight.web.form import upload_form
+from safelight.web.photos import photo_id
+from safelight.web.views import PhotoView, Views
+from safelight.web.visitors import Visitors
+
+_PER_PAGE = 48
+_MAX_SIGN_IN = 8 * 1024
+
+Page = Callable[..., Awaitable[Response]]
+
+
+class Pages:
+    """The pages of the service; each asks `visitors` who may see it."""
+
+    def __init__(self, library: Library, visitors: Visitors) -> None:
+        self._library = library
+        self._visitors = visitors
+        self._views = Views(library, capacity=0)
+        self._templates = Environment(
+            loader=PackageLoader("safelight.web"), autoescape=select_autoescape()
+        )
+
+    def router(self) -> APIRouter:
+        """Make the router of the pages; they are no part of the API."""
+        router = APIRouter(include_in_schema=False)
+        for path, method, page in (
+            ("/", "GET", self.index),
+            ("/photo/{photo_id}", "GET", self.photo),
+            ("/sign-in", "POST", self.sign_in),
+            ("/sign-out", "POST", self.sign_out),
+            ("/upload", "POST", self.upload),
+            ("/photo/{photo_id}/delete", "POST", self.delete),
+        ):
+            router.add_api_route(
+                path, partial(self._shown, page), methods=[method], response_class=HTMLResponse
+            )
+        return router
+
+    async def _shown(self, page: Page, request: Request) -> Response:
+        """Show a page, or the error on one."""
+        try:
+            return await page(request)
+        except Unauthenticated:
+            return self._sign_in_page(request)
+        except ClientGone:
+            return Response(status_code=400)
+        except SafelightError as error:
+            return self._problem_page(request, error)
+
+    async def index(self, request: Request) -> Response:
+        """Show a page of photos, newest first, and the form that adds one."""
+        return await self._index(request, await self._visitors(request))
+
+    async def photo(self, request: Request) -> Response:
+        """Show one photo, as large as it fits."""
+        owner = await self._visitors(request)
+        photo = await self._library.photo(owner, photo_id(request.path_params["photo_id"]))
+        return self._page(
+            request, "photo.html", photo=self._view(request, photo), size=_size(photo.size)
+        )
+
+    async def upload(self, request: Request) -> Response:
+        """Take a photo in, and show the photos."""
+        owner = await self._visitors(request)
+        try:
+            async with upload_form(request, self._library.spool, self._library.limits) as form:
+                await self._library.add(owner, form.photo.file, form.caption)
+        except (errors.Invalid, errors.Unavailable) as error:
+            return await self._index(request, owner, problem=error)
+        return RedirectResponse(f"{_root(request)}/", status_code=303)
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a photo, and show the others."""
+        owner = await self._visitors(request)
+        await self._library.delete(owner, photo_id(request.path_params["photo_id"]))
+        return RedirectResponse(f"{_root(request)}/", status_code=303)
+
+    async def sign_in(self, request: Request) -> Response:
+        """Exchange the token for a session."""
+        self._visitors.check_own(request)
+        body = [
+            chunk async for chunk in arriving(request, self._library.limits, limit=_MAX_SIGN_IN)
+        ]
+        offered = parse_qs(b"".join(body).decode("utf-8", "replace")).get("token", [""])[0]
+        if not self._visitors.is_token(offered.strip()):
+            return self._sign_in_page(request, problem="That is not the token.")
+        response = RedirectResponse(f"{_root(request)}/", status_code=303)
+        self._visitors.sign_in(request, response)
+        return response
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session."""
+        self._visitors.check_own(request)
+        response = RedirectResponse(f"{_root(request)}/", status_code=303)
+        self._visitors.sign_out(request, response)
+        return response
+
+    async def _index(
+        self, request: Request, owner: str, *, problem: SafelightError | None = None
+    ) -> Response:
+        after = request.query_params.get("after") if problem is None else None
+        page = await self._library.page(owner, after=after, limit=_PER_PAGE)
+        found = {
+            photo.id: photo
+            for photo in await self._library.photos(owner, [id_ for id_, _ in page.states])
+        }
+        return self._page(
+            request,
+            "index.html",
+            status=problems.status_of(problem) if problem else 200,
+            headers=problems.headers_of(problem) if problem else {},
+            problem=problem,
+            photos=[self._view(request, found[id_]) for id_, _ in page.states if id_ in found],
+            next=page.next,
+            first=after is None,
+        )
+
+    def _sign_in_page(self, request: Request, problem: str | None = None) -> Response:
+        return self._page(request, "sign_in.html", status=401, problem=problem)
+
+    def _problem_page(self, request: Request, error: SafelightError) -> Response:
+        return self._page(
+            request,
+            "problem.html",
+            status=problems.status_of(error),
+            headers=problems.headers_of(error),
+            problem=error,
+        )
+
+    def _view(self, request: Request, photo: Photo) -> PhotoView:
+        endpoint = link_endpoint(request, self._library)
+        return self._views.view(photo, endpoint=endpoint, now=self._library.now())
+
+    def _page(
+        self,
+        request: Request,
+        template: str,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        **values: Any,  # noqa: ANN401  whatever the template shows
+    ) -> Response:
+        html = self._templates.get_template(template).render(
+            root=_root(request),
+            may_sign_out=self._visitors.has_session(request),
+            max_size=_size(self._library.limits.max_form_bytes),
+            max_title=MAX_TITLE,
+            max_description=MAX_DESCRIPTION,
+            **values,
+        )
+        return HTMLResponse(
+            html,
+            status_code=status,
+            headers={
+                "Cache-Control": "private, no-cache",
+                "Content-Security-Policy": self._policy(request),
+                **(headers or {}),
+            },
+        )
+
+    def _policy(self, request: Request) -> str:
+        store = link_endpoint(request, self._library) or self._library.parts.links.endpoint
+        return (
+            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none';"
+            f" frame-ancestors 'none'; img-src 'self' {_origin(store)}"
+        )
+
+
+def _root(request: Request) -> str:
+    root: str = request.scope.get("root_path", "")
+    return root.rstrip("/")
+
+
+def _origin(endpoint: str) -> str:
+    parts = urlsplit(endpoint)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _size(count: int) -> str:
+    mebibytes = count / 1024 / 1024
+    return f"{mebibytes:.3g} MB" if mebibytes >= 1 else f"{max(1, count // 1024)} KB"

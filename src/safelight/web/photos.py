@@ -1,0 +1,255 @@
+"""The calls on photos: a router for this app, or for somebody else's."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.responses import RedirectResponse
+
+from safelight import errors
+from safelight.errors import InvalidRequest, NotFound
+from safelight.library import MAX_PAGE, Library
+from safelight.photo import Order, Photo
+from safelight.web import problems, schema
+from safelight.web.arrival import json_body
+from safelight.web.endpoints import link_endpoint
+from safelight.web.form import upload_form
+from safelight.web.views import Views
+
+Owner = Callable[..., str | Awaitable[str]]
+
+_MAX_ID = 2**63 - 1
+_PRIVATE = {"Cache-Control": "private, no-cache"}
+_AWAY = (errors.CatalogUnavailable, errors.StorageUnavailable, errors.StorageFull)
+_WHO = (errors.Unauthenticated, errors.ForbiddenOrigin)
+
+
+def photo_router(library: Library, *, owner: Owner) -> APIRouter:
+    """Make the router of ``/photos``; include it under a prefix of your choice.
+
+    `owner` is a FastAPI dependency that gives an opaque string: whose photos a request is about.
+    It raises for a visitor who may not. It is asked before a byte of a body is read, as long as
+    it reads none itself.
+    """
+
+    async def know_owner(request: Request, whose: Annotated[str, Depends(owner)]) -> None:
+        request.state.safelight_owner = whose
+
+    router = APIRouter(
+        tags=["photos"], dependencies=[Depends(know_owner)], route_class=ProblemRoute
+    )
+    _Calls(library).register(router)
+    return router
+
+
+class ProblemRoute(APIRoute):
+    """A route that answers our errors itself, whatever app it is part of."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler."""
+        handler = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except errors.SafelightError as error:
+                return problems.answer(error)
+            except RequestValidationError as error:
+                return problems.invalid(error)
+
+        return answered
+
+
+class PhotoChanges(msgspec.Struct, forbid_unknown_fields=True):
+    """What PATCH takes: the fields to change."""
+
+    title: str | None = None
+    description: str | None = None
+
+
+def photo_id(written: str) -> int:
+    """Read an id as clients send it. Raises NotFound for what can't be one."""
+    if not (written.isascii() and written.isdecimal()) or int(written[:20]) > _MAX_ID:
+        raise NotFound
+    return int(written)
+
+
+class _Calls:
+    """The calls. Each finds its owner where the router's dependency left it."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._views = Views(library)
+
+    def register(self, router: APIRouter) -> None:
+        """Add a route for each call."""
+        one = "/photos/{photo_id}"
+        found = schema.photo_answer("The photo")
+        router.add_api_route(
+            "/photos",
+            self.list,
+            summary="List photos, newest first",
+            description="The next page's address is in the `Link` header, with `rel=next`.",
+            responses={
+                200: schema.photos_answer("A page of photos"),
+                304: {"description": "Nothing has changed since the ETag in If-None-Match"},
+                **schema.problems(*_WHO, errors.InvalidRequest, errors.CatalogUnavailable),
+            },
+            response_class=Response,
+        )
+        router.add_api_route(
+            "/photos",
+            self.add,
+            methods=["POST"],
+            status_code=201,
+            summary="Add a photo",
+            openapi_extra=schema.FORM_BODY,
+            responses={
+                200: schema.photo_answer("The photo that was there with the same bytes, unchanged"),
+                201: schema.photo_answer("The photo that was added"),
+                **schema.problems(*_WHO, *_UPLOAD, *_AWAY),
+            },
+            response_class=Response,
+        )
+        router.add_api_route(
+            one,
+            self.get,
+            summary="Show a photo",
+            responses={200: found, **schema.problems(*_WHO, NotFound, errors.CatalogUnavailable)},
+            response_class=Response,
+        )
+        router.add_api_route(
+            one,
+            self.edit,
+            methods=["PATCH"],
+            summary="Change title or description",
+            openapi_extra=schema.PATCH_BODY,
+            responses={
+                200: found,
+                **schema.problems(
+                    *_WHO, NotFound, InvalidRequest, errors.TooLarge, errors.RequestTimeout, *_AWAY
+                ),
+            },
+            response_class=Response,
+        )
+        router.add_api_route(
+            one,
+            self.delete,
+            methods=["DELETE"],
+            status_code=204,
+            summary="Delete a photo; links given out die with it",
+            responses=schema.problems(*_WHO, NotFound, errors.CatalogUnavailable),
+        )
+        router.add_api_route(
+            f"{one}/{{rendition}}",
+            self.redirect,
+            status_code=307,
+            summary="Go to a photo's bytes",
+            responses={
+                307: {"description": "To the signed URL of the original, or of the rendition"},
+                **schema.problems(*_WHO, NotFound, errors.CatalogUnavailable),
+            },
+            response_class=Response,
+        )
+
+    async def list(
+        self,
+        request: Request,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+        order: Order = Order.ADDED,
+        after: Annotated[str | None, Query(description="Where the page begins; opaque")] = None,
+    ) -> Response:
+        """Answer with a page, or with 304 if the client has it already."""
+        owner = _owner(request)
+        page = await self._library.page(owner, order=order, after=after, limit=limit)
+        view = await self._views.page(
+            owner, page, endpoint=link_endpoint(request, self._library), now=self._library.now()
+        )
+        headers = {"ETag": view.etag, **_PRIVATE}
+        if page.next:
+            query = urlencode({"limit": limit, "order": order, "after": str(page.next)})
+            headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+        if _has(request, view.etag):
+            return Response(status_code=304, headers=headers)
+        return Response(view.json, media_type="application/json", headers=headers)
+
+    async def add(self, request: Request) -> Response:
+        """Take a photo in."""
+        async with upload_form(request, self._library.spool, self._library.limits) as form:
+            added = await self._library.add(_owner(request), form.photo.file, form.caption)
+        location = f"{request.url.path.rstrip('/')}/{added.photo.id}"
+        return self._shown(
+            request, added.photo, status=201 if added.created else 200, Location=location
+        )
+
+    async def get(self, request: Request, photo_id: str) -> Response:
+        """Answer with one photo."""
+        return self._shown(request, await self._find(request, photo_id))
+
+    async def edit(self, request: Request, photo_id: str) -> Response:
+        """Change what is said of a photo."""
+        id_ = _id(photo_id)
+        changes = await json_body(request, PhotoChanges, self._library.limits)
+        photo = await self._library.edit(
+            _owner(request), id_, title=changes.title, description=changes.description
+        )
+        return self._shown(request, photo)
+
+    async def delete(self, request: Request, photo_id: str) -> Response:
+        """Delete a photo."""
+        await self._library.delete(_owner(request), _id(photo_id))
+        return Response(status_code=204)
+
+    async def redirect(self, request: Request, photo_id: str, rendition: str) -> Response:
+        """Send the client to the store."""
+        photo = await self._find(request, photo_id)
+        endpoint = link_endpoint(request, self._library)
+        link = self._library.link(photo, rendition, endpoint=endpoint)
+        return RedirectResponse(link.url, status_code=307, headers={"Cache-Control": "no-store"})
+
+    async def _find(self, request: Request, written: str) -> Photo:
+        return await self._library.photo(_owner(request), _id(written))
+
+    def _shown(
+        self, request: Request, photo: Photo, *, status: int = 200, **headers: str
+    ) -> Response:
+        endpoint = link_endpoint(request, self._library)
+        body = self._views.photo(photo, endpoint=endpoint, now=self._library.now())
+        return Response(
+            body,
+            status_code=status,
+            media_type="application/json",
+            headers={**_PRIVATE, **headers},
+        )
+
+
+_UPLOAD = (
+    errors.InvalidRequest,
+    errors.RequestTimeout,
+    errors.TooLarge,
+    errors.UnsupportedType,
+    errors.EmptyFile,
+    errors.CorruptImage,
+    errors.TooManyPixels,
+    errors.TooManyFrames,
+    errors.Busy,
+)
+
+_id = photo_id
+
+
+def _owner(request: Request) -> str:
+    owner: str = request.state.safelight_owner
+    return owner
+
+
+def _has(request: Request, etag: str) -> bool:
+    """Whether If-None-Match names the tag (RFC 9110, 13.1.2; compared weakly)."""
+    told = request.headers.get("if-none-match", "")
+    return told.strip() == "*" or etag in {
+        tag.strip().removeprefix("W/") for tag in told.split(",")
+    }

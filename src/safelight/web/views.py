@@ -1,0 +1,153 @@
+"""Photos as JSON, rendered once for each state and link window and then kept.
+
+A page of photos is asked for far more often than a photo changes. So the catalog is asked only
+which photos a page has and in which version, and what was rendered of them before is joined.
+"""
+
+import base64
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from hashlib import blake2b
+
+import msgspec
+
+from safelight.catalog import Page
+from safelight.library import Library
+from safelight.photo import ImageFacts, Photo
+
+
+class RenditionView(msgspec.Struct):
+    """A smaller copy of a photo. Sizes are pixels."""
+
+    name: str
+    width: int
+    height: int
+    content_type: str
+    url: str
+
+
+class PhotoView(msgspec.Struct):
+    """A photo, as clients see it. Sizes are bytes and pixels; URLs are good until expires_at."""
+
+    id: int
+    photo_url: str
+    original_url: str
+    expires_at: datetime
+    title: str
+    description: str
+    filename: str
+    content_type: str
+    size: int
+    sha256: str
+    width: int
+    height: int
+    animated: bool
+    taken_at: str | None
+    created_at: datetime
+    thumbhash: str | None
+    renditions: list[RenditionView]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    version: int
+    stale_at: datetime
+    json: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """A page, ready to be sent: a JSON array, and a tag that changes whenever it does."""
+
+    json: bytes
+    etag: str
+
+
+class Views:
+    """Renders a library's photos, and keeps the last `capacity` renderings."""
+
+    def __init__(self, library: Library, *, capacity: int = 5_000) -> None:
+        self._library = library
+        self._capacity = capacity
+        self._kept: OrderedDict[tuple[str | None, int], _Rendered] = OrderedDict()
+
+    async def page(
+        self, owner: str, page: Page, *, endpoint: str | None, now: datetime
+    ) -> PageView:
+        """Render a page of the owner's. A photo that went meanwhile is left out."""
+        missing = [
+            id_ for id_, version in page.states if not self._fresh(endpoint, id_, version, now)
+        ]
+        if missing:
+            for photo in await self._library.photos(owner, missing):
+                self._render(photo, endpoint, now)
+        kept = [self._kept.get((endpoint, id_)) for id_, _ in page.states]
+        return _joined([rendered for rendered in kept if rendered])
+
+    def photo(self, photo: Photo, *, endpoint: str | None, now: datetime) -> bytes:
+        """Render one photo as a JSON object."""
+        return self._render(photo, endpoint, now).json
+
+    def _fresh(self, endpoint: str | None, id_: int, version: int, now: datetime) -> bool:
+        kept = self._kept.get((endpoint, id_))
+        return kept is not None and kept.version == version and now < kept.stale_at
+
+    def _render(self, photo: Photo, endpoint: str | None, now: datetime) -> _Rendered:
+        rendered = _Rendered(
+            photo.version,
+            self._library.links_turn_over_at(photo, now=now),
+            msgspec.json.encode(self.view(photo, endpoint=endpoint, now=now)),
+        )
+        self._kept[endpoint, photo.id] = rendered
+        if len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+        return rendered
+
+    def view(self, photo: Photo, *, endpoint: str | None, now: datetime) -> PhotoView:
+        """Put together what clients see of a photo."""
+        original = self._library.link(photo, endpoint=endpoint, now=now)
+        facts = photo.facts
+        return PhotoView(
+            id=photo.id,
+            photo_url=original.url,
+            original_url=original.url,
+            expires_at=original.expires_at,
+            title=photo.title,
+            description=photo.description,
+            filename=photo.filename,
+            content_type=facts.content_type,
+            size=photo.size,
+            sha256=photo.sha256,
+            width=facts.width,
+            height=facts.height,
+            animated=facts.animated,
+            taken_at=_taken_at(facts),
+            created_at=photo.created_at,
+            thumbhash=base64.b64encode(photo.thumbhash).decode() if photo.thumbhash else None,
+            renditions=[
+                RenditionView(
+                    name=made.name,
+                    width=made.width,
+                    height=made.height,
+                    content_type=made.content_type,
+                    url=self._library.link(photo, made.name, endpoint=endpoint, now=now).url,
+                )
+                for made in photo.renditions
+            ],
+        )
+
+
+def _joined(rendered: list[_Rendered]) -> PageView:
+    body = b"[" + b",".join([each.json for each in rendered]) + b"]"
+    tag = blake2b(body, digest_size=16, person=b"safelight page")
+    return PageView(body, f'"{tag.hexdigest()}"')
+
+
+def _taken_at(facts: ImageFacts) -> str | None:
+    """Tell the capture time in ISO 8601, with an offset only if the picture tells one."""
+    if facts.taken_at is None:
+        return None
+    if facts.taken_offset is None:
+        return facts.taken_at.isoformat()
+    return facts.taken_at.replace(tzinfo=timezone(facts.taken_offset)).isoformat()

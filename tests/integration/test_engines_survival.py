@@ -1,0 +1,186 @@
+"""The engines outlive nothing and lose nothing: kills of every kind, and what the next start does."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from engine_driver import Run, begun, ended, gone, got, put, row, started, until
+from obstore.exceptions import BaseError
+
+from safelight.engines import EmbeddedEngines
+
+
+@pytest.fixture(scope="module")
+def directory(open_tmp_path: Path) -> Path:
+    return open_tmp_path / "survival"
+
+
+@pytest.fixture
+def run(directory: Path) -> Iterator[Run]:
+    running = started(directory)
+    assert not running.error
+    yield running
+    ended(running)
+
+
+def _remember(run: Run, name: str) -> None:
+    url = run.told["database_url"]
+    row(url, "CREATE TABLE IF NOT EXISTS remembered (name text)")
+    row(url, f"INSERT INTO remembered VALUES ('{name}')")
+    put(run, f"remembered/{name}", name.encode() * 1000)
+
+
+def _remembers(run: Run, name: str) -> bool:
+    found = row(run.told["database_url"], f"SELECT name FROM remembered WHERE name = '{name}'")
+    return bool(found == name and got(run, f"remembered/{name}") == name.encode() * 1000)
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_after_kill_9_of_the_program_both_end_and_the_next_start_works(
+    run: Run, directory: Path, round_: int
+) -> None:
+    _remember(run, f"program-{round_}")
+    run.kill()
+    again = started(directory)
+    try:
+        assert not again.error
+        assert all(map(gone, run.pids))
+        assert _remembers(again, f"program-{round_}")
+    finally:
+        ended(again)
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_after_kill_9_of_everything_the_next_start_works(
+    run: Run, directory: Path, round_: int
+) -> None:
+    _remember(run, f"everything-{round_}")
+    run.kill(*run.pids)
+    again = started(directory)
+    try:
+        assert not again.error
+        assert _remembers(again, f"everything-{round_}")
+    finally:
+        ended(again)
+
+
+def test_engines_that_outlived_their_program_are_ended_by_the_next_start(
+    run: Run, directory: Path
+) -> None:
+    """A stopped process takes no signal but SIGKILL, and PostgreSQL isn't sent that."""
+    os.kill(run.told["pids"]["PostgreSQL"], signal.SIGSTOP)
+    _ = run.kill()
+    assert not gone(run.told["pids"]["PostgreSQL"])
+    again = started(directory)
+    try:
+        assert not again.error
+        assert all(map(gone, run.pids))
+    finally:
+        ended(again)
+
+
+def test_a_stranger_with_the_number_of_a_dead_server_is_left_alone(
+    run: Run, directory: Path
+) -> None:
+    run.kill(*run.pids)
+    stranger = subprocess.Popen(["sleep", "60"])
+    note = directory / "postgres" / "data" / "postmaster.pid"
+    assert note.exists()
+    lines = note.read_text().splitlines()
+    note.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
+    again = started(directory)
+    try:
+        assert not again.error
+        assert stranger.poll() is None
+    finally:
+        ended(again)
+        stranger.kill()
+        stranger.wait()
+
+
+@pytest.mark.parametrize("title", ["PostgreSQL", "SeaweedFS"])
+def test_an_engine_that_dies_is_started_again(run: Run, title: str) -> None:
+    _remember(run, f"died-{title}")
+    os.kill(run.told["pids"][title], signal.SIGKILL)
+
+    def back() -> bool:
+        try:
+            return _remembers(run, f"died-{title}")
+        except (psycopg.Error, BaseError, OSError):
+            return False
+
+    assert until(lambda: gone(run.told["pids"][title]))
+    assert until(back, 10)
+
+
+def test_an_engine_that_dies_again_and_again_is_started_again_and_again(run: Run) -> None:
+    def backends() -> set[str]:
+        found = subprocess.run(
+            ["pgrep", "-P", str(run.program.pid)], capture_output=True, text=True, check=False
+        )
+        return set(found.stdout.split())
+
+    for _ in range(3):
+        before = backends()
+        assert until(lambda: len(backends()) == 2)
+        for pid in before:
+            os.kill(int(pid), signal.SIGKILL)
+        assert until(lambda before=before: not before & backends())  # type: ignore[misc]
+    assert until(lambda: len(backends()) == 2)
+    assert run.program.poll() is None
+
+
+def test_both_end_within_four_seconds(run: Run) -> None:
+    assert run.stop() < 4
+
+
+def test_a_start_killed_at_any_point_does_not_stop_the_next(open_tmp_path: Path) -> None:
+    directory = open_tmp_path / "half-made"
+    for tenths in range(2, 22, 2):
+        program = begun(directory)
+        time.sleep(tenths / 10)
+        program.kill()
+        program.wait(10)
+        assert program.stdout is not None
+        program.stdout.close()
+    run = started(directory)
+    try:
+        assert not run.error
+        _remember(run, "half-made")
+        assert not list((directory / "postgres").glob("half-*"))
+    finally:
+        ended(run)
+
+
+async def test_supervising_ends_when_the_engines_are_stopped(open_tmp_path: Path) -> None:
+    engines = EmbeddedEngines(open_tmp_path / "supervised", bucket="safelight", storage=False)
+    engines.start()
+    watch = asyncio.create_task(engines.supervise())
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(engines.stop)
+    await asyncio.wait_for(watch, 2)
+
+
+async def test_the_loop_turns_while_an_engine_comes_back(open_tmp_path: Path) -> None:
+    engines = EmbeddedEngines(open_tmp_path / "turning", bucket="safelight")
+    engines.start()
+    watch = asyncio.create_task(engines.supervise())
+    slowest = 0.0
+    try:
+        for pid in engines.pids().values():
+            os.kill(pid, signal.SIGKILL)
+        for _ in range(200):
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            slowest = max(slowest, time.monotonic() - began)
+        assert await asyncio.to_thread(row, engines.database_url, "SELECT 1") == 1
+    finally:
+        watch.cancel()
+        engines.stop()
+    assert slowest < 0.25

@@ -1,0 +1,230 @@
+"""Pictures for tests: good ones made from real photographs, and hostile ones made byte by byte.
+
+Every function gives the bytes of a file. The photographs are those that scikit-image ships.
+"""
+
+import io
+import random
+import struct
+import zipfile
+import zlib
+from functools import cache
+from typing import Any
+
+import numpy as np
+import skimage.data
+from PIL import Image
+
+TEXT = b"This is a text, and not a picture.\n" * 20
+HTML = b"<!doctype html><html><body><script>alert(1)</script></body></html>"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9"/></svg>'
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+ORIENTATION, EXIF_IFD, DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL = 0x0112, 0x8769, 0x9003, 0x9011
+
+
+@cache
+def astronaut(width: int = 256, height: int = 192, mode: str = "RGB") -> Image.Image:
+    """A real photograph at any size."""
+    return Image.fromarray(skimage.data.astronaut()).resize((width, height)).convert(mode)
+
+
+def exif(
+    orientation: int | None = None, taken_at: str | None = None, offset: str | None = None
+) -> Image.Exif:
+    fields = Image.Exif()
+    if orientation is not None:
+        fields[ORIENTATION] = orientation
+    times = fields.get_ifd(EXIF_IFD)
+    if taken_at is not None:
+        times[DATE_TIME_ORIGINAL] = taken_at
+    if offset is not None:
+        times[OFFSET_TIME_ORIGINAL] = offset
+    return fields
+
+
+def save(image: Image.Image, form: str, **options: Any) -> bytes:  # noqa: ANN401, Pillow's own
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def jpeg(width: int = 256, height: int = 192, mode: str = "RGB", **options: Any) -> bytes:  # noqa: ANN401
+    return save(astronaut(width, height, mode), "JPEG", **options)
+
+
+def png(width: int = 256, height: int = 192, mode: str = "RGB", **options: Any) -> bytes:  # noqa: ANN401
+    return save(astronaut(width, height, mode), "PNG", **options)
+
+
+def png_16_bit(width: int = 64, height: int = 48) -> bytes:
+    grey = np.asarray(astronaut(width, height, "L")).astype(np.uint16) * 257
+    return save(Image.fromarray(grey), "PNG")
+
+
+def gif(width: int = 128, height: int = 96) -> bytes:
+    return save(astronaut(width, height), "GIF")
+
+
+def webp(width: int = 256, height: int = 192, **options: Any) -> bytes:  # noqa: ANN401
+    return save(astronaut(width, height), "WEBP", **options)
+
+
+def animated(form: str, frames: int = 5, width: int = 64, height: int = 48) -> bytes:
+    """A GIF, WEBP or PNG in which the photograph moves to the side."""
+    first = np.asarray(astronaut(width, height))
+    images = [Image.fromarray(np.roll(first, 5 * step, axis=1)) for step in range(frames)]
+    return save(images[0], form, save_all=True, append_images=images[1:], duration=40)
+
+
+def photographs() -> dict[str, bytes]:
+    """Good pictures of each kind, 256 by 192 pixels, by a name for each."""
+    return {
+        "jpeg": jpeg(),
+        "progressive jpeg": jpeg(progressive=True),
+        "cmyk jpeg": jpeg(mode="CMYK"),
+        "grey jpeg": jpeg(mode="L"),
+        "png": png(),
+        "palette png": png(mode="P"),
+        "bilevel png": png(mode="1"),
+        "alpha png": png(mode="RGBA"),
+        "16-bit png": png_16_bit(256, 192),
+        "animated png": animated("PNG", 3, 256, 192),
+        "gif": gif(256, 192),
+        "animated gif": animated("GIF", 3, 256, 192),
+        "webp": webp(),
+        "lossless webp": webp(lossless=True),
+        "animated webp": animated("WEBP", 3, 256, 192),
+    }
+
+
+def cut(data: bytes, percent: int) -> bytes:
+    return data[: len(data) * percent // 100]
+
+
+def noise(size: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def zipped(name: str = "payload.html", body: bytes = HTML) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, body)
+    return file.getvalue()
+
+
+# PNG, byte by byte
+
+
+def png_chunk(kind: bytes, data: bytes = b"") -> bytes:
+    return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_chunks(data: bytes) -> list[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk, its length and its CRC included."""
+    found, position = [], len(PNG_SIGNATURE)
+    while position < len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        found.append((kind, position, position + 12 + length))
+        position += 12 + length
+    return found
+
+
+def png_of_zeros(width: int, height: int, depth: int = 1, *, interlaced: bool = False) -> bytes:
+    """A valid grey PNG of any size, all black, made without the memory for its pixels."""
+    row = bytes(1 + (width * depth + 7) // 8)
+    deflate = zlib.compressobj(9)
+    body = b"".join(deflate.compress(row * 100) for _ in range(height // 100))
+    body += deflate.compress(row * (height % 100)) + deflate.flush()
+    header = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, interlaced)
+    return (
+        PNG_SIGNATURE + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", body) + png_chunk(b"IEND")
+    )
+
+
+def png_with(chunk: bytes) -> bytes:
+    """A good PNG with one more chunk before its pixels."""
+    data = png(64, 48)
+    after_header = png_chunks(data)[0][2]
+    return data[:after_header] + chunk + data[after_header:]
+
+
+def png_with_wrong_crc(kind: bytes = b"IDAT") -> bytes:
+    data = bytearray(png())
+    end = next(end for name, _, end in png_chunks(data) if name == kind)
+    data[end - 1] ^= 0x01
+    return bytes(data)
+
+
+# JPEG, byte by byte
+
+
+def jpeg_segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def jpeg_claiming(width: int, height: int, *, progressive: bool = False) -> bytes:
+    """A good small JPEG whose header tells of another size."""
+    data = bytearray(jpeg(64, 48, progressive=progressive))
+    frame = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    struct.pack_into(">HH", data, frame + 5, height, width)
+    return bytes(data)
+
+
+def jpeg_of_scans(scans: int, width: int = 64, height: int = 48) -> bytes:
+    """A progressive JPEG that goes over its picture `scans` times, all but the first in vain."""
+    start = jpeg_segment(0xDB, b"\0" + b"\x01" * 64)
+    start += jpeg_segment(0xC2, struct.pack(">BHHBBBB", 8, height, width, 1, 1, 0x11, 0))
+    for table in (0x00, 0x10):  # One code of one bit each: no difference, and end of block.
+        start += jpeg_segment(0xC4, bytes([table, 1, *[0] * 15, 0]))
+    blocks = -(-width // 8) * -(-height // 8)
+    zeros = bytes(-(-blocks // 8))  # One bit a block.
+    first = jpeg_segment(0xDA, bytes([1, 1, 0x00, 0, 0, 0])) + zeros
+    again = jpeg_segment(0xDA, bytes([1, 1, 0x00, 1, 63, 0])) + zeros
+    return b"\xff\xd8" + start + first + again * (scans - 1) + b"\xff\xd9"
+
+
+# GIF, byte by byte
+
+
+def gif_of_frames(frames: int, width: int = 1, height: int = 1) -> bytes:
+    """A GIF of so many one-pixel frames on a canvas of any size."""
+    header = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    return header + frame * frames + b"\x3b"
+
+
+def gif_cuts_between_frames(data: bytes) -> list[bytes]:
+    """A GIF, cut right after each of its frames."""
+    cuts, start = [], 0
+    while (start := data.find(b"\x00\x21\xf9\x04", start + 1)) >= 0:
+        cuts.append(data[: start + 1])
+    return cuts[1:]
+
+
+# WebP, byte by byte
+
+
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    body = b"WEBP" + b"".join(
+        kind + struct.pack("<I", len(data)) + data + bytes(len(data) & 1) for kind, data in chunks
+    )
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def webp_of_one_colour(width: int, height: int) -> bytes:
+    """A lossless WebP of up to 16,384 pixels a side in some thirty bytes."""
+    bits = (width - 1) | (height - 1) << 14
+    return riff((b"VP8L", b"\x2f" + struct.pack("<I", bits) + bytes.fromhex("88880800")))
+
+
+def webp_of_frames(frames: int, width: int, height: int) -> bytes:
+    """An animated WebP whose frames are one good picture of 64 by 48, on a canvas of any size."""
+    canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    picture = webp(64, 48)[12:]
+    frame = bytes(6) + (63).to_bytes(3, "little") + (47).to_bytes(3, "little")
+    frame += (20).to_bytes(3, "little") + b"\x00" + picture
+    return riff(
+        (b"VP8X", b"\x02\0\0\0" + canvas), (b"ANIM", bytes(6)), *[(b"ANMF", frame)] * frames
+    )

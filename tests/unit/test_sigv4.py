@@ -1,0 +1,352 @@
+"""Our signatures beside botocore's, byte by byte, and what is refused.
+
+botocore is asked through its client, as an application would, so that the whole way from bucket
+and key to the URL is compared and not the last step alone. Only its clock is stopped.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import parse_qsl, urlsplit
+
+import boto3
+import pytest
+from botocore.config import Config
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from safelight.sigv4 import Address, Credentials, Method, Style, presign
+
+LONG_LIVED = Credentials(access_key="AKIDEXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG+bPxRfi")
+SESSION = Credentials(
+    access_key="ASIDEXAMPLE", secret_key="a/secret+of=mine", session_token="FwoG/+tok en==~%"
+)
+DATE = datetime(2026, 11, 22, 15, 4, 59, tzinfo=UTC)
+WEEK = timedelta(days=7)
+BUCKET = "the-bucket"
+OPERATIONS: dict[Method, str] = {
+    "GET": "get_object",
+    "HEAD": "head_object",
+    "PUT": "put_object",
+    "DELETE": "delete_object",
+}
+ENDPOINTS: list[tuple[str, Style]] = [
+    ("http://127.0.0.1:8333", "path"),
+    ("http://localhost:80", "path"),
+    ("https://localhost:443", "path"),
+    ("http://localhost:443", "path"),
+    ("https://s3.example.com:8443", "virtual"),
+    ("https://s3.example.com", "path"),
+    ("https://s3.example.com", "virtual"),
+    ("http://[::1]:9000", "path"),
+    ("https://[2001:db8::5]", "path"),
+    ("https://s3.eu-central-1.amazonaws.com", "virtual"),
+]
+PIECES = [
+    *" +%~/.-_=&?#:;,@$!*'()[]{}|^`<>\"\\",
+    *"\t\n\r\x00\x7f\x85\xa0\u202e\u2028\ufeff",
+    *"aZ09éß漢😀🐶",
+    *(
+        "//",
+        "/",
+        "%20",
+        "%2F",
+        "%25",
+        "+",
+        "  ",
+        "~",
+        "e\u0301",
+        "👨\u200d👩\u200d👧",
+        "..a",
+        "a b",
+    ),
+]
+
+
+@cache
+def client(credentials: Credentials, endpoint: str, style: Style, region: str) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key,
+        aws_session_token=credentials.session_token,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": style},
+            request_checksum_calculation="when_required",
+        ),
+    )
+
+
+def botocores(
+    key: str,
+    *,
+    credentials: Credentials = LONG_LIVED,
+    endpoint: str = "https://s3.example.com",
+    style: Style = "path",
+    region: str = "us-east-1",
+    method: Method = "GET",
+    expires_in: timedelta = WEEK,
+    date: datetime = DATE,
+    parameters: Mapping[str, object] | None = None,
+    operation: str | None = None,
+) -> str:
+    with patch("botocore.auth.get_current_datetime", lambda: date):
+        url: str = client(credentials, endpoint, style, region).generate_presigned_url(
+            operation or OPERATIONS[method],
+            Params={"Bucket": BUCKET, "Key": key, **(parameters or {})},
+            ExpiresIn=expires_in // timedelta(seconds=1),
+        )
+    return url
+
+
+def ours(key: str, **given: Any) -> str:
+    defaults: dict[str, Any] = {"endpoint": "https://s3.example.com", "date": DATE}
+    defaults |= {"expires_in": WEEK, "bucket": BUCKET}
+    return presign(given.pop("credentials", LONG_LIVED), key=key, **defaults | given)
+
+
+def parts(url: str) -> tuple[str, str, str, list[tuple[str, str]]]:
+    """Take scheme, host, raw path, and the query's pairs with the signature among them."""
+    split = urlsplit(url)
+    port = {"http": ":80", "https": ":443"}[split.scheme]
+    pairs = sorted(parse_qsl(split.query, keep_blank_values=True, strict_parsing=True))
+    return split.scheme, split.netloc.removesuffix(port), split.path, pairs
+
+
+def hostile_keys(count: int) -> Iterator[str]:
+    """Make `count` keys, always the same, up to 1,024 bytes long."""
+    chance = random.Random(20130524)
+    for number in range(count):
+        key = ""
+        while not 0 < len(key.encode()) <= 1024:
+            length = chance.choice((1, 2, 3, 8, 30, 200))
+            key = "".join(chance.choice(PIECES) for _ in range(length))
+        if number % 10 == 0:
+            key += "x" * (1024 - len(key.encode()))
+        yield key
+
+
+def test_thousands_of_hostile_keys_are_signed_as_botocore_signs_them() -> None:
+    keys = list(hostile_keys(2_500))
+    assert len(set(keys)) > 2_000
+    assert any(len(key.encode()) == 1024 for key in keys)
+    for number, key in enumerate(keys):
+        endpoint, style = ENDPOINTS[number % len(ENDPOINTS)]
+        how: dict[str, Any] = {
+            "endpoint": endpoint,
+            "style": style,
+            "credentials": SESSION if number % 3 == 0 else LONG_LIVED,
+            "method": list(OPERATIONS)[number % len(OPERATIONS)],
+            "date": DATE + timedelta(seconds=4_321 * number),
+            "region": ("us-east-1", "auto", "eu-central-1")[number % 7 % 3],
+            "expires_in": timedelta(seconds=(1, 60, 86_400, 604_800)[number % 5 % 4]),
+        }
+        assert parts(ours(key, **how)) == parts(botocores(key, **how)), (key, how)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    key=st.text(min_size=1, max_size=256),
+    date=st.datetimes(
+        datetime(1970, 1, 1),
+        datetime(9999, 12, 30),
+        timezones=st.just(UTC),  # noqa: DTZ001
+    ),
+    expires_in=st.integers(1, 604_800).map(lambda seconds: timedelta(seconds=seconds)),
+    credentials=st.sampled_from([LONG_LIVED, SESSION]),
+    method=st.sampled_from(list(OPERATIONS)),
+    place=st.sampled_from(ENDPOINTS),
+)
+def test_any_key_at_any_time_is_signed_as_botocore_signs_it(
+    key: str,
+    date: datetime,
+    expires_in: timedelta,
+    credentials: Credentials,
+    method: Method,
+    place: tuple[str, Style],
+) -> None:
+    how: dict[str, Any] = {"endpoint": place[0], "style": place[1], "method": method}
+    how |= {"date": date, "expires_in": expires_in, "credentials": credentials}
+    assert parts(ours(key, **how)) == parts(botocores(key, **how))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    disposition=st.text(min_size=1, max_size=100),
+    content_type=st.text(min_size=1, max_size=40),
+    version=st.text(min_size=1, max_size=40),
+)
+def test_what_else_is_in_the_query_is_signed_as_botocore_signs_it(
+    disposition: str, content_type: str, version: str
+) -> None:
+    query = {
+        "versionId": version,
+        "response-content-type": content_type,
+        "response-content-disposition": disposition,
+    }
+    parameters = {
+        "VersionId": version,
+        "ResponseContentType": content_type,
+        "ResponseContentDisposition": disposition,
+    }
+    theirs = botocores("a b", parameters=parameters, credentials=SESSION)
+    assert parts(ours("a b", query=query, credentials=SESSION)) == parts(theirs)
+
+
+def test_a_part_of_a_multipart_upload_is_signed_as_botocore_signs_it() -> None:
+    theirs = botocores(
+        "k", operation="upload_part", parameters={"PartNumber": 7, "UploadId": "VX+/= ~"}
+    )
+    query = {"uploadId": "VX+/= ~", "partNumber": "7"}
+    assert parts(ours("k", method="PUT", query=query)) == parts(theirs)
+
+
+def test_parameters_stand_in_the_order_of_their_names_not_of_the_joined_pairs() -> None:
+    """`x=…` sorts after `x-y=…` as text, but `x` is before `x-y`."""
+    url = ours("k", query={"x-y": "1", "x": "2", "x%": "3", "x1": "4", "~": "5"})
+    names = [pair.partition("=")[0] for pair in urlsplit(url).query.split("&")]
+    assert names[-6:] == ["x", "x%25", "x-y", "x1", "~", "X-Amz-Signature"]
+
+
+def test_signed_headers_are_signed_as_botocore_signs_them() -> None:
+    headers = {
+        "Content-Type": "image/jpeg",
+        "content-length": "12345",
+        "If-None-Match": "*",
+        "x-amz-checksum-sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        "x-amz-meta-of": "  a   b\tc ",
+        "Cache-Control": "private, max-age=31536000, immutable",
+    }
+    parameters = {
+        "ContentType": "image/jpeg",
+        "ContentLength": 12345,
+        "IfNoneMatch": "*",
+        "ChecksumSHA256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        "Metadata": {"of": "  a   b\tc "},
+        "CacheControl": "private, max-age=31536000, immutable",
+    }
+    theirs = parts(botocores("k", method="PUT", parameters=parameters))
+    assert parts(ours("k", method="PUT", signed_headers=headers)) == theirs
+    reordered = dict(reversed(headers.items()))
+    assert parts(ours("k", method="PUT", signed_headers=reordered)) == theirs
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "origin"),
+    [
+        ("HTTP://LocalHost:80/", "http://localhost"),
+        ("https://s3.Example.com:443", "https://s3.example.com"),
+        ("https://s3.example.com:80", "https://s3.example.com:80"),
+        ("http://[0:0:0:0:0:0:0:1]:9000", "http://[::1]:9000"),
+        ("http://[2001:DB8::5]", "http://[2001:db8::5]"),
+        ("http://h:08333", "http://h:8333"),
+    ],
+)
+def test_the_host_is_signed_as_clients_will_send_it(endpoint: str, origin: str) -> None:
+    address = Address.of(endpoint, BUCKET)
+    assert (address.origin, address.host) == (origin, origin.partition("//")[2])
+    assert ours("k", endpoint=endpoint) == ours("k", endpoint=origin)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "",
+        "localhost:8333",
+        "ftp://localhost",
+        "http://",
+        "http://a/b",
+        "http://a?b",
+        "http://a#b",
+        "http://user@a",
+        "http://a b",
+        "http://a\r\nX: y",
+        "http://a\n",
+        "http://a:0",
+        "http://a:65536",
+        "http://a:x",
+        "http://a:\u0661",
+        "http://é.example",
+        "http://[::1",
+        "http://[1:2]",
+        "http://[fe80::1%eth0]",
+        "http://a\\b",
+    ],
+)
+def test_an_endpoint_is_scheme_host_and_port_and_nothing_else(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="endpoint|port|At least|IPv6|Expected"):
+        ours("k", endpoint=endpoint)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"key": ""},
+        {"key": "x" * 1025},
+        {"key": "é" * 513},
+        {"key": "\ud800"},
+        {"expires_in": timedelta(0)},
+        {"expires_in": timedelta(milliseconds=999)},
+        {"expires_in": timedelta(days=7, microseconds=1)},
+        {"expires_in": timedelta(seconds=-1)},
+        {"date": datetime(2026, 11, 22)},  # noqa: DTZ001
+        {"method": "get"},
+        {"method": "PATCH"},
+        {"method": "GET\n"},
+        {"bucket": "a/b"},
+        {"bucket": ".."},
+        {"bucket": "Bucket"},
+        {"bucket": "bucket\n"},
+        {"style": "virtual", "endpoint": "http://127.0.0.1:8333"},
+        {"style": "virtual", "endpoint": "http://[::1]:8333"},
+        {"signed_headers": {"Host": "elsewhere"}},
+        {"signed_headers": {"A": "1", "a": "2"}},
+        {"signed_headers": {"a b": "1"}},
+        {"signed_headers": {"a:": "1"}},
+        {"signed_headers": {"": "1"}},
+        {"signed_headers": {"a": "1\r\nb: 2"}},
+        {"signed_headers": {"a": "é"}},
+        {"query": {"X-Amz-Expires": "1"}},
+        {"query": {"x-amz-signature": "1"}},
+        {"query": {"X-Amz-Security-Token": "1"}},
+        {"query": {"X-AMZ-DATE": "1"}},
+        {"credentials": Credentials(access_key="a", secret_key="b"), "query": {"a": "\udfff"}},
+    ],
+)
+def test_what_cannot_be_signed_is_an_error(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        ours(**{"key": "k"} | wrong)
+
+
+def test_the_limits_themselves_can_be_signed() -> None:
+    assert "X-Amz-Expires=1&" in ours("k", expires_in=timedelta(seconds=1, milliseconds=999))
+    assert "X-Amz-Expires=604800&" in ours("é" * 512, expires_in=WEEK)
+
+
+def test_the_date_counts_in_whole_seconds_and_in_utc() -> None:
+    there = timezone(timedelta(hours=-9, minutes=-30))
+    assert ours("k", date=DATE.astimezone(there)) == ours("k")
+    assert ours("k", date=DATE.replace(microsecond=999_999)) == ours("k")
+    assert ours("k", date=DATE + timedelta(seconds=1)) != ours("k")
+
+
+@pytest.mark.parametrize("wrong", [("", "b"), ("a", "")])
+def test_credentials_are_both_or_none(wrong: tuple[str, str]) -> None:
+    with pytest.raises(ValueError, match="secret key"):
+        Credentials(access_key=wrong[0], secret_key=wrong[1])
+
+
+def test_no_secret_shows_in_a_repr_or_in_a_url() -> None:
+    shown = repr(SESSION)
+    assert SESSION.access_key in shown
+    assert SESSION.secret_key not in shown
+    assert str(SESSION.session_token) not in shown
+    url = ours("k", credentials=LONG_LIVED)
+    assert LONG_LIVED.secret_key not in url
+    assert LONG_LIVED.secret_key.replace("/", "%2F").replace("+", "%2B") not in url
