@@ -87,7 +87,7 @@ class Links:
         place = (key, endpoint or self.endpoint)
         link = self._young.get(place) or self._old.get(place)
         if link is None or not self._margin < link.expires - seconds <= self._lifetime:
-            if key[7:39] != name:
+            if not key.startswith(f"photos/{name}/"):
                 raise ValueError("the key is not under the photo's prefix")
             start = seconds - (seconds - int(name, 16)) % self._window
             url = self._presigner(place[1], start // _DAY).url(key, start % _DAY)

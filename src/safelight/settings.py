@@ -83,7 +83,7 @@ class LinkSettings(Group):
     """From its signing date. SigV4 allows seven days at the most."""
     window: timedelta = Field(default=timedelta(days=1), ge=timedelta(seconds=1))
     """How long the same photo's link stays the same, so that browsers keep their copy."""
-    cache_size: int = Field(default=100_000, ge=0)
+    cache_size: int = Field(default=20_000, ge=0)
     """How many signed links are kept in memory."""
 
     @model_validator(mode="after")

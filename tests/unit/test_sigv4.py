@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
@@ -66,9 +66,19 @@ PIECES = [
 ]
 
 
+class Client(Protocol):
+    def generate_presigned_url(
+        self,
+        operation: str,
+        *,
+        Params: Mapping[str, object],  # noqa: N803  theirs
+        ExpiresIn: int,  # noqa: N803  theirs
+    ) -> str: ...
+
+
 @cache
-def client(credentials: Credentials, endpoint: str, style: Style, region: str) -> Any:
-    return boto3.client(
+def client(credentials: Credentials, endpoint: str, style: Style, region: str) -> Client:
+    made: Client = boto3.client(
         "s3",
         endpoint_url=endpoint,
         region_name=region,
@@ -81,6 +91,7 @@ def client(credentials: Credentials, endpoint: str, style: Style, region: str) -
             request_checksum_calculation="when_required",
         ),
     )
+    return made
 
 
 def botocores(
@@ -97,18 +108,17 @@ def botocores(
     operation: str | None = None,
 ) -> str:
     with patch("botocore.auth.get_current_datetime", lambda: date):
-        url: str = client(credentials, endpoint, style, region).generate_presigned_url(
+        return client(credentials, endpoint, style, region).generate_presigned_url(
             operation or OPERATIONS[method],
             Params={"Bucket": BUCKET, "Key": key, **(parameters or {})},
             ExpiresIn=expires_in // timedelta(seconds=1),
         )
-    return url
 
 
-def ours(key: str, **given: Any) -> str:
-    defaults: dict[str, Any] = {"endpoint": "https://s3.example.com", "date": DATE}
-    defaults |= {"expires_in": WEEK, "bucket": BUCKET}
-    return presign(given.pop("credentials", LONG_LIVED), key=key, **defaults | given)
+def ours(key: str, **given: object) -> str:
+    how: dict[str, Any] = {"endpoint": "https://s3.example.com", "bucket": BUCKET}
+    how |= {"date": DATE, "expires_in": WEEK, "credentials": LONG_LIVED, **given}
+    return presign(key=key, **how)
 
 
 def parts(url: str) -> tuple[str, str, str, list[tuple[str, str]]]:
@@ -153,17 +163,14 @@ def test_thousands_of_hostile_keys_are_signed_as_botocore_signs_them() -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     key=st.text(min_size=1, max_size=256),
-    date=st.datetimes(
-        datetime(1970, 1, 1),
-        datetime(9999, 12, 30),
-        timezones=st.just(UTC),  # noqa: DTZ001
-    ),
+    date=st.integers(0, 8_000 * 31_556_952).map(lambda n: datetime.fromtimestamp(n, UTC)),
     expires_in=st.integers(1, 604_800).map(lambda seconds: timedelta(seconds=seconds)),
     credentials=st.sampled_from([LONG_LIVED, SESSION]),
     method=st.sampled_from(list(OPERATIONS)),
     place=st.sampled_from(ENDPOINTS),
 )
 def test_any_key_at_any_time_is_signed_as_botocore_signs_it(
+    *,
     key: str,
     date: datetime,
     expires_in: timedelta,
@@ -252,76 +259,6 @@ def test_the_host_is_signed_as_clients_will_send_it(endpoint: str, origin: str) 
     address = Address.of(endpoint, BUCKET)
     assert (address.origin, address.host) == (origin, origin.partition("//")[2])
     assert ours("k", endpoint=endpoint) == ours("k", endpoint=origin)
-
-
-@pytest.mark.parametrize(
-    "endpoint",
-    [
-        "",
-        "localhost:8333",
-        "ftp://localhost",
-        "http://",
-        "http://a/b",
-        "http://a?b",
-        "http://a#b",
-        "http://user@a",
-        "http://a b",
-        "http://a\r\nX: y",
-        "http://a\n",
-        "http://a:0",
-        "http://a:65536",
-        "http://a:x",
-        "http://a:\u0661",
-        "http://é.example",
-        "http://[::1",
-        "http://[1:2]",
-        "http://[fe80::1%eth0]",
-        "http://a\\b",
-    ],
-)
-def test_an_endpoint_is_scheme_host_and_port_and_nothing_else(endpoint: str) -> None:
-    with pytest.raises(ValueError, match="endpoint|port|At least|IPv6|Expected"):
-        ours("k", endpoint=endpoint)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"key": ""},
-        {"key": "x" * 1025},
-        {"key": "é" * 513},
-        {"key": "\ud800"},
-        {"expires_in": timedelta(0)},
-        {"expires_in": timedelta(milliseconds=999)},
-        {"expires_in": timedelta(days=7, microseconds=1)},
-        {"expires_in": timedelta(seconds=-1)},
-        {"date": datetime(2026, 11, 22)},  # noqa: DTZ001
-        {"method": "get"},
-        {"method": "PATCH"},
-        {"method": "GET\n"},
-        {"bucket": "a/b"},
-        {"bucket": ".."},
-        {"bucket": "Bucket"},
-        {"bucket": "bucket\n"},
-        {"style": "virtual", "endpoint": "http://127.0.0.1:8333"},
-        {"style": "virtual", "endpoint": "http://[::1]:8333"},
-        {"signed_headers": {"Host": "elsewhere"}},
-        {"signed_headers": {"A": "1", "a": "2"}},
-        {"signed_headers": {"a b": "1"}},
-        {"signed_headers": {"a:": "1"}},
-        {"signed_headers": {"": "1"}},
-        {"signed_headers": {"a": "1\r\nb: 2"}},
-        {"signed_headers": {"a": "é"}},
-        {"query": {"X-Amz-Expires": "1"}},
-        {"query": {"x-amz-signature": "1"}},
-        {"query": {"X-Amz-Security-Token": "1"}},
-        {"query": {"X-AMZ-DATE": "1"}},
-        {"credentials": Credentials(access_key="a", secret_key="b"), "query": {"a": "\udfff"}},
-    ],
-)
-def test_what_cannot_be_signed_is_an_error(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        ours(**{"key": "k"} | wrong)
 
 
 def test_the_limits_themselves_can_be_signed() -> None:

@@ -1,0 +1,126 @@
+"""Settings: read from the environment, checked, and each of them documented."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from safelight.cli.app import read_settings
+from safelight.errors import SettingsError
+from safelight.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def _variables(model: type[BaseModel], prefix: str = "SAFELIGHT_") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _variables(kind, f"{prefix}{name.upper()}__")
+        else:
+            yield prefix + name.upper()
+
+
+def test_every_setting_is_documented() -> None:
+    documented = DOCS.read_text()
+    missing = [name for name in _variables(Settings) if f"`{name}`" not in documented]
+    assert not missing
+
+
+def test_every_documented_setting_exists() -> None:
+    rows = [line for line in DOCS.read_text().splitlines() if line.startswith("| `SAFELIGHT_")]
+    documented = {row.split("`")[1] for row in rows}
+    assert documented == set(_variables(Settings))
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _variables(Settings):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_nothing_has_to_be_configured() -> None:
+    settings = read_settings()
+    assert (settings.host, settings.port, settings.auth) == ("127.0.0.1", 8000, "token")
+    assert settings.limits.max_form_bytes == 5 * 1024 * 1024
+    assert settings.links.lifetime == timedelta(days=7)
+
+
+def test_a_nested_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_LINKS__LIFETIME", "P2D")
+    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_FORM_BYTES", "1000")
+    settings = read_settings()
+    assert settings.links.lifetime == timedelta(days=2)
+    assert settings.limits.max_form_bytes == 1000
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_ORIGINS", "http://localhost:3000, https://app.example/")
+    assert read_settings().origins == ("http://localhost:3000", "https://app.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SAFELIGHT_PORT", "eighty"),
+        ("SAFELIGHT_PORT", "65536"),
+        ("SAFELIGHT_TOKEN", "short"),
+        ("SAFELIGHT_AUTH", "maybe"),
+        ("SAFELIGHT_DATABASE_URL", "mysql://root@localhost/photos"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "localhost:9000"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "http://localhost:9000/bucket"),
+        ("SAFELIGHT_S3__BUCKET", "No Bucket"),
+        ("SAFELIGHT_LINKS__LIFETIME", "P8D"),
+        ("SAFELIGHT_LINKS__WINDOW", "P7D"),
+        ("SAFELIGHT_LIMITS__MAX_FORM_BYTES", "0"),
+        ("SAFELIGHT_LIMITS__MAX_FORM_BITES", "1"),
+        ("SAFELIGHT_ORIGINS", "app.example"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    group = name.rpartition("__")[0] if "WINDOW" in name else name
+    with pytest.raises(SettingsError, match=group):
+        read_settings()
+
+
+def test_a_key_without_its_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_S3__ACCESS_KEY", "key")
+    with pytest.raises(SettingsError, match="SECRET_KEY"):
+        read_settings()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "photos.example"])
+def test_asking_nobody_is_for_loopback_only(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("SAFELIGHT_AUTH", "none")
+    monkeypatch.setenv("SAFELIGHT_HOST", host)
+    with pytest.raises(SettingsError, match="loopback"):
+        read_settings()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_asking_nobody_is_fine_on_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("SAFELIGHT_AUTH", "none")
+    monkeypatch.setenv("SAFELIGHT_HOST", host)
+    assert read_settings().auth == "none"
+
+
+def test_secrets_are_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_TOKEN", "very-secret-token")
+    monkeypatch.setenv("SAFELIGHT_DATABASE_URL", "postgresql://u:hush-hush@host/db")
+    monkeypatch.setenv("SAFELIGHT_S3__ACCESS_KEY", "key")
+    monkeypatch.setenv("SAFELIGHT_S3__SECRET_KEY", "s3-hush-hush")
+    written = f"{read_settings()!r} {read_settings()}"
+    assert "very-secret" not in written
+    assert "hush-hush" not in written
+
+
+def test_a_wrong_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_DATABASE_URL", "mysql://root:hush-hush@localhost/photos")
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert "hush-hush" not in str(caught.value)
