@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,16 +10,15 @@ from safelight.engines import EmbeddedEngines
 
 
 @pytest.fixture(scope="session")
-def open_tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def open_tmp_path() -> Iterator[Path]:
     """A temporary folder that any user of the machine may pass through.
 
-    pytest keeps its own closed, and an engine that root starts runs as somebody else.
+    pytest closes its own, and whenever another run of it begins; but an engine that root starts
+    runs as somebody else.
     """
-    folder = tmp_path_factory.mktemp("open")
-    folder.chmod(0o711)
-    folder.parent.chmod(0o711)
-    folder.parent.parent.chmod(0o711)
-    return folder
+    with tempfile.TemporaryDirectory(prefix="safelight-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

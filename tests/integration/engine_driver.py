@@ -62,6 +62,7 @@ class Run:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.program.wait(10)
+        self._close()
 
     def stop(self) -> float:
         """Ask it to end; how many seconds that took, until all its processes were gone."""
@@ -69,7 +70,13 @@ class Run:
         self.program.send_signal(signal.SIGTERM)
         assert self.program.wait(10) == 0
         assert until(lambda: all(map(gone, self.pids)))
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        self._close()
+        return took
+
+    def _close(self) -> None:
+        assert self.program.stdout is not None
+        self.program.stdout.close()
 
 
 def begun(

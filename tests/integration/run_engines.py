@@ -13,10 +13,24 @@ from safelight.engines import EmbeddedEngines
 from safelight.errors import EngineError
 
 
+def _tell(what: object) -> None:
+    print(json.dumps(what), flush=True)  # noqa: T201  it is how this program answers
+
+
 async def _keep(engines: EmbeddedEngines) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    _tell(
+        {
+            "pids": engines.pids(),
+            "database_url": engines.database_url,
+            "endpoint_url": engines.s3_endpoint_url,
+            "access_key": engines.s3_access_key,
+            "secret_key": engines.s3_secret_key,
+            "facts": dict(engines.facts),
+        }
+    )
     watch = asyncio.create_task(engines.supervise())
     await ended.wait()
     watch.cancel()
@@ -27,17 +41,8 @@ def main() -> None:
     try:
         engines.start()
     except EngineError as error:
-        print(json.dumps({"error": str(error)}), flush=True)  # noqa: T201  how it answers
+        _tell({"error": str(error)})
         sys.exit(1)
-    told = {
-        "pids": engines.pids(),
-        "database_url": engines.database_url,
-        "endpoint_url": engines.s3_endpoint_url,
-        "access_key": engines.s3_access_key,
-        "secret_key": engines.s3_secret_key,
-        "facts": dict(engines.facts),
-    }
-    print(json.dumps(told), flush=True)  # noqa: T201
     asyncio.run(_keep(engines))
     engines.stop()
 

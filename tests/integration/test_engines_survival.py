@@ -1,4 +1,4 @@
-"""The engines outlive nothing and lose nothing: kills of every kind, and what the next start does."""
+"""The engines outlive nothing and lose nothing: kills of every kind, and the starts after them."""
 
 import asyncio
 import os
@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
-from engine_driver import Run, begun, ended, gone, got, put, row, started, until
 from obstore.exceptions import BaseError
 
+from integration.engine_driver import Run, begun, ended, gone, got, put, row, started, until
 from safelight.engines import EmbeddedEngines
 
 
@@ -47,10 +48,10 @@ def test_after_kill_9_of_the_program_both_end_and_the_next_start_works(
 ) -> None:
     _remember(run, f"program-{round_}")
     run.kill()
+    assert until(lambda: all(map(gone, run.pids)), 5)
     again = started(directory)
     try:
         assert not again.error
-        assert all(map(gone, run.pids))
         assert _remembers(again, f"program-{round_}")
     finally:
         ended(again)
@@ -75,7 +76,7 @@ def test_engines_that_outlived_their_program_are_ended_by_the_next_start(
 ) -> None:
     """A stopped process takes no signal but SIGKILL, and PostgreSQL isn't sent that."""
     os.kill(run.told["pids"]["PostgreSQL"], signal.SIGSTOP)
-    _ = run.kill()
+    run.kill()
     assert not gone(run.told["pids"]["PostgreSQL"])
     again = started(directory)
     try:
@@ -89,9 +90,9 @@ def test_a_stranger_with_the_number_of_a_dead_server_is_left_alone(
     run: Run, directory: Path
 ) -> None:
     run.kill(*run.pids)
-    stranger = subprocess.Popen(["sleep", "60"])
     note = directory / "postgres" / "data" / "postmaster.pid"
     assert note.exists()
+    stranger = subprocess.Popen(["sleep", "60"], user=note.stat().st_uid)
     lines = note.read_text().splitlines()
     note.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
     again = started(directory)
@@ -120,19 +121,17 @@ def test_an_engine_that_dies_is_started_again(run: Run, title: str) -> None:
 
 
 def test_an_engine_that_dies_again_and_again_is_started_again_and_again(run: Run) -> None:
-    def backends() -> set[str]:
-        found = subprocess.run(
-            ["pgrep", "-P", str(run.program.pid)], capture_output=True, text=True, check=False
-        )
-        return set(found.stdout.split())
+    def running() -> set[int]:
+        children = psutil.Process(run.program.pid).children()
+        return {child.pid for child in children if child.name() in {"postgres", "weed"}}
 
+    killed: set[int] = set()
     for _ in range(3):
-        before = backends()
-        assert until(lambda: len(backends()) == 2)
-        for pid in before:
-            os.kill(int(pid), signal.SIGKILL)
-        assert until(lambda before=before: not before & backends())  # type: ignore[misc]
-    assert until(lambda: len(backends()) == 2)
+        assert until(lambda: len(running() - killed) == 2)
+        for pid in running() - killed:
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+    assert until(lambda: len(running() - killed) == 2)
     assert run.program.poll() is None
 
 

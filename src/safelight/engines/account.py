@@ -46,6 +46,15 @@ def named(account: Account) -> Account:
     raise EngineError("There is no user 'nobody' here for initdb to run as: make one.")
 
 
+def has_name() -> bool:
+    """Whether the user that we are has an entry in the user database, as `initdb` wants it."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return False
+    return True
+
+
 def _mapped(number: int, kind: str) -> bool:
     try:
         lines = Path(f"/proc/self/{kind}_map").read_text().splitlines()

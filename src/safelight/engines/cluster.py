@@ -1,5 +1,6 @@
 """A PostgreSQL data directory: made whole or not at all, and of the version we run."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -27,6 +28,12 @@ def ensure(
     if place.data.exists():
         _check_version(place.data)
         return
+    if not accounts.has_name():
+        raise EngineError(
+            f"The user that runs Safelight (number {os.geteuid()}) has no name, and PostgreSQL's"
+            " initdb wants one: add it to /etc/passwd, or set SAFELIGHT_DATABASE_URL to use your"
+            " own PostgreSQL."
+        )
     maker = accounts.named(place.account) if place.account else None
     half = place.directory / f"half-{secrets.token_hex(4)}"
     half.mkdir(mode=0o700)

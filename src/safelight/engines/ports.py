@@ -58,6 +58,15 @@ def kept(path: Path) -> Ports:
     return ports
 
 
+def clear_sockets(ports: Ports) -> None:
+    """Remove the gRPC sockets that SeaweedFS leaves in the temporary folder when it ends."""
+    grpc = {ports.s3_grpc, *(port + GRPC for port in asdict(ports).values())}
+    for path in _SOCKETS.glob("seaweedfs-*-grpc-*.sock"):
+        number = path.stem.rpartition("-")[2]
+        if number.isdigit() and int(number) in grpc and path.lstat().st_uid == os.geteuid():
+            path.unlink(missing_ok=True)
+
+
 def _read(path: Path) -> Ports | None:
     if not path.exists():
         return None

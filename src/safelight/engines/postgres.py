@@ -153,7 +153,8 @@ class Postgres:
             return self._sockets
         at = self._settled()
         sockets = at.directory / "socket"
-        if len(os.fsencode(sockets / _SOCKET)) > _LONGEST_SOCKET:
+        # Servers and clients take several directories, with commas between and quotes around.
+        if len(os.fsencode(sockets / _SOCKET)) > _LONGEST_SOCKET or set(str(sockets)) & set(',"'):
             self._sockets = self._short_socket_directory(at)
             return self._sockets
         private_directory(sockets)

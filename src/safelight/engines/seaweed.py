@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
@@ -25,8 +26,11 @@ from safelight.engines.ports import Ports
 from safelight.engines.processes import Command, end, end_leftovers, run, spawn
 from safelight.errors import EngineError
 
+if TYPE_CHECKING:
+    from obstore.store import S3Credential  # which is there for type checkers alone
+
 REGION = "us-east-1"
-MEMORY = "384MiB"
+MEMORY = "320MiB"
 """What Go's collector is told to stay below; docs/decisions/0002-embedded-engines.md has why."""
 
 _PROBE = "ready"
@@ -74,6 +78,7 @@ class Seaweed:
         self._bucket = bucket
         self._origins = tuple(origins)
         self._ports: Ports | None = None
+        self._new_ports = False
         self._weed = Path()
 
     @property
@@ -96,6 +101,9 @@ class Seaweed:
         self._weed = wheels.weed()
         private_directory(self.directory)
         self.end_leftovers()
+        if self._new_ports:  # chosen by this start, but it came to nothing; no link names them
+            self._ports_note.unlink()
+        self._new_ports = not self._ports_note.exists()
         self._ports = ports.kept(self._ports_note)
         keep_certificates(self._secrets)
         write_whole(self._secrets / "security.toml", self._security().encode())
@@ -130,6 +138,7 @@ class Seaweed:
         Asked for at every start: the filer keeps the rule among its data, which may have been
         lost, or put back from a time before the rule.
         """
+        self._new_ports = False
         prefix = f"/buckets/{self._bucket}/"
         said = self.shell(f"fs.configure -locationPrefix={prefix} -fsync -apply")
         if not _says_fsync(said, prefix):
@@ -149,22 +158,28 @@ class Seaweed:
         end(child, [(signal.SIGTERM, 3.2)])
 
     def close(self) -> None:
-        """Nothing is held between runs."""
-
-    def forget_ports(self) -> None:
-        """Let the next `prepare` choose anew: only before any link was given out."""
-        self._ports_note.unlink(missing_ok=True)
+        """Remove what it leaves outside of its directory."""
+        if self._ports is not None:
+            ports.clear_sockets(self._ports)
 
     def _store(self) -> S3Store:
         return S3Store(
             self._bucket,
             endpoint=self.endpoint_url,
             region=REGION,
-            access_key_id=self._credentials.s3_access_key,
-            secret_access_key=self._credentials.s3_secret_key,
+            # Keys given plainly would be joined by a session token from our environment.
+            credential_provider=self._keys,
             client_options={"allow_http": True, "timeout": "2s", "connect_timeout": "1s"},
             retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=1)},
         )
+
+    def _keys(self) -> "S3Credential":
+        return {
+            "access_key_id": self._credentials.s3_access_key,
+            "secret_access_key": self._credentials.s3_secret_key,
+            "token": None,
+            "expires_at": None,
+        }
 
     def _command(self, *words: str) -> Command:
         return Command(

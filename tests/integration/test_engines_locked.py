@@ -1,0 +1,303 @@
+"""What strangers on the machine get from the engines without our secrets: nothing."""
+
+import http.client
+import json
+import os
+import pwd
+import secrets
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from integration.engine_driver import got, put
+from safelight.engines import EmbeddedEngines, certificates, wheels
+from safelight.engines.credentials import ROLES, keep_certificates
+from safelight.engines.seaweed import Seaweed
+
+KEY = "photos/secretplace/original"
+PHOTO = b"This is the photo: " + secrets.token_hex(5000).encode()
+NOBODY = 65534
+AS_ROOT = os.geteuid() == 0
+
+
+@pytest.fixture(scope="module")
+def seaweed(engines: EmbeddedEngines) -> Seaweed:
+    put(engines, KEY, PHOTO)
+    assert engines._seaweed is not None
+    return engines._seaweed
+
+
+@pytest.fixture(scope="module")
+def file_id(seaweed: Seaweed) -> str:
+    """Where the volume server has the photo's bytes: what a stranger would have to guess."""
+    said = seaweed.shell(f"fs.meta.cat /buckets/safelight/{KEY}")
+    entry = json.loads(said[said.index("{") : said.rindex("}") + 1])
+    return str(entry["chunks"][0]["fileId"])
+
+
+def _listening(engines: EmbeddedEngines) -> Iterator[tuple[str, int]]:
+    for pid in engines.pids().values():
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        for process in family:
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    yield connection.laddr[0], connection.laddr[1]
+
+
+def _paths(file_id: str) -> list[str]:
+    volume, _, rest = file_id.partition(",")
+    return [
+        *("/", "/?pretty=y", "/buckets/", "/buckets/safelight/", "/safelight/", "/safelight"),
+        *("/safelight?list-type=2", "/buckets/safelight/photos/secretplace/?pretty=y"),
+        *(f"/{KEY}", f"/safelight/{KEY}", f"/buckets/safelight/{KEY}"),
+        f"/buckets/safelight/{KEY}?metadata=true",
+        *(f"/{file_id}", f"/{volume}/{rest}", f"/{volume}/{rest}/original", f"/{file_id}.jpg"),
+        f"/{file_id}?readDeleted=true",
+        *(f"/dir/lookup?volumeId={volume}", f"/dir/lookup?fileId={file_id}&read=yes"),
+        *("/dir/assign", "/dir/status", "/vol/status", "/vol/list", "/col/delete?collection=x"),
+        *("/cluster/status", "/stats/memory", "/status", "/ui/index.html", "/healthz", "/metrics"),
+        *("/.tus/", "/debug/pprof/", "/submit", "/topics/", "/etc/seaweedfs/filer.conf"),
+        *("/api/files?path=/", "/files", "/login", "/plugin", "/v1/config"),
+    ]
+
+
+def _ask(address: tuple[str, int], method: str, path: str, *, tls: bool) -> tuple[int, bytes]:
+    """Status, and headers with body; 0 and nothing if it doesn't speak this protocol at all."""
+    kind: http.client.HTTPConnection
+    if tls:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        kind = http.client.HTTPSConnection(*address, timeout=3, context=context)
+    else:
+        kind = http.client.HTTPConnection(*address, timeout=3)
+    try:
+        kind.request(method, path, headers={"Accept": "application/json"})
+        answer = kind.getresponse()
+        return answer.status, str(answer.headers).encode() + answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        kind.close()
+
+
+def test_everything_listens_on_loopback_alone(engines: EmbeddedEngines, seaweed: Seaweed) -> None:
+    addresses = set(_listening(engines))
+    assert seaweed.ports.s3 in {port for _, port in addresses}
+    assert {host for host, _ in addresses} == {"127.0.0.1"}
+
+
+def test_postgresql_listens_on_no_tcp_port(engines: EmbeddedEngines) -> None:
+    assert not psutil.Process(engines.pids()["PostgreSQL"]).net_connections("inet")
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_no_port_gives_a_photo_or_a_listing_unsigned(
+    engines: EmbeddedEngines, seaweed: Seaweed, file_id: str, *, tls: bool
+) -> None:
+    asked = 0
+    for address in set(_listening(engines)):
+        for path in _paths(file_id):
+            status, body = _ask(address, "GET", path, tls=tls)
+            asked += status != 0
+            assert PHOTO[:200] not in body, (address, path)
+            assert b"secretplace" not in body or status >= 400, (address, path, body)
+            assert b"authorization:" not in body.lower(), (address, path, body)
+            assert b"fsync" not in body, (address, path, body)
+    assert tls or asked > len(_paths(file_id))
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_no_port_takes_a_change_unsigned(
+    engines: EmbeddedEngines, seaweed: Seaweed, file_id: str, method: str
+) -> None:
+    for address in set(_listening(engines)):
+        for path in _paths(file_id):
+            _ask(address, method, path, tls=False)
+    assert got(engines, KEY) == PHOTO
+    assert "secretplace" in seaweed.shell("fs.ls /buckets/safelight/photos")
+
+
+def _weed(folder: Path, *words: str, text: str = "") -> str:
+    """Run `weed` as somebody would who has no certificates, or those that are in the folder."""
+    program = subprocess.Popen(
+        [wheels.weed(), *words],
+        cwd=folder,
+        env={"HOME": str(folder), "PATH": os.defpath},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        out, _ = program.communicate(text.encode(), timeout=2.5)
+    except subprocess.TimeoutExpired:
+        os.killpg(program.pid, signal.SIGKILL)
+        out, _ = program.communicate()
+    return out.decode(errors="replace")
+
+
+@pytest.fixture(params=["no certificates", "certificates of another authority"])
+def stranger(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if request.param != "no certificates":
+        keep_certificates(tmp_path)
+        parts = [f'[grpc.{role}]\ncert = "{role}.crt"\nkey = "{role}.key"\n' for role in ROLES]
+        (tmp_path / "security.toml").write_text('[grpc]\nca = "ca.crt"\n' + "".join(parts))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [f"fs.rm /buckets/safelight/{KEY}", f"fs.cat /buckets/safelight/{KEY}", "fs.ls /buckets"],
+)
+def test_weed_shell_does_nothing_without_our_certificates(
+    engines: EmbeddedEngines, seaweed: Seaweed, stranger: Path, command: str
+) -> None:
+    ports = seaweed.ports
+    where = [f"-master=127.0.0.1:{ports.master}", f"-filer=127.0.0.1:{ports.filer}"]
+    said = _weed(stranger, "shell", *where, text=f"{command}\n")
+    assert PHOTO[:100].decode() not in said
+    assert "safelight" not in said.replace(command, "")
+    assert got(engines, KEY) == PHOTO
+
+
+def test_weed_shell_does_it_with_our_certificates(
+    engines: EmbeddedEngines, seaweed: Seaweed
+) -> None:
+    """Or else the refusals above would show nothing."""
+    put(engines, "photos/doomed/original", b"doomed" * 1000)
+    seaweed.shell("fs.rm /buckets/safelight/photos/doomed/original")
+    with pytest.raises(FileNotFoundError):
+        got(engines, "photos/doomed/original")
+
+
+def test_weed_backup_gets_nothing_without_our_certificates(
+    engines: EmbeddedEngines, seaweed: Seaweed, file_id: str, stranger: Path
+) -> None:
+    volume = file_id.partition(",")[0]
+    master = f"-master=127.0.0.1:{seaweed.ports.master}"
+    _weed(stranger, "backup", master, "-dir=.", "-collection=safelight", f"-volumeId={volume}")
+    held = [path.read_bytes() for path in stranger.rglob("*") if path.is_file()]
+    assert not any(PHOTO[:100] in each for each in held)
+    assert got(engines, KEY) == PHOTO
+
+
+def test_weed_download_gets_nothing_without_our_certificates(
+    engines: EmbeddedEngines, seaweed: Seaweed, file_id: str, stranger: Path
+) -> None:
+    _weed(stranger, "download", f"-server=127.0.0.1:{seaweed.ports.master}", "-dir=.", file_id)
+    assert not any(
+        PHOTO[:100] in path.read_bytes() for path in stranger.rglob("*") if path.is_file()
+    )
+
+
+def test_postgresql_lets_nobody_in_without_the_password(engines: EmbeddedEngines) -> None:
+    url, password = engines.database_url, engines.database_url.split(":")[2].split("@")[0]
+    for wrong in (url.replace(password, "wrong"), url.replace(f":{password}", "")):
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(wrong)
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(url.replace("safelight:", "postgres:").replace("/safelight?", "/postgres?"))
+
+
+def test_our_role_is_no_superuser(engines: EmbeddedEngines) -> None:
+    with psycopg.connect(engines.database_url) as connection:
+        row = connection.execute(
+            "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication"
+            " FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+    assert row == (False,)
+
+
+_AS_SOMEBODY_ELSE = """
+import os, socket, sys
+folder, uid = sys.argv[1], int(sys.argv[2])
+os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
+try:
+    socket.socket(socket.AF_UNIX).connect(folder + "/.s.PGSQL.5432")
+except PermissionError:
+    sys.exit(42)
+"""
+
+if AS_ROOT:
+
+    @pytest.mark.parametrize("uid", [NOBODY, 1000])
+    def test_another_user_can_not_even_connect_to_postgresql(
+        engines: EmbeddedEngines, uid: int
+    ) -> None:
+        assert engines._postgres is not None
+        folder = str(engines._postgres._sockets)
+        assert Path(folder, ".s.PGSQL.5432").stat().st_mode & 0o077 == 0
+        program = [sys.executable, "-c", _AS_SOMEBODY_ELSE, folder, str(uid)]
+        assert subprocess.run(program, check=False).returncode == 42
+        with socket.socket(socket.AF_UNIX) as ours:
+            ours.connect(f"{folder}/.s.PGSQL.5432")  # while we can
+
+    def test_postgresql_does_not_run_as_root_nor_as_anybody_else(engines: EmbeddedEngines) -> None:
+        uid = psutil.Process(engines.pids()["PostgreSQL"]).uids().effective
+        assert uid not in {0, NOBODY}
+        with pytest.raises(KeyError):
+            pwd.getpwuid(uid)
+
+
+def test_the_sockets_are_for_their_owner_alone(engines: EmbeddedEngines, seaweed: Seaweed) -> None:
+    ports = [port for _, port in _listening(engines)]
+    sockets = [
+        *seaweed.directory.glob("*.sock"),
+        *(each for port in ports for each in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock")),
+    ]
+    assert len(sockets) > 3
+    assert all(path.stat().st_mode & 0o077 == 0 for path in sockets)
+
+
+def test_the_s3_identity_may_use_its_bucket_and_nothing_else(engines: EmbeddedEngines) -> None:
+    import boto3  # noqa: PLC0415  slow to import
+    import botocore.exceptions  # noqa: PLC0415
+
+    client = boto3.client(
+        "s3",
+        endpoint_url=engines.s3_endpoint_url,
+        region_name=engines.region,
+        aws_access_key_id=engines.s3_access_key,
+        aws_secret_access_key=engines.s3_secret_key,
+    )
+    forbidden: dict[str, dict[str, object]] = {
+        "create_bucket": {"Bucket": "another"},
+        "delete_bucket": {"Bucket": "safelight"},
+        "put_bucket_policy": {"Bucket": "safelight", "Policy": "{}"},
+        "put_object": {"Bucket": "another", "Key": "x", "Body": b"x"},
+    }
+    for call, arguments in forbidden.items():
+        with pytest.raises(botocore.exceptions.ClientError):
+            getattr(client, call)(**arguments)
+
+
+def test_the_certificates_end_long_from_now_and_the_authority_has_no_key(
+    engines: EmbeddedEngines,
+) -> None:
+    folder = engines.data_dir / "secrets" / "seaweedfs"
+    ends = certificates.good_until((folder / "ca.crt").read_bytes())
+    assert ends.year > 2034
+    assert not (folder / "ca.key").exists()
+
+
+def test_no_secret_is_in_an_argument_and_nothing_of_ours_in_their_environment(
+    engines: EmbeddedEngines,
+) -> None:
+    text = (engines.data_dir / "secrets" / "engines.json").read_text()
+    values = json.loads(text).values()
+    for pid in engines.pids().values():
+        arguments = Path(f"/proc/{pid}/cmdline").read_text()
+        assert not any(value in arguments for value in values)
+        names = {
+            name.partition("=")[0] for name in Path(f"/proc/{pid}/environ").read_text().split("\0")
+        }
+        assert names <= {"PATH", "LANG", "HOME", "TMPDIR", "GOMEMLIMIT", "GOGC", ""}
