@@ -27,7 +27,8 @@ ORIENTATION, EXIF_IFD, DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL = 0x0112, 0x8769
 @cache
 def astronaut(width: int = 256, height: int = 192, mode: str = "RGB") -> Image.Image:
     """A real photograph at any size."""
-    return Image.fromarray(skimage.data.astronaut()).resize((width, height)).convert(mode)
+    pixels: Any = skimage.data.astronaut()  # type: ignore[no-untyped-call]  # it ships no types
+    return Image.fromarray(pixels).resize((width, height)).convert(mode)
 
 
 def exif(
@@ -114,6 +115,13 @@ def zipped(name: str = "payload.html", body: bytes = HTML) -> bytes:
     return file.getvalue()
 
 
+def deflated_zeros(size: int) -> bytes:
+    """So many zeros in a thousandth of the bytes, as zlib packs them."""
+    deflate = zlib.compressobj(9)
+    packed = b"".join(deflate.compress(bytes(1 << 20)) for _ in range(size >> 20))
+    return packed + deflate.compress(bytes(size % (1 << 20))) + deflate.flush()
+
+
 # PNG, byte by byte
 
 
@@ -121,7 +129,7 @@ def png_chunk(kind: bytes, data: bytes = b"") -> bytes:
     return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png_chunks(data: bytes) -> list[tuple[bytes, int, int]]:
+def png_chunks(data: bytes | bytearray) -> list[tuple[bytes, int, int]]:
     """Kind, start and end of each chunk, its length and its CRC included."""
     found, position = [], len(PNG_SIGNATURE)
     while position < len(data):
@@ -195,6 +203,12 @@ def gif_of_frames(frames: int, width: int = 1, height: int = 1) -> bytes:
     return header + frame * frames + b"\x3b"
 
 
+def gif_with_a_bad_second_frame() -> bytes:
+    """A GIF, whole in its blocks, whose second frame begins with a code that can't be."""
+    good = gif_of_frames(1)
+    return good[:-1] + good[19:-1].replace(b"\x02\x44\x01", b"\x02\xff\xff") + b"\x3b"
+
+
 def gif_cuts_between_frames(data: bytes) -> list[bytes]:
     """A GIF, cut right after each of its frames."""
     cuts, start = [], 0
@@ -228,3 +242,10 @@ def webp_of_frames(frames: int, width: int, height: int) -> bytes:
     return riff(
         (b"VP8X", b"\x02\0\0\0" + canvas), (b"ANIM", bytes(6)), *[(b"ANMF", frame)] * frames
     )
+
+
+def webp_with_a_bad_second_frame() -> bytes:
+    """An animated WebP, whole in its chunks, whose second frame is all ones behind its header."""
+    data = webp_of_frames(2, 64, 48)
+    pixels = data.rindex(b"VP8 ") + 22
+    return data[:pixels] + b"\xff" * (len(data) - pixels)

@@ -71,7 +71,9 @@ def test_frames_and_scans_are_counted_one_by_one() -> None:
 
 
 def test_scans_after_the_end_marker_are_not_the_picture_s() -> None:
-    assert jpeg.read_header(pictures.jpeg() + pictures.jpeg_of_scans(50)).scans == 1
+    for between in (b"", b"\0\2"):  # The second would do as the length of a segment.
+        tail = between + pictures.jpeg_of_scans(50)
+        assert jpeg.read_header(pictures.jpeg() + tail).scans == 1
 
 
 def test_a_first_frame_larger_than_its_canvas_makes_the_canvas() -> None:
@@ -101,6 +103,13 @@ def test_a_gif_cut_between_two_frames_is_refused() -> None:
     for data in cuts:
         with pytest.raises(errors.CorruptImage):
             gif.read_header(data)
+
+
+def test_junk_between_the_blocks_of_a_gif_is_refused_but_stray_zeros_are_not() -> None:
+    data = pictures.gif()
+    assert gif.read_header(data[:-1] + bytes(3) + data[-1:]).frames == 1
+    with pytest.raises(errors.CorruptImage):
+        gif.read_header(data[:-1] + b"\x99" + data[-1:])
 
 
 @pytest.mark.parametrize("kind", [b"fcTL", b"fdAT"])
@@ -158,7 +167,7 @@ def _read_or_refuse(form: str, data: bytes) -> None:
 def test_a_header_of_megabytes_takes_time_by_its_length_only(form: str, data: bytes) -> None:
     began = time.process_time()
     _read_or_refuse(form, data)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 10  # It would be hours if it grew by the square.
 
 
 @pytest.mark.parametrize(

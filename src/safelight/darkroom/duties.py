@@ -44,12 +44,13 @@ class Inspector:
 
 def _spell(facts: ImageFacts) -> _Message:
     """Spell the facts in JSON's types; the format is the server's to know."""
+    moment, offset = facts.taken_at, facts.taken_offset
     return {
         "width": facts.width,
         "height": facts.height,
         "frames": facts.frames,
-        "taken_at": facts.taken_at and facts.taken_at.isoformat(),
-        "offset_minutes": facts.taken_offset and int(facts.taken_offset.total_seconds() // 60),
+        "taken_at": None if moment is None else moment.isoformat(),
+        "offset_minutes": None if offset is None else int(offset.total_seconds() // 60),
     }
 
 

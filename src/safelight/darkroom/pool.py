@@ -102,7 +102,7 @@ class Darkroom:
                 if self._closed:
                     raise errors.Busy from failure
                 _log.warning("a picture was refused since its decoder failed: %s", failure)
-                raise errors.CorruptImage from failure
+                raise errors.CorruptImage(_public(failure)) from failure
             except (StartFailed, Gone) as failure:
                 _log.error("no process can be had to decode pictures: %s", failure)
                 raise errors.Busy from failure
@@ -146,6 +146,10 @@ class Darkroom:
     async def _hire(self) -> Worker:
         worker = await Worker.start(self.limits, drill=self._drill)
         self._workers.add(worker)
+        if self._closed:
+            self._dismiss(worker)
+            await worker.wait()
+            raise errors.Busy
         if not worker.confined:
             _log.warning("this system has no filter for system calls: the decoder runs without")
         return worker
@@ -173,6 +177,11 @@ class Darkroom:
         ending.add_done_callback(self._endings.discard)
 
 
+def _public(failure: Died | BadAnswer) -> str | None:
+    late = isinstance(failure, Died) and failure.late
+    return "The photo can't be taken: it takes too long to decode." if late else None
+
+
 def _recognise(descriptor: int) -> Format:
     head = os.pread(descriptor, HEAD_BYTES, 0)
     if not head:
@@ -185,7 +194,10 @@ def _recognise(descriptor: int) -> Format:
 @contextmanager
 def _read_only(descriptor: int) -> Iterator[int]:
     """Open the same file anew, so that a child can neither write to it nor move our place in it."""
-    photo = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        photo = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:  # Too many files are open.
+        raise errors.Busy from error
     try:
         yield photo
     finally:

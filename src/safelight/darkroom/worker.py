@@ -16,7 +16,6 @@ from safelight.inspection.limits import DecodeLimits
 _START_SECONDS: Final = 9.0
 """Short of the ten seconds in which an upload has to be answered."""
 
-_TOO_LONG: Final = "it took too long"
 _ENVIRONMENT: Final = {
     "LC_ALL": "C.UTF-8",
     "TMPDIR": "/nonexistent",
@@ -36,7 +35,15 @@ class Gone(Exception):
 
 
 class Died(Exception):
-    """The child died, or had to be killed at the deadline, while it had the request."""
+    """The child died while it had the request. `late`: since its time was up.
+
+    `status` is its exit status, minus the signal that ended it; None if it had to be killed.
+    """
+
+    def __init__(self, *, late: bool, status: int | None = None) -> None:
+        super().__init__("it took too long" if late else f"it ended with status {status}")
+        self.late = late
+        self.status = status
 
 
 class Worker:
@@ -90,19 +97,22 @@ class Worker:
                 await self._hand_over(request, photo)
                 answer = await self._receive()
         except TimeoutError as late:
-            raise Died(_TOO_LONG) from late
+            raise Died(late=True) from late
         if not answer:
-            raise Died(await self._last_words())
+            raise await self._post_mortem()
         return answer
 
     def kill(self) -> None:
         """End the child at once; `wait` for it afterwards."""
-        self._channel.close()
+        with suppress(OSError):
+            # Not closed yet: the event loop would never wake who is reading from it.
+            self._channel.shutdown(socket.SHUT_RDWR)
         self._process.kill()
 
     async def wait(self) -> None:
         """Wait for the end of a child that was killed."""
         await asyncio.to_thread(self._process.wait)
+        self._channel.close()
 
     async def _wait_until_ready(self) -> None:
         try:
@@ -122,11 +132,11 @@ class Worker:
         if not await self._receive():
             raise Gone
 
-    async def _last_words(self) -> str:
+    async def _post_mortem(self) -> Died:
         self.kill()  # It may have hung up and still live. To one that is dead it does nothing.
         await self.wait()
-        code = self._process.returncode
-        return _TOO_LONG if code == -signal.SIGXCPU else f"it ended with status {code}"
+        status = self._process.returncode
+        return Died(late=status == -signal.SIGXCPU, status=status)
 
     async def _receive(self) -> bytes:
         """Read one message; none if the child is dead."""

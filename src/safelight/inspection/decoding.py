@@ -4,7 +4,7 @@ Import this in a child process of the darkroom only: it loads libvips, and stran
 through it. Call `lock_loaders` once before anything is decoded.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from mmap import mmap
 from typing import Any, Final, Protocol
 
@@ -17,7 +17,7 @@ from safelight.inspection.capture import parse_date_time, parse_offset
 from safelight.inspection.limits import DecodeLimits, Header, admit
 from safelight.photo import ImageFacts
 
-_HEADERS: Final[Mapping[str, Callable[[bytes | mmap], Header]]] = {
+_HEADERS: Final[dict[str, Callable[[bytes | mmap], Header]]] = {
     "jpeg": jpeg.read_header,
     "png": png.read_header,
     "gif": gif.read_header,

@@ -1,0 +1,394 @@
+"""What a photo is: real pictures and hostile ones, through a real child of the darkroom."""
+
+import base64
+import csv
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pictures
+from safelight import errors
+from safelight.darkroom.pool import Darkroom, Inspection
+from safelight.formats import FORMATS
+from safelight.inspection import decoding
+from safelight.inspection.limits import DecodeLimits, Header
+from safelight.photo import ImageFacts
+from safelight.settings import LimitSettings
+
+PHOTOGRAPHS = pictures.photographs()
+GIB = 1 << 30
+CLEAN = {"accept", "corrupt_image", "unsupported_type", "too_many_pixels", "too_many_frames"}
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def darkroom() -> AsyncIterator[Darkroom]:
+    room = Darkroom(LimitSettings())
+    await room.start()
+    yield room
+    await room.close()
+
+
+async def inspect(darkroom: Darkroom, data: bytes, *, digest: bool = False) -> Inspection:
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return await darkroom.inspect(file, digest=digest)
+
+
+async def facts_of(darkroom: Darkroom, data: bytes) -> ImageFacts:
+    return (await inspect(darkroom, data)).facts
+
+
+async def outcome(darkroom: Darkroom, data: bytes) -> str:
+    """Tell "accept" or the code of the refusal. Any other error is a failure of the test."""
+    try:
+        await inspect(darkroom, data)
+    except errors.Invalid as refusal:
+        return refusal.code
+    return "accept"
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+async def test_a_photograph_of_each_kind_is_accepted(darkroom: Darkroom, name: str) -> None:
+    facts = await facts_of(darkroom, PHOTOGRAPHS[name])
+    assert facts.format == name.rsplit(maxsplit=1)[-1]
+    assert facts.content_type == f"image/{facts.format}"
+    assert (facts.width, facts.height) == (256, 192)
+    assert facts.frames == (3 if "animated" in name else 1)
+    assert facts.animated == ("animated" in name)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (63, 63), (64, 64), (65, 7)])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP"])
+async def test_a_picture_of_odd_sides_is_accepted(
+    darkroom: Darkroom, form: str, size: tuple[int, int]
+) -> None:
+    facts = await facts_of(darkroom, pictures.save(pictures.astronaut(*size), form))
+    assert (facts.width, facts.height) == size
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+async def test_width_and_height_are_as_displayed(
+    darkroom: Darkroom, form: str, orientation: int
+) -> None:
+    fields = pictures.exif(orientation=orientation)
+    facts = await facts_of(darkroom, pictures.save(pictures.astronaut(), form, exif=fields))
+    assert (facts.width, facts.height) == ((192, 256) if orientation >= 5 else (256, 192))
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65_535])
+async def test_an_orientation_that_is_none_is_shown_as_stored(
+    darkroom: Darkroom, orientation: int
+) -> None:
+    facts = await facts_of(darkroom, pictures.jpeg(exif=pictures.exif(orientation=orientation)))
+    assert (facts.width, facts.height) == (256, 192)
+
+
+@pytest.mark.parametrize(("offset", "hours"), [("-07:00", -7), ("+00:00", 0), ("+05:30", 5.5)])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+async def test_the_camera_s_time_and_its_offset_are_told(
+    darkroom: Darkroom, form: str, offset: str, hours: float
+) -> None:
+    fields = pictures.exif(1, taken_at="2017:06:17 20:35:13", offset=offset)
+    facts = await facts_of(darkroom, pictures.save(pictures.astronaut(), form, exif=fields))
+    assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's clock
+    assert facts.taken_offset == timedelta(hours=hours)
+
+
+async def test_a_time_without_an_offset_has_none(darkroom: Darkroom) -> None:
+    facts = await facts_of(
+        darkroom, pictures.jpeg(exif=pictures.exif(taken_at="2017:06:17 20:35:13"))
+    )
+    assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's clock
+    assert facts.taken_offset is None
+
+
+EXIF_OF_NOISE = b"Exif\0\0MM\0*\0\0\0\x08" + pictures.noise(400)
+BROKEN_METADATA = {
+    "exif of noise": pictures.jpeg(exif=EXIF_OF_NOISE),
+    "exif cut short": pictures.jpeg(exif=pictures.exif(orientation=1).tobytes()[:-7]),
+    "exif directory that is its own next": pictures.jpeg(
+        exif=b"Exif\0\0II*\0\x08\0\0\0" + bytes(2) + b"\x08\0\0\0"
+    ),
+    "times of nonsense": pictures.jpeg(exif=pictures.exif(taken_at="yesterday", offset="far")),
+    "a time that is not utf-8": pictures.jpeg(
+        exif=pictures.exif(1, taken_at="2017:06:17 20:35:1X")
+    ).replace(b"20:35:1X", b"20:35:1\xe9"),
+    "colour profile of noise": pictures.jpeg(icc_profile=pictures.noise(3000)),
+    "xmp of noise": pictures.jpeg(xmp=pictures.noise(3000)),
+    "png text that is not utf-8": pictures.png_with(
+        pictures.png_chunk(b"tEXt", b"Auteur \xe9\xe8\0caf\xe9")
+    ),
+    "png exif of noise": pictures.png_with(pictures.png_chunk(b"eXIf", pictures.noise(300))),
+    "png text with a wrong crc": pictures.png_with(b"\0\0\0\4tEXta\0bc\1\2\3\4"),
+    "webp exif of noise": pictures.webp(exif=EXIF_OF_NOISE),
+    "webp colour profile of noise": pictures.webp(icc_profile=pictures.noise(3000)),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_METADATA)
+async def test_broken_metadata_never_reject_a_good_picture(darkroom: Darkroom, name: str) -> None:
+    facts = await facts_of(darkroom, BROKEN_METADATA[name])
+    assert facts.taken_at is None
+    assert facts.taken_offset is None
+
+
+POLYGLOTS = {
+    "jpeg and html": pictures.jpeg() + pictures.HTML,
+    "jpeg and zip": pictures.jpeg() + pictures.zipped(),
+    "jpeg and jpeg": pictures.jpeg() + pictures.jpeg(64, 48),
+    "jpeg with html in a comment": pictures.jpeg(comment=pictures.HTML),
+    "png and zip": pictures.png() + pictures.zipped(),
+    "gif and html": pictures.gif(256, 192) + pictures.HTML,
+    "webp and html": pictures.webp() + pictures.HTML,
+}
+
+
+@pytest.mark.parametrize("name", POLYGLOTS)
+async def test_what_is_something_else_as_well_is_the_picture_that_it_begins_as(
+    darkroom: Darkroom, name: str
+) -> None:
+    facts = await facts_of(darkroom, POLYGLOTS[name])
+    assert facts.format == name.split(maxsplit=1)[0]
+    assert (facts.width, facts.height) == (256, 192)
+
+
+REFUSED = {
+    "an empty file": (b"", "empty_file"),
+    "text": (pictures.TEXT, "unsupported_type"),
+    "html": (pictures.HTML, "unsupported_type"),
+    "svg": (pictures.SVG, "unsupported_type"),
+    "pdf": (pictures.PDF, "unsupported_type"),
+    "tiff": (pictures.save(pictures.astronaut(), "TIFF"), "unsupported_type"),
+    "avif": (pictures.save(pictures.astronaut(), "AVIF"), "unsupported_type"),
+    "html behind jpeg magic": (b"\xff\xd8\xff\xe0" + pictures.HTML, "corrupt_image"),
+    "html behind png magic": (pictures.PNG_SIGNATURE + pictures.HTML, "corrupt_image"),
+    "html behind gif magic": (b"GIF89a" + pictures.HTML, "corrupt_image"),
+    "half a jpeg": (pictures.cut(pictures.jpeg(), 50), "corrupt_image"),
+    "half a jpeg with an end marker": (
+        pictures.cut(pictures.jpeg(), 50) + b"\xff\xd9",
+        "corrupt_image",
+    ),
+    "a jpeg without its end marker": (pictures.jpeg()[:-2], "corrupt_image"),
+    "half a png": (pictures.cut(pictures.png(), 50), "corrupt_image"),
+    "a png whose pixels have a wrong crc": (pictures.png_with_wrong_crc(), "corrupt_image"),
+    "a png whose header has a wrong crc": (pictures.png_with_wrong_crc(b"IHDR"), "corrupt_image"),
+    "a one-bit png of 50,000 squared": (
+        pictures.png_of_zeros(50_000, 50_000),
+        "too_many_pixels",
+    ),
+    "an interlaced png of 30,000 squared": (
+        pictures.png_of_zeros(30_000, 30_000, interlaced=True),
+        "too_many_pixels",
+    ),
+    "a jpeg header of 60,000 squared": (
+        pictures.jpeg_claiming(60_000, 60_000),
+        "too_many_pixels",
+    ),
+    "a progressive jpeg header of 60,000 squared": (
+        pictures.jpeg_claiming(60_000, 60_000, progressive=True),
+        "too_many_pixels",
+    ),
+    "a jpeg that claims more than it has": (pictures.jpeg_claiming(4_000, 4_000), "corrupt_image"),
+    "a jpeg of 882 scans": (pictures.jpeg_of_scans(882, 8_000, 8_000), "corrupt_image"),
+    "a gif of thousands of frames": (pictures.gif_of_frames(5_000), "too_many_frames"),
+    "a gif of a thousand large frames": (
+        pictures.gif_of_frames(1_000, 1_000, 1_000),
+        "too_many_frames",
+    ),
+    "a gif of an absurd canvas": (pictures.gif_of_frames(1, 65_535, 65_535), "too_many_pixels"),
+    "a webp of 268 million pixels in 30 bytes": (
+        pictures.webp_of_one_colour(16_384, 16_384),
+        "too_many_pixels",
+    ),
+    "a webp of thousands of frames": (
+        pictures.webp_of_frames(2_000, 4_000, 4_000),
+        "too_many_frames",
+    ),
+    "a gif whose second frame is bad": (pictures.gif_with_a_bad_second_frame(), "corrupt_image"),
+    "a webp whose second frame is bad": (pictures.webp_with_a_bad_second_frame(), "corrupt_image"),
+    "a webp of an absurd canvas": (
+        pictures.webp_of_frames(1, 16_000_000, 255),
+        "too_many_pixels",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_a_hostile_file_gets_its_code_and_the_next_photo_works(
+    darkroom: Darkroom, name: str
+) -> None:
+    data, code = REFUSED[name]
+    assert await outcome(darkroom, data) == code
+    assert await outcome(darkroom, PHOTOGRAPHS["jpeg"]) == "accept"
+
+
+async def test_too_many_pixels_are_told_with_their_number_and_the_limit(
+    darkroom: Darkroom,
+) -> None:
+    with pytest.raises(errors.TooManyPixels, match="400,000,000 pixels; at most 120,000,000"):
+        await inspect(darkroom, pictures.png_of_zeros(20_000, 20_000))
+
+
+BOMBS = {
+    kind: pictures.png_with(pictures.png_chunk(kind, head + pictures.deflated_zeros(200 << 20)))
+    for kind, head in {
+        b"zTXt": b"Comment\0\0",
+        b"iTXt": b"XML:com.adobe.xmp\0\1\0\0\0",
+        b"iCCP": b"icc\0\0",
+    }.items()
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+async def test_a_bomb_in_a_chunk_of_text_or_colour_does_no_harm(
+    darkroom: Darkroom, kind: bytes
+) -> None:
+    assert await outcome(darkroom, BOMBS[kind]) in {"accept", "corrupt_image"}
+    assert await outcome(darkroom, PHOTOGRAPHS["png"]) == "accept"
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+async def test_a_picture_cut_at_any_twentieth_is_refused(darkroom: Darkroom, name: str) -> None:
+    for percent in range(5, 100, 5):
+        cut = pictures.cut(PHOTOGRAPHS[name], percent)
+        assert await outcome(darkroom, cut) == "corrupt_image", percent
+
+
+async def test_a_gif_cut_between_two_frames_is_refused(darkroom: Darkroom) -> None:
+    for data in pictures.gif_cuts_between_frames(PHOTOGRAPHS["animated gif"]):
+        assert await outcome(darkroom, data) == "corrupt_image"
+
+
+@pytest.mark.parametrize("name", ["jpeg", "progressive jpeg", "png", "animated gif", "webp"])
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+async def test_flipped_bits_are_accepted_or_cleanly_refused(
+    darkroom: Darkroom, name: str, data: st.DataObject
+) -> None:
+    flipped = bytearray(PHOTOGRAPHS[name])
+    for _ in range(data.draw(st.integers(1, 5))):
+        flipped[data.draw(st.integers(0, len(flipped) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    assert await outcome(darkroom, bytes(flipped)) in CLEAN
+    assert await outcome(darkroom, PHOTOGRAPHS["gif"]) == "accept"
+
+
+async def test_the_checksum_is_of_the_whole_file(darkroom: Darkroom) -> None:
+    data = pictures.jpeg() + pictures.noise(3 << 20)
+    assert (await inspect(darkroom, data, digest=True)).sha256 == hashlib.sha256(data).hexdigest()
+    assert (await inspect(darkroom, data)).sha256 is None
+
+
+def test_what_libvips_itself_reads_of_a_header_is_held_against_the_limits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = DecodeLimits(
+        max_pixels=1_000, max_frames=1, max_total_pixels=1_000, cpu_seconds=1, address_space=GIB
+    )
+    for name, form in FORMATS.items():
+        monkeypatch.setitem(decoding._HEADERS, name, lambda _: Header(width=1, height=1))
+        with pytest.raises(errors.TooManyPixels):
+            decoding.inspect(PHOTOGRAPHS[name], form, small)
+
+
+FOREIGN = """
+import base64, json, sys
+import pyvips
+from safelight.inspection import decoding
+
+def read(data):
+    try:
+        pyvips.Image.new_from_buffer(data, "").avg()
+    except pyvips.Error:
+        return False
+    return True
+
+files = {name: base64.b64decode(data) for name, data in json.load(sys.stdin).items()}
+before = {name: read(data) for name, data in files.items()}
+decoding.lock_loaders()
+print(json.dumps([before, {name: read(data) for name, data in files.items()}]))
+"""
+
+
+def test_libvips_is_left_with_the_loaders_of_our_formats_alone() -> None:
+    foreign = {
+        "tiff": pictures.save(pictures.astronaut(), "TIFF"),
+        "svg": pictures.SVG,
+        "avif": pictures.save(pictures.astronaut(), "AVIF"),
+    }
+    files = {
+        name: base64.b64encode(data).decode() for name, data in (foreign | PHOTOGRAPHS).items()
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", FOREIGN],
+        input=json.dumps(files),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, after = json.loads(done.stdout)
+    assert all(before.values()), "libvips reads all of these by itself"
+    assert after == {name: name in PHOTOGRAPHS for name in files}
+
+
+def corpus_rows() -> Iterator[tuple[Path, dict[str, str]]]:
+    with (CORPUS / "manifest.tsv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            yield CORPUS / row["path"], row
+
+
+def hostile_rows(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    script = CORPUS / "make_hostile.py"
+    subprocess.run([sys.executable, script, folder], check=True, capture_output=True)
+    with (folder / "hostile.tsv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            yield folder / row["file"], row
+
+
+async def meets_expectation(darkroom: Darkroom, path: Path, row: dict[str, str]) -> str:
+    """Tell what is wrong with the answer to one file of the corpus; nothing if it is right."""
+    with path.open("rb") as file:
+        try:
+            facts = (await darkroom.inspect(file)).facts
+        except errors.Invalid as refusal:
+            within = int(row["width"]) * int(row["height"]) <= darkroom.limits.max_pixels
+            ours = row["format"] in {"jpeg", "png", "gif", "webp"}
+            wrong = row["expected"] == "accept" and within and ours
+            return f"{path.name}: {refusal.code}" if wrong else ""
+    if row["expected"] == "reject":
+        return f"{path.name}: accepted"
+    size = (row.get("upright_width", ""), row.get("upright_height", ""))
+    if (
+        row["expected"] == "accept"
+        and all(size)
+        and (facts.width, facts.height) != (*map(int, size),)
+    ):
+        return f"{path.name}: {facts.width} x {facts.height}"
+    return ""
+
+
+if CORPUS.is_dir():  # Its pictures aren't ours to copy: where it isn't, these tests aren't.
+
+    async def test_every_picture_of_the_corpus_gets_what_is_expected(darkroom: Darkroom) -> None:
+        answers = [await meets_expectation(darkroom, *row) for row in corpus_rows()]
+        assert len(answers) > 200
+        assert not list(filter(None, answers))
+
+    async def test_every_hostile_file_of_the_corpus_gets_what_is_expected(
+        darkroom: Darkroom, tmp_path: Path
+    ) -> None:
+        answers = [await meets_expectation(darkroom, *row) for row in hostile_rows(tmp_path)]
+        assert len(answers) > 200
+        assert not list(filter(None, answers))
