@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix bench dist lock clean
+.PHONY: help run test check fix bench screenshots dist lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := src tests benchmarks
+SOURCES := src tests benchmarks examples
 
 # One environment for all targets. `run` needs only the first lock; the second adds the tools.
 RUN_STAMP := $(VENV)/.run-installed
@@ -32,6 +32,10 @@ fix: $(DEV_STAMP) ## Format, and mend what can be mended by itself
 
 bench: $(DEV_STAMP) ## Measure against the tutorial's way, and print a table
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+screenshots: $(DEV_STAMP) ## Make the README's picture anew
+	@$(BIN)/python tests/browser.py
+	@$(BIN)/python tests/acceptance/screenshots.py
 
 dist: $(DEV_STAMP) ## Build the wheel and the source archive into dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .

@@ -42,6 +42,8 @@ class SafelightError(Exception):
 
     code: ClassVar[str] = "error"
     text: ClassVar[str] = "Something went wrong."
+    retry_after: timedelta | None = None
+    """When trying again may help; None if waiting doesn't."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.text)
@@ -91,6 +93,12 @@ class TooManyAttempts(Refused):
 
     code = "too_many_attempts"
     text = "Too many wrong tokens: wait a little before the next try."
+
+    def __init__(
+        self, message: str | None = None, *, retry_after: timedelta = timedelta(seconds=60)
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class RequestTimeout(Refused):
@@ -162,6 +170,8 @@ class ChecksumMismatch(Invalid):
 
 class Unavailable(SafelightError):
     """It can't be done now. Nothing was stored; `retry_after` tells when to try again."""
+
+    retry_after: timedelta
 
     def __init__(
         self, message: str | None = None, *, retry_after: timedelta = timedelta(seconds=5)

@@ -104,4 +104,27 @@ Index(
     postgresql_where=text("status <> 'ready'"),
 )
 
-__all__ = ["metadata", "photos", "twins"]
+# Browsers that were let in. What they hold is random; a row keeps only its digest. `issued_by` is
+# the digest of the token in force then: another token ends them all.
+sessions = Table(
+    "safelight_sessions",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("issued_by", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("browser", Text, nullable=False),
+)
+
+# Sign-in links that were handed out and not yet opened; each opens once.
+codes = Table(
+    "safelight_codes",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("issued_by", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+
+__all__ = ["codes", "metadata", "photos", "sessions", "twins"]

@@ -2,5 +2,6 @@
 
 from safelight.catalog.catalog import Catalog, Doomed, Reservation
 from safelight.catalog.pages import Cursor, Page
+from safelight.catalog.sessions import Session, Sessions
 
-__all__ = ["Catalog", "Cursor", "Doomed", "Page", "Reservation"]
+__all__ = ["Catalog", "Cursor", "Doomed", "Page", "Reservation", "Session", "Sessions"]

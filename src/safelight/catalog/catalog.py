@@ -10,15 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from alembic.util import CommandError
+from psycopg import errors as pg
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     ColumnElement,
-    Select,
-    any_,
-    bindparam,
     delete,
-    insert,
     or_,
     select,
     text,
@@ -28,21 +23,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
-from safelight.catalog.pages import STATEMENTS, Cursor, Page
+from safelight.catalog.pages import Cursor, Page
+from safelight.catalog.queries import BY_IDS, PAGES, PUBLISH, RESERVE, TWIN
 from safelight.catalog.rows import COLUMNS, facts_columns, photo
 from safelight.catalog.schema import upgrade
+from safelight.catalog.sessions import Sessions
 from safelight.errors import NotFound, SettingsError
 from safelight.photo import Caption, ImageFacts, Order, Photo, Status
 from safelight.tables import photos, twins
 
 _ROUNDS = 5
 """How often becoming ready is tried when the twin that won goes away at the same moment."""
-
-_BY_IDS = select(*COLUMNS).where(
-    photos.c.owner == bindparam("owner"),
-    photos.c.status == Status.READY,
-    photos.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +43,10 @@ class Reservation:
     id: int
     owner: str
     name: str
+
+
+class _TwinIsThere(Exception):
+    """The owner has a photo with the same bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +65,12 @@ class Catalog:
 
     def __init__(self, url: str, *, deadline: timedelta = timedelta(seconds=4)) -> None:
         self._database = Database(url, deadline=deadline)
+        self.sessions = Sessions(self._database)
+
+    @property
+    def url(self) -> str:
+        """Where it is, password and all, as SQLAlchemy's async engine takes it."""
+        return self._database.url
 
     async def close(self) -> None:
         """Close all connections."""
@@ -95,57 +96,38 @@ class Catalog:
         self, owner: str, caption: Caption, *, name: str, now: datetime
     ) -> Reservation:
         """Commit a pending row that names its key, before anything is written there."""
-        statement = (
-            insert(photos)
-            .values(
-                owner=owner,
-                status=Status.PENDING,
-                name=name,
-                reserved_at=now,
-                **asdict(caption),
-            )
-            .returning(photos.c.id)
-        )
-
-        async def work(connection: AsyncConnection) -> int:
-            inserted: int = (await connection.execute(statement)).scalar_one()
-            return inserted
-
-        id_ = await self._database.transaction(work)
+        row = {"owner": owner, "status": str(Status.PENDING), "name": name, "reserved_at": now}
+        ((id_,),) = await self._database.change(RESERVE, row | asdict(caption))
         return Reservation(id=id_, owner=owner, name=name)
 
-    async def publish(
-        self, reservation: Reservation, facts: ImageFacts, *, size: int, sha256: str, now: datetime
+    async def publish(  # noqa: PLR0913  a photo is made of these
+        self,
+        reservation: Reservation,
+        facts: ImageFacts,
+        *,
+        size: int,
+        sha256: str,
+        now: datetime,
+        within: AsyncConnection | None = None,
     ) -> Photo:
         """Make the row ready, in one statement, unless the owner has the same bytes already.
 
         The photo that comes back is the row's own, or the twin that was there first: compare the
-        ids. Raises NotFound if the row isn't pending any more.
+        ids. `within` is a transaction of the caller's. Raises NotFound if the row isn't pending
+        any more.
         """
-        statement = (
-            update(photos)
-            .where(photos.c.id == reservation.id, photos.c.status == Status.PENDING)
-            .values(
-                status=Status.READY,
-                size=size,
-                sha256=sha256,
-                created_at=now,
-                **facts_columns(facts, now=now),
-            )
-            .returning(*COLUMNS)
-        )
-
-        async def work(connection: AsyncConnection) -> Photo | None:
-            row = (await connection.execute(statement)).one_or_none()
-            return photo(row) if row else None
-
+        columns: dict[str, object] = {
+            "status": str(Status.READY),
+            "size": size,
+            "sha256": sha256,
+            "created_at": now,
+            **facts_columns(facts, now=now),
+        }
         for _ in range(_ROUNDS):
             try:
-                published = await self._database.transaction(work)
-            except IntegrityError as error:
-                if str(twins.name) not in str(error.orig):
-                    raise
-                published = await self.twin(reservation.owner, sha256)
+                published = await self._filled_in(reservation, columns, within)
+            except _TwinIsThere:
+                published = await self.twin(reservation.owner, sha256, within=within)
                 if published is None:
                     continue
             if published is None:
@@ -153,15 +135,14 @@ class Catalog:
             return published
         raise NotFound
 
-    async def twin(self, owner: str, sha256: str) -> Photo | None:
+    async def twin(
+        self, owner: str, sha256: str, *, within: AsyncConnection | None = None
+    ) -> Photo | None:
         """Find the photo with these bytes, if the owner has one."""
-        return await self._one(
-            select(*COLUMNS).where(
-                photos.c.owner == owner,
-                photos.c.sha256 == sha256,
-                photos.c.status == Status.READY,
-            )
-        )
+        parameters = {"owner": owner, "sha256": sha256}
+        if within:
+            return _first((await within.execute(TWIN.statement, parameters)).all())
+        return _first(await self._database.rows(TWIN, parameters))
 
     async def photo(self, owner: str, id_: int) -> Photo:
         """Find one. Raises NotFound also for what belongs to somebody else."""
@@ -172,25 +153,16 @@ class Catalog:
 
     async def photos(self, owner: str, ids: Sequence[int]) -> list[Photo]:
         """Find those of the ids that are there and the owner's, in no order."""
-
-        async def work(connection: AsyncConnection) -> list[Photo]:
-            rows = await connection.execute(_BY_IDS, {"owner": owner, "ids": list(ids)})
-            return [photo(row) for row in rows]
-
-        return await self._database.read(work)
+        rows = await self._database.rows(BY_IDS, {"owner": owner, "ids": list(ids)})
+        return [photo(row) for row in rows]
 
     async def page(self, owner: str, *, order: Order, after: Cursor | None, limit: int) -> Page:
         """List the ids and versions of a page, newest first."""
         parameters: dict[str, object] = {"owner": owner, "count": limit + 1}
         if after:
             parameters |= {"at": after.at, "id": after.id}
-        statement = STATEMENTS[order, after is not None]
-
-        async def work(connection: AsyncConnection) -> Page:
-            rows = (await connection.execute(statement, parameters)).all()
-            return _page([(id_, version, at) for id_, version, at in rows], order, limit)
-
-        return await self._database.read(work)
+        rows = await self._database.rows(PAGES[order, after is not None], parameters)
+        return _page(rows, order, limit)
 
     async def edit(
         self, owner: str, id_: int, *, title: str | None = None, description: str | None = None
@@ -241,13 +213,13 @@ class Catalog:
 
         return await self._database.transaction(work)
 
-    async def doomed(self, *, deleted_before: datetime, limit: int) -> list[Doomed]:
-        """List tombstones never purged, or whose second sweep is due since `deleted_before`."""
+    async def doomed(self, *, purged_before: datetime, limit: int) -> list[Doomed]:
+        """List tombstones never purged, or last purged before `purged_before`."""
         statement = (
             select(photos.c.id, photos.c.name)
             .where(
                 photos.c.status == Status.DELETED,
-                or_(photos.c.purged_at.is_(None), photos.c.deleted_at < deleted_before),
+                or_(photos.c.purged_at.is_(None), photos.c.purged_at < purged_before),
             )
             .order_by(photos.c.id)
             .limit(limit)
@@ -262,11 +234,17 @@ class Catalog:
     async def purged(self, doomed: Doomed, *, now: datetime, forget_before: datetime) -> None:
         """Note that a tombstone's objects are gone; drop the row if it died before that time."""
         tombstone = (photos.c.id == doomed.id, photos.c.status == Status.DELETED)
+        gone = delete(photos).where(*tombstone, photos.c.deleted_at < forget_before)
+        noted = update(photos).where(*tombstone).values(purged_at=now)
 
         async def work(connection: AsyncConnection) -> None:
-            gone = delete(photos).where(*tombstone, photos.c.deleted_at < forget_before)
-            if not (await connection.execute(gone)).rowcount:
-                await connection.execute(update(photos).where(*tombstone).values(purged_at=now))
+            try:
+                async with connection.begin_nested():
+                    forgotten = (await connection.execute(gone)).rowcount
+            except IntegrityError:  # a host application's row still points at it
+                forgotten = 0
+            if not forgotten:
+                await connection.execute(noted)
 
         await self._database.transaction(work)
 
@@ -284,15 +262,28 @@ class Catalog:
 
         return await self._database.transaction(work)
 
-    async def _one(self, statement: Select[*tuple[Any, ...]]) -> Photo | None:
-        async def work(connection: AsyncConnection) -> Photo | None:
-            row = (await connection.execute(statement)).one_or_none()
-            return photo(row) if row else None
+    async def _filled_in(
+        self, reservation: Reservation, columns: dict[str, object], within: AsyncConnection | None
+    ) -> Photo | None:
+        """Fill in the row; None if it isn't pending. Raises _TwinIsThere."""
+        parameters = columns | {"reserved": reservation.id}
+        try:
+            if within is None:
+                return _first(await self._database.change(PUBLISH, parameters))
+            # A savepoint, so that losing against a twin doesn't spoil the caller's transaction.
+            async with within.begin_nested():
+                return _first((await within.execute(PUBLISH.statement, parameters)).all())
+        except (IntegrityError, pg.UniqueViolation) as error:
+            if str(twins.name) not in str(error):
+                raise
+            raise _TwinIsThere from error
 
-        return await self._database.read(work)
+
+def _first(rows: Sequence[Sequence[Any]]) -> Photo | None:
+    return photo(rows[0]) if rows else None
 
 
-def _page(rows: list[tuple[int, int, datetime]], order: Order, limit: int) -> Page:
+def _page(rows: list[tuple[Any, ...]], order: Order, limit: int) -> Page:
     states = tuple((id_, version) for id_, version, _ in rows[:limit])
     if len(rows) <= limit:
         return Page(states, None)

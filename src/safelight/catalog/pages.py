@@ -11,16 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Select, bindparam, select, text
-
 from safelight.errors import InvalidRequest
 from safelight.photo import Order
-from safelight.tables import photos
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHAPE = struct.Struct(">cqq")
 _LETTERS = {Order.ADDED: b"a", Order.TAKEN: b"t"}
-_COLUMNS = {Order.ADDED: photos.c.created_at, Order.TAKEN: photos.c.sort_at}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +55,3 @@ class Page:
 
     states: tuple[tuple[int, int], ...]
     next: Cursor | None
-
-
-def _statement(order: Order, *, after: bool) -> Select[int, int, datetime]:
-    column = _COLUMNS[order]
-    query = (
-        select(photos.c.id, photos.c.version, column)
-        .where(photos.c.owner == bindparam("owner"), text("status = 'ready'"))
-        .order_by(column.desc(), photos.c.id.desc())
-        .limit(bindparam("count"))
-    )
-    if after:
-        query = query.where(text(f"({column.name}, id) < (:at, :id)"))
-    return query
-
-
-STATEMENTS = {
-    (order, after): _statement(order, after=after) for order in Order for after in (False, True)
-}
-"""One statement for each order, with and without a cursor; parameters owner, count, at, id."""

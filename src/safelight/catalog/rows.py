@@ -1,10 +1,9 @@
 """Rows become photos, photos become rows."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-from sqlalchemy import Row
 
 from safelight.photo import ImageFacts, Photo, Rendition
 from safelight.tables import photos
@@ -32,31 +31,41 @@ COLUMNS = (
 )
 
 
-def photo(row: Row[*tuple[Any, ...]]) -> Photo:
+FACTS = (
+    *("format", "content_type", "width", "height", "frames", "taken_at", "taken_offset"),
+    "sort_at",
+)
+"""The names of the columns that `facts_columns` gives."""
+
+
+def photo(row: Sequence[Any]) -> Photo:
     """Make the value of a row of COLUMNS that is ready."""
+    (id_, version, owner, name, title, description, filename, size, *others) = row
+    (sha256, created_at, thumbhash, renditions, form, content_type, *others) = others
+    (width, height, frames, taken_at, taken_offset) = others
     facts = ImageFacts(
-        format=row.format,
-        content_type=row.content_type,
-        width=row.width,
-        height=row.height,
-        frames=row.frames,
-        taken_at=row.taken_at,
-        taken_offset=row.taken_offset,
+        format=form,
+        content_type=content_type,
+        width=width,
+        height=height,
+        frames=frames,
+        taken_at=taken_at,
+        taken_offset=taken_offset,
     )
     return Photo(
-        id=row.id,
-        version=row.version,
-        owner=row.owner,
-        name=row.name,
-        title=row.title,
-        description=row.description,
-        filename=row.filename,
-        size=row.size,
-        sha256=row.sha256,
+        id=id_,
+        version=version,
+        owner=owner,
+        name=name,
+        title=title,
+        description=description,
+        filename=filename,
+        size=size,
+        sha256=sha256,
         facts=facts,
-        created_at=row.created_at,
-        renditions=tuple(Rendition(**rendition) for rendition in row.renditions),
-        thumbhash=row.thumbhash,
+        created_at=created_at,
+        renditions=tuple(Rendition(**rendition) for rendition in renditions),
+        thumbhash=thumbhash,
     )
 
 

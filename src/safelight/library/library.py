@@ -3,15 +3,23 @@
 import asyncio
 import logging
 import mmap
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, Self
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from safelight import keys
 from safelight.catalog import Cursor, Page, Reservation
-from safelight.errors import InvalidRequest, NotFound, SafelightError
+from safelight.errors import InvalidRequest, NotFound, SafelightError, TooLarge
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, checked_text
 from safelight.library.parts import Parts, opened
 from safelight.library.spool import Spool
@@ -21,6 +29,8 @@ from safelight.photo import Caption, ImageFacts, Order, Photo
 from safelight.settings import LimitSettings, Settings
 
 _log = logging.getLogger(__name__)
+
+_CHUNK = 256 * 1024
 
 MAX_PAGE = 500
 """Photos that one page may list."""
@@ -97,6 +107,11 @@ class Library:
         return self._opened
 
     @property
+    def database_url(self) -> str:
+        """Where the catalog is, password and all, for SQLAlchemy's async engine with psycopg."""
+        return self.parts.catalog.url
+
+    @property
     def spool(self) -> Spool:
         """Where the bytes of an upload can lie until they are added."""
         return self.parts.spool
@@ -119,19 +134,34 @@ class Library:
             if error := task.result():
                 raise error
 
-    async def add(self, owner: str, file: BinaryIO, caption: Caption | None = None) -> Added:
-        """Take a photo in. `file` is a real file, read from its beginning to its end.
+    async def add(
+        self,
+        owner: str,
+        file: BinaryIO,
+        caption: Caption | None = None,
+        *,
+        within: AsyncConnection | None = None,
+    ) -> Added:
+        """Take a photo in. `file` is open for reading, and is read from its beginning to its end.
 
         The same bytes a second time give the photo that is there, unchanged. Raises the errors
-        under `Invalid` for bytes that aren't a whole photo or a caption that can't be kept.
+        under `Invalid` for bytes that aren't a whole photo of at most `limits.max_form_bytes`, or
+        for a caption that can't be kept.
+
+        `within` is a connection to the catalog's own database in a transaction of yours: the
+        photo is there when you commit. If you roll back it never was, and what was stored of it
+        goes with the sweep.
         """
         caption = checked(caption or Caption())
-        seen = await self.parts.darkroom.inspect(file, digest=True)
-        assert seen.sha256 is not None  # noqa: S101  it was asked for
-        twin = await self.parts.catalog.twin(owner, seen.sha256)
-        if twin:
-            return Added(photo=twin, created=False)
-        return await self._take_in(owner, file, caption, seen.facts, seen.sha256)
+        with self._on_disk(file) as photo:
+            seen = await self.parts.darkroom.inspect(photo, digest=True)
+            assert seen.sha256 is not None  # noqa: S101  it was asked for
+            twin = await self.parts.catalog.twin(owner, seen.sha256, within=within)
+            if twin:
+                return Added(photo=twin, created=False)
+            return await self._take_in(
+                owner, photo, caption, facts=seen.facts, sha256=seen.sha256, within=within
+            )
 
     async def photo(self, owner: str, id_: int) -> Photo:
         """Find one. Raises NotFound, for somebody else's too."""
@@ -194,8 +224,15 @@ class Library:
         assert self._sweep is not None  # noqa: S101  start() made it along with the parts
         return self._sweep
 
-    async def _take_in(
-        self, owner: str, file: BinaryIO, caption: Caption, facts: ImageFacts, sha256: str
+    async def _take_in(  # noqa: PLR0913  a photo is made of these
+        self,
+        owner: str,
+        file: BinaryIO,
+        caption: Caption,
+        *,
+        facts: ImageFacts,
+        sha256: str,
+        within: AsyncConnection | None,
     ) -> Added:
         """Write a row, then the object, then make the row ready, or leave nothing."""
         catalog = self.parts.catalog
@@ -203,7 +240,7 @@ class Library:
         try:
             size = await self._store(file, reservation, facts.content_type)
             photo = await catalog.publish(
-                reservation, facts, size=size, sha256=sha256, now=self._clock()
+                reservation, facts, size=size, sha256=sha256, now=self._clock(), within=within
             )
         except BaseException:
             self._undo(reservation)
@@ -211,6 +248,24 @@ class Library:
         if photo.id != reservation.id:
             self._undo(reservation)
         return Added(photo=photo, created=photo.id == reservation.id)
+
+    @contextmanager
+    def _on_disk(self, file: BinaryIO) -> Iterator[BinaryIO]:
+        """Give the file, or a spooled copy of it if it has no descriptor to hand on."""
+        limit = self.limits.max_form_bytes
+        if file.seek(0, os.SEEK_END) > limit:
+            raise TooLarge(f"The photo is larger than {limit} bytes.")
+        try:
+            file.fileno()
+        except OSError:
+            with self.spool.file() as copy:
+                file.seek(0)
+                while chunk := file.read(_CHUNK):
+                    copy.write(chunk)
+                yield copy.file
+        else:
+            file.flush()
+            yield file
 
     async def _store(self, file: BinaryIO, reservation: Reservation, content_type: str) -> int:
         key = keys.original(reservation.name)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from safelight.catalog import Catalog
+from safelight.credentials import Fixed, Source, source_of
 from safelight.darkroom.pool import Darkroom
 from safelight.errors import CatalogUnavailable, SettingsError
 from safelight.library.spool import Spool
@@ -53,17 +54,19 @@ async def opened(settings: Settings, clock: Callable[[], datetime]) -> AsyncIter
             engines.start()
             await stack.enter_async_context(_supervised(engines))
         access = _access(settings, engines)
+        source = await _source(settings, engines, clock, stack)
         catalog = await _catalog(settings, engines, stack)
-        if not (engines and settings.s3.endpoint_url is None):
-            await asyncio.to_thread(ensure_bucket, access)
+        storage = Storage(access, source, timeout=settings.s3.timeout)
+        if settings.s3.endpoint_url and not await storage.lists():
+            await asyncio.to_thread(ensure_bucket, access, source.current())
         darkroom = Darkroom(settings.limits)
         stack.push_async_callback(darkroom.close)
         await darkroom.start()
         yield Parts(
-            storage=Storage(access, timeout=settings.s3.timeout),
+            storage=storage,
             catalog=catalog,
             darkroom=darkroom,
-            links=_links(settings, access, clock),
+            links=_links(settings, access, source, clock),
             spool=Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes),
             limits=settings.limits,
             engines=engines,
@@ -124,34 +127,42 @@ async def _catalog(
 
 def _access(settings: Settings, engines: "EmbeddedEngines | None") -> Access:
     if settings.s3.endpoint_url:
-        if settings.s3.access_key is None:
-            raise SettingsError(
-                "SAFELIGHT_S3__ENDPOINT_URL needs SAFELIGHT_S3__ACCESS_KEY and"
-                " SAFELIGHT_S3__SECRET_KEY beside it."
-            )
-        return Access.from_settings(settings.s3)
+        return Access.from_settings(settings.s3, endpoint_url=settings.s3.endpoint_url)
     assert engines is not None  # noqa: S101  _embedded made them for this
     return Access(
-        endpoint_url=engines.s3_endpoint_url,
-        bucket=settings.s3.bucket,
-        region=engines.region,
-        access_key=engines.s3_access_key,
-        secret_key=engines.s3_secret_key,
+        endpoint_url=engines.s3_endpoint_url, bucket=settings.s3.bucket, region=engines.region
     )
 
 
-def _links(settings: Settings, access: Access, clock: Callable[[], datetime]) -> Links:
-    credentials = Credentials(
-        access_key=access.access_key,
-        secret_key=access.secret_key,
-        session_token=access.session_token,
-    )
+async def _source(
+    settings: Settings,
+    engines: "EmbeddedEngines | None",
+    clock: Callable[[], datetime],
+    stack: AsyncExitStack,
+) -> Source:
+    if settings.s3.endpoint_url:
+        return await stack.enter_async_context(source_of(settings.s3, clock))
+    assert engines is not None  # noqa: S101  _embedded made them for this
+    return Fixed(Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key))
+
+
+def _links(
+    settings: Settings, access: Access, source: Source, clock: Callable[[], datetime]
+) -> Links:
     return Links(
         settings.links,
-        credentials=lambda: credentials,
+        credentials=_signing(settings, source).current,
         clock=clock,
-        endpoint=settings.s3.public_endpoint_url or access.endpoint_url or "",
+        endpoint=settings.s3.public_endpoint_url or access.endpoint_url,
         bucket=access.bucket,
         region=access.region,
         style="virtual" if access.virtual_hosted else "path",
     )
+
+
+def _signing(settings: Settings, source: Source) -> Source:
+    """Choose who signs links: keys for that alone, if there are any."""
+    access_key, secret_key = settings.s3.signing_access_key, settings.s3.signing_secret_key
+    if access_key is None or secret_key is None:
+        return source
+    return Fixed(Credentials(access_key=access_key, secret_key=secret_key.get_secret_value()))

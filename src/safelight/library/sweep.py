@@ -45,9 +45,10 @@ class Sweep:
     async def once(self) -> int:
         """Do a whole round; returns the number of tombstones purged. Raises Unavailable."""
         now = self._clock()
+        await self._catalog.sessions.clear(now=now)
         await self._catalog.abandon_stale(reserved_before=now - STALE_AFTER, now=now)
         purged = 0
-        while batch := await self._catalog.doomed(deleted_before=now - FORGET_AFTER, limit=_BATCH):
+        while batch := await self._catalog.doomed(purged_before=now - FORGET_AFTER, limit=_BATCH):
             for doomed in batch:
                 await self._purge(doomed)
             purged += len(batch)

@@ -1,5 +1,6 @@
 """The whole service as an app: the API, the pages, and what stands around them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,19 +14,23 @@ import safelight
 from safelight.library import Library
 from safelight.settings import Settings
 from safelight.web import docs, problems, schema
-from safelight.web.edge import EarlyAnswers, KnownHosts, SecurityHeaders
+from safelight.web.edge import EarlyAnswers, Heads, KnownHosts, SecurityHeaders
 from safelight.web.health import health_router
 from safelight.web.pages import Pages
 from safelight.web.photos import photo_router
+from safelight.web.sessions import session_router
 from safelight.web.visitors import Visitors
 
 
-def create_app(library: Library, settings: Settings, *, token: str | None) -> FastAPI:
+def create_app(
+    library: Library, settings: Settings, *, token: str | Callable[[], str] | None
+) -> FastAPI:
     """Make the app. It starts and closes the library, unless that is started already.
 
-    `token` is what a bearer must carry; None only with ``auth="none"``.
+    `token` is what a bearer must carry, or gives it, where it may change while the app runs; None
+    only with ``auth="none"``. ``app.state.visitors`` makes sign-in links, by `invite`.
     """
-    visitors = Visitors(settings, token=token)
+    visitors = Visitors(library, settings, token=token if callable(token) else lambda: token)
     app = FastAPI(
         title="Safelight",
         version=safelight.__version__,
@@ -34,8 +39,10 @@ def create_app(library: Library, settings: Settings, *, token: str | None) -> Fa
         redoc_url=None,
         middleware=_around(settings),
     )
+    app.state.visitors = visitors
     problems.install(app)
     app.include_router(photo_router(library, owner=visitors), prefix="/api")
+    app.include_router(session_router(visitors), prefix="/api")
     app.include_router(health_router(library))
     app.include_router(Pages(library, visitors).router())
     docs.install(app)
@@ -58,6 +65,7 @@ def _around(settings: Settings) -> list[Middleware]:
             expose_headers=["ETag", "Link", "Location", "Retry-After"],
             max_age=3600,
         ),
+        Middleware(Heads),
         Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
     ]
 

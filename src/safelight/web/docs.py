@@ -5,6 +5,8 @@ from importlib.resources import files
 from fastapi import APIRouter, FastAPI, Response
 from starlette.responses import HTMLResponse
 
+from safelight.errors import NotFound
+
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -24,6 +26,7 @@ _PAGE = """<!doctype html>
 <link rel="icon" href="static/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="docs/swagger-ui.css">
 <div id="docs"></div>
+<noscript>This page needs JavaScript; it shows <a href="openapi.json">openapi.json</a>.</noscript>
 <script src="docs/swagger-ui-bundle.js"></script>
 <script src="docs/start.js"></script>
 </html>
@@ -54,7 +57,7 @@ async def _asset(asset: str) -> Response:
     if asset == "start.js":
         return Response(_START, media_type="text/javascript")
     if asset not in _ASSETS:
-        return Response(status_code=404)
+        raise NotFound("There is nothing at this address.")
     # The package is there for its copy of Swagger UI's files alone; its code isn't run.
     content = (files("fastapi_swagger") / "resources" / asset).read_bytes()
     headers = {"Cache-Control": "public, max-age=86400"}

@@ -6,9 +6,9 @@ is received a little longer, into nothing.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from safelight.errors import UnknownHost
 from safelight.web.problems import answer
 
+_HOST = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 _DRAIN_BYTES = 1024 * 1024
 _DRAIN_SECONDS = 2.0
 
@@ -64,11 +65,26 @@ class KnownHosts:
             await answer(UnknownHost())(scope, receive, send)
 
     def _knows(self, scope: Scope) -> bool:
-        try:
-            host = urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname
-        except ValueError:
-            return False
-        return (host or "") in self._allowed
+        told = _HOST.fullmatch(Headers(scope=scope).get("host", ""))
+        return told is not None and told["name"].strip("[]").lower() in self._allowed
+
+
+class Heads:
+    """Answers HEAD as GET without the body: what a GET would be told, and no method of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            await send({**message, "body": b""} if "body" in message else message)
+
+        await self._app({**scope, "method": "GET"}, receive, sending)
 
 
 class EarlyAnswers:

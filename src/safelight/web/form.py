@@ -48,7 +48,10 @@ async def upload_form(request: Request, spool: Spool, limits: LimitSettings) -> 
     boundary = _boundary(request)
     with spool.file() as photo:
         reading = _Reading(photo, limits)
-        parser = MultipartParser(boundary, reading.callbacks())
+        # A file name may be far longer than what is kept of it.
+        parser = MultipartParser(
+            boundary, reading.callbacks(), max_header_size=limits.max_form_overhead
+        )
         limit = limits.max_form_bytes + limits.max_form_overhead
         try:
             async for chunk in arriving(request, limits, limit=limit):

@@ -1,5 +1,6 @@
 """The plain pages: the photos, one photo, a form to add one. They work without JavaScript."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -10,10 +11,11 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from safelight import errors
+from safelight.catalog import Cursor
 from safelight.errors import SafelightError, Unauthenticated
 from safelight.library import Library
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
-from safelight.photo import Photo
+from safelight.photo import Caption, Photo
 from safelight.web import problems
 from safelight.web.arrival import ClientGone, arriving
 from safelight.web.endpoints import link_endpoint
@@ -45,10 +47,13 @@ class Pages:
         for path, method, page in (
             ("/", "GET", self.index),
             ("/photo/{photo_id}", "GET", self.photo),
+            ("/sign-in", "GET", self.open_sign_in),
             ("/sign-in", "POST", self.sign_in),
             ("/sign-out", "POST", self.sign_out),
             ("/upload", "POST", self.upload),
             ("/photo/{photo_id}/delete", "POST", self.delete),
+            # After a refusal the address bar shows where the form went to.
+            *((path, "GET", self.home) for path in ("/sign-out", "/upload")),
         ):
             router.add_api_route(
                 path, partial(self._shown, page), methods=[method], response_class=HTMLResponse
@@ -67,26 +72,42 @@ class Pages:
             return self._problem_page(request, error)
 
     async def index(self, request: Request) -> Response:
-        """Show a page of photos, newest first, and the form that adds one."""
-        return await self._index(request, await self._visitors(request))
+        """Show a page of photos, newest first; the first has the form that adds one."""
+        owner = await self._visitors(request)
+        after = request.query_params.get("after")
+        photos, older = await self._listed(request, owner, after)
+        return self._page(
+            request, "index.html", photos=photos, older=older, first=after is None, typed=Caption()
+        )
+
+    async def home(self, request: Request) -> Response:
+        """Go to the photos."""
+        return RedirectResponse(f"{_root(request)}/", status_code=303)
 
     async def photo(self, request: Request) -> Response:
         """Show one photo, as large as it fits."""
         owner = await self._visitors(request)
         photo = await self._library.photo(owner, photo_id(request.path_params["photo_id"]))
         return self._page(
-            request, "photo.html", photo=self._view(request, photo), size=_size(photo.size)
+            request,
+            "photo.html",
+            photo=self._view(request, photo),
+            size=_size(photo.size),
+            was_there="twin" in request.query_params,
         )
 
     async def upload(self, request: Request) -> Response:
-        """Take a photo in, and show the photos."""
+        """Take a photo in, and show the photos, or the one that had the same bytes already."""
         owner = await self._visitors(request)
+        typed = Caption()
         try:
             async with upload_form(request, self._library.spool, self._library.limits) as form:
-                await self._library.add(owner, form.photo.file, form.caption)
+                typed = form.caption
+                added = await self._library.add(owner, form.photo.file, typed)
         except (errors.Invalid, errors.Unavailable) as error:
-            return await self._index(request, owner, problem=error)
-        return RedirectResponse(f"{_root(request)}/", status_code=303)
+            return await self._refused(request, owner, error, typed)
+        twin = "" if added.created else f"photo/{added.photo.id}?twin"
+        return RedirectResponse(f"{_root(request)}/{twin}", status_code=303)
 
     async def delete(self, request: Request) -> Response:
         """Delete a photo, and show the others."""
@@ -101,50 +122,81 @@ class Pages:
             chunk async for chunk in arriving(request, self._library.limits, limit=_MAX_SIGN_IN)
         ]
         offered = parse_qs(b"".join(body).decode("utf-8", "replace")).get("token", [""])[0]
-        if not self._visitors.is_token(offered.strip()):
+        if not self._visitors.check_token(request, offered.strip()):
             return self._sign_in_page(request, problem="That is not the token.")
-        response = RedirectResponse(f"{_root(request)}/", status_code=303)
-        self._visitors.sign_in(request, response)
-        return response
+        return await self._signed_in(request)
+
+    async def open_sign_in(self, request: Request) -> Response:
+        """Exchange the code of a sign-in link for a session, or ask for the token."""
+        code = request.query_params.get("code")
+        if code is None:
+            await self._visitors(request)
+            return await self.home(request)
+        if not await self._visitors.redeem(request, code):
+            return self._sign_in_page(
+                request,
+                problem="That link was opened before, or is too old. The token lets you in.",
+            )
+        return await self._signed_in(request)
 
     async def sign_out(self, request: Request) -> Response:
         """End the session."""
         self._visitors.check_own(request)
         response = RedirectResponse(f"{_root(request)}/", status_code=303)
-        self._visitors.sign_out(request, response)
+        await self._visitors.sign_out(request, response)
         return response
 
-    async def _index(
-        self, request: Request, owner: str, *, problem: SafelightError | None = None
-    ) -> Response:
-        after = request.query_params.get("after") if problem is None else None
+    async def _listed(
+        self, request: Request, owner: str, after: str | None = None
+    ) -> tuple[list[PhotoView], Cursor | None]:
+        """Give a page of photos, and the cursor of the next if there is one."""
         page = await self._library.page(owner, after=after, limit=_PER_PAGE)
-        found = {
-            photo.id: photo
-            for photo in await self._library.photos(owner, [id_ for id_, _ in page.states])
-        }
-        return self._page(
-            request,
-            "index.html",
-            status=problems.status_of(problem) if problem else 200,
-            headers=problems.headers_of(problem) if problem else {},
-            problem=problem,
-            photos=[self._view(request, found[id_]) for id_, _ in page.states if id_ in found],
-            next=page.next,
-            first=after is None,
+        ids = [id_ for id_, _ in page.states]
+        found = {photo.id: photo for photo in await self._library.photos(owner, ids)}
+        return [self._view(request, found[id_]) for id_ in ids if id_ in found], page.next
+
+    async def _refused(
+        self, request: Request, owner: str, error: SafelightError, typed: Caption
+    ) -> Response:
+        """Say why a photo wasn't taken in, and give back what was typed with it."""
+        photos: list[PhotoView] | None = None
+        older = None
+        if isinstance(error, errors.Invalid):  # else an engine is away: don't wait for it again
+            with contextlib.suppress(errors.Unavailable):
+                photos, older = await self._listed(request, owner)
+        return self._problem_page(
+            request, error, "index.html", photos=photos, older=older, first=True, typed=typed
         )
+
+    async def _signed_in(self, request: Request) -> Response:
+        response = RedirectResponse(f"{_root(request)}/", status_code=303)
+        await self._visitors.sign_in(request, response)
+        return response
 
     def _sign_in_page(self, request: Request, problem: str | None = None) -> Response:
         return self._page(request, "sign_in.html", status=401, problem=problem)
 
-    def _problem_page(self, request: Request, error: SafelightError) -> Response:
+    def _problem_page(
+        self,
+        request: Request,
+        error: SafelightError,
+        template: str = "problem.html",
+        **values: Any,  # noqa: ANN401  whatever the template shows
+    ) -> Response:
         return self._page(
             request,
-            "problem.html",
+            template,
             status=problems.status_of(error),
             headers=problems.headers_of(error),
-            problem=error,
+            problem=self._in_plain_words(error),
+            **values,
         )
+
+    def _in_plain_words(self, error: SafelightError) -> str:
+        if isinstance(error, errors.TooLarge):
+            largest = _size(self._library.limits.max_form_bytes)
+            return f"That photo is too large: up to {largest} can be added here."
+        return str(error)
 
     def _view(self, request: Request, photo: Photo) -> PhotoView:
         endpoint = link_endpoint(request, self._library)
@@ -161,7 +213,7 @@ class Pages:
     ) -> Response:
         html = self._templates.get_template(template).render(
             root=_root(request),
-            may_sign_out=self._visitors.has_session(request),
+            may_sign_out=getattr(request.state, "safelight_session", None) is not None,
             max_size=_size(self._library.limits.max_form_bytes),
             max_title=MAX_TITLE,
             max_description=MAX_DESCRIPTION,

@@ -1,5 +1,6 @@
 """The calls on photos: a router for this app, or for somebody else's."""
 
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -15,14 +16,16 @@ from safelight.errors import InvalidRequest, NotFound
 from safelight.library import MAX_PAGE, Library
 from safelight.photo import Order, Photo
 from safelight.web import problems, schema
-from safelight.web.arrival import json_body
+from safelight.web.arrival import ClientGone, json_body
 from safelight.web.endpoints import link_endpoint
 from safelight.web.form import upload_form
 from safelight.web.views import Views
 
 Owner = Callable[..., str | Awaitable[str]]
 
+_ID = re.compile(r"[1-9][0-9]{0,18}")
 _MAX_ID = 2**63 - 1
+_WORTH_COMPRESSING = 1024
 _PRIVATE = {"Cache-Control": "private, no-cache"}
 _AWAY = (errors.CatalogUnavailable, errors.StorageUnavailable, errors.StorageFull)
 _WHO = (errors.Unauthenticated, errors.ForbiddenOrigin)
@@ -60,6 +63,8 @@ class ProblemRoute(APIRoute):
                 return problems.answer(error)
             except RequestValidationError as error:
                 return problems.invalid(error)
+            except ClientGone:
+                return Response(status_code=400)
 
         return answered
 
@@ -73,7 +78,7 @@ class PhotoChanges(msgspec.Struct, forbid_unknown_fields=True):
 
 def photo_id(written: str) -> int:
     """Read an id as clients send it. Raises NotFound for what can't be one."""
-    if not (written.isascii() and written.isdecimal()) or int(written[:20]) > _MAX_ID:
+    if not _ID.fullmatch(written) or int(written) > _MAX_ID:
         raise NotFound
     return int(written)
 
@@ -175,7 +180,12 @@ class _Calls:
             headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
         if _has(request, view.etag):
             return Response(status_code=304, headers=headers)
-        return Response(view.json, media_type="application/json", headers=headers)
+        body = view.json
+        if len(body) >= _WORTH_COMPRESSING and "gzip" in request.headers.get("accept-encoding", ""):
+            # By ourselves, since a page is compressed once and sent many times.
+            body = view.gzipped
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return Response(body, media_type="application/json", headers=headers)
 
     async def add(self, request: Request) -> Response:
         """Take a photo in."""

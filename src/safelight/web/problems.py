@@ -47,7 +47,7 @@ def status_of(error: errors.SafelightError) -> int:
 
 def headers_of(error: errors.SafelightError) -> dict[str, str]:
     """Tell the headers that go with an error's answer."""
-    if isinstance(error, errors.Unavailable):
+    if error.retry_after is not None:
         return {"Retry-After": str(max(1, math.ceil(error.retry_after.total_seconds())))}
     if isinstance(error, errors.Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="safelight"'}

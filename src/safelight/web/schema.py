@@ -7,7 +7,7 @@ import msgspec
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.problems import MEDIA_TYPE, STATUSES
-from safelight.web.views import PhotoView
+from safelight.web.views import PhotoView, SessionView
 
 _TEXTS = {
     "title": {"type": "string", "maxLength": MAX_TITLE},
@@ -56,7 +56,7 @@ PROBLEM = {
 def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
-        [PhotoView], ref_template="#/components/schemas/{name}"
+        [PhotoView, SessionView], ref_template="#/components/schemas/{name}"
     )
     return {**schemas, "Problem": PROBLEM}
 
@@ -70,6 +70,13 @@ def photos_answer(description: str) -> dict[str, Any]:
     """Describe an answer that is an array of photos."""
     return _json(
         description, {"type": "array", "items": {"$ref": "#/components/schemas/PhotoView"}}
+    )
+
+
+def sessions_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is an array of sessions."""
+    return _json(
+        description, {"type": "array", "items": {"$ref": "#/components/schemas/SessionView"}}
     )
 
 

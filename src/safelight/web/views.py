@@ -5,9 +5,11 @@ which photos a page has and in which version, and what was rendered of them befo
 """
 
 import base64
+import gzip
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from hashlib import blake2b
 
 import msgspec
@@ -49,6 +51,17 @@ class PhotoView(msgspec.Struct):
     renditions: list[RenditionView]
 
 
+class SessionView(msgspec.Struct):
+    """A browser that is signed in; `current` if it is the one that asks."""
+
+    id: int
+    created_at: datetime
+    seen_at: datetime
+    address: str
+    browser: str
+    current: bool
+
+
 @dataclass(frozen=True, slots=True)
 class _Rendered:
     version: int
@@ -56,42 +69,96 @@ class _Rendered:
     json: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageView:
-    """A page, ready to be sent: a JSON array, and a tag that changes whenever it does."""
+    """A page, ready to be sent: a JSON array, and a tag that changes whenever it does.
+
+    It is to be rendered anew at `stale_at`, or when one of its photos changes.
+    """
 
     json: bytes
     etag: str
+    stale_at: datetime
+
+    @cached_property
+    def gzipped(self) -> bytes:
+        """The JSON compressed, which takes far longer than all the rest of an answer."""
+        return gzip.compress(self.json, compresslevel=5, mtime=0)
+
+
+_Place = tuple[str | None, tuple[tuple[int, int], ...]]
+_PAGES_BYTES = 16 * 1024 * 1024
+
+
+class _Pages:
+    """The pages that were asked for last, whole, as long as their JSON has _PAGES_BYTES."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[_Place, PageView] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, place: _Place, now: datetime) -> PageView | None:
+        kept = self._kept.get(place)
+        if kept is None or now >= kept.stale_at:
+            return None
+        self._kept.move_to_end(place)
+        return kept
+
+    def keep(self, place: _Place, page: PageView) -> None:
+        before = self._kept.pop(place, None)
+        self._kept[place] = page
+        self._bytes += len(page.json) - (len(before.json) if before else 0)
+        while self._bytes > _PAGES_BYTES:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= len(oldest.json)
 
 
 class Views:
-    """Renders a library's photos, and keeps the last `capacity` renderings."""
+    """Renders a library's photos, and keeps the last `capacity` renderings and some whole pages."""
 
     def __init__(self, library: Library, *, capacity: int = 5_000) -> None:
         self._library = library
         self._capacity = capacity
         self._kept: OrderedDict[tuple[str | None, int], _Rendered] = OrderedDict()
+        self._pages = _Pages()
 
     async def page(
         self, owner: str, page: Page, *, endpoint: str | None, now: datetime
     ) -> PageView:
         """Render a page of the owner's. A photo that went meanwhile is left out."""
-        missing = [
-            id_ for id_, version in page.states if not self._fresh(endpoint, id_, version, now)
-        ]
+        place = (endpoint, page.states)
+        if kept := self._pages.get(place, now):
+            return kept
+        rendered = await self._rendered(owner, page, endpoint, now)
+        view = _joined(rendered, now)
+        if len(rendered) == len(page.states):
+            self._pages.keep(place, view)
+        return view
+
+    async def _rendered(
+        self, owner: str, page: Page, endpoint: str | None, now: datetime
+    ) -> list[_Rendered]:
+        # Held here, since others may push any of them out of what is kept.
+        shown = {
+            id_: kept
+            for id_, version in page.states
+            if (kept := self._fresh(endpoint, id_, version, now))
+        }
+        missing = [id_ for id_, _ in page.states if id_ not in shown]
         if missing:
             for photo in await self._library.photos(owner, missing):
-                self._render(photo, endpoint, now)
-        kept = [self._kept.get((endpoint, id_)) for id_, _ in page.states]
-        return _joined([rendered for rendered in kept if rendered])
+                shown[photo.id] = self._render(photo, endpoint, now)
+        return [shown[id_] for id_, _ in page.states if id_ in shown]
 
     def photo(self, photo: Photo, *, endpoint: str | None, now: datetime) -> bytes:
         """Render one photo as a JSON object."""
         return self._render(photo, endpoint, now).json
 
-    def _fresh(self, endpoint: str | None, id_: int, version: int, now: datetime) -> bool:
+    def _fresh(
+        self, endpoint: str | None, id_: int, version: int, now: datetime
+    ) -> _Rendered | None:
         kept = self._kept.get((endpoint, id_))
-        return kept is not None and kept.version == version and now < kept.stale_at
+        return kept if kept and kept.version == version and now < kept.stale_at else None
 
     def _render(self, photo: Photo, endpoint: str | None, now: datetime) -> _Rendered:
         rendered = _Rendered(
@@ -138,10 +205,11 @@ class Views:
         )
 
 
-def _joined(rendered: list[_Rendered]) -> PageView:
+def _joined(rendered: list[_Rendered], now: datetime) -> PageView:
     body = b"[" + b",".join([each.json for each in rendered]) + b"]"
     tag = blake2b(body, digest_size=16, person=b"safelight page")
-    return PageView(body, f'"{tag.hexdigest()}"')
+    stale_at = min((each.stale_at for each in rendered), default=now)
+    return PageView(body, f'"{tag.hexdigest()}"', stale_at)
 
 
 def _taken_at(facts: ImageFacts) -> str | None:

@@ -1,0 +1,80 @@
+"""The queries that are asked most, written out once, as psycopg takes them.
+
+SQLAlchemy would compose each anew for every call, which costs more than the asking.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, insert, select, text, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
+
+from safelight.catalog.rows import COLUMNS, FACTS
+from safelight.photo import Order
+from safelight.tables import photos
+
+_Columns = tuple[Any, ...]
+_Statement = Select[*_Columns] | ReturningInsert[*_Columns] | ReturningUpdate[*_Columns]
+
+_PLACES: Final = {Order.ADDED: photos.c.created_at, Order.TAKEN: photos.c.sort_at}
+_READY: Final = text("status = 'ready'")
+_OWNED: Final = (photos.c.owner == bindparam("owner"), _READY)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query for SQLAlchemy, whatever driver it uses, and in SQL for psycopg."""
+
+    statement: _Statement
+    sql: str
+
+
+def _query(statement: _Statement, *values: str) -> Query:
+    """Write it out; `values` are the columns that it sets."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has none for it
+    return Query(statement, str(statement.compile(dialect=dialect, column_keys=values)))
+
+
+def _page(order: Order, *, after: bool) -> Query:
+    column = _PLACES[order]
+    query = (
+        select(photos.c.id, photos.c.version, column)
+        .where(*_OWNED)
+        .order_by(column.desc(), photos.c.id.desc())
+        .limit(bindparam("count"))
+    )
+    if after:
+        query = query.where(text(f"({column.name}, id) < (:at, :id)"))
+    return _query(query)
+
+
+PAGES: Final = {
+    (order, after): _page(order, after=after) for order in Order for after in (False, True)
+}
+"""States and places of a page's photos, for each order, with and without a cursor.
+
+Takes owner, count, at, id.
+"""
+
+BY_IDS: Final = _query(
+    select(*COLUMNS).where(*_OWNED, photos.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+)
+"""COLUMNS of an owner's photos. Takes owner, ids."""
+
+TWIN: Final = _query(select(*COLUMNS).where(*_OWNED, photos.c.sha256 == bindparam("sha256")))
+"""COLUMNS of an owner's photo. Takes owner, sha256."""
+
+RESERVE: Final = _query(
+    insert(photos).returning(photos.c.id),
+    *("owner", "status", "name", "reserved_at", "title", "description", "filename"),
+)
+"""Makes a row, and gives its id. Takes its columns."""
+
+PUBLISH: Final = _query(
+    update(photos)
+    .where(photos.c.id == bindparam("reserved"), text("status = 'pending'"))
+    .returning(*COLUMNS),
+    *("status", "size", "sha256", "created_at", *FACTS),
+)
+"""Fills in a pending row, and gives its COLUMNS. Takes reserved (its id) and the columns set."""

@@ -1,0 +1,77 @@
+"""A stand-in for a server, for what a real one can't be made to answer at will."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+
+class Answer:
+    """An answer that a stand-in gives."""
+
+    def __init__(self, status: int, body: object, **headers: str) -> None:
+        self.status = status
+        self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def problem(status: int, code: str, detail: str, **headers: str) -> Answer:
+    return Answer(status, {"code": code, "detail": detail, "status": status}, **headers)
+
+
+@contextmanager
+def standing_in(*answers: Answer, pause: float = 0) -> Iterator["StandIn"]:
+    """Answer requests with these, one after the other, and the last again and again."""
+    server = StandIn(list(answers), pause)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class StandIn(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, answers: list[Answer], pause: float) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers = answers
+        self.pause = pause
+        self.asked: list[tuple[str, str, int]] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that go away."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: StandIn
+    protocol_version = "HTTP/1.1"
+    buffer: ClassVar = bytearray(1024 * 1024)
+
+    def answer(self) -> None:
+        left = int(self.headers.get("content-length", "0"))
+        size = left
+        while left > 0:
+            left -= self.rfile.readinto(memoryview(self.buffer)[:left]) or left
+        self.server.asked.append((self.command, self.path, size))
+        time.sleep(self.server.pause)
+        answers = self.server.answers
+        given = answers.pop(0) if len(answers) > 1 else answers[0]
+        self.send_response(given.status)
+        self.send_header("Content-Length", str(len(given.body)))
+        for name, value in given.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(given.body)
+
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815  the base class's names
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""

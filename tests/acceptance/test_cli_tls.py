@@ -1,0 +1,83 @@
+"""The commands and a server behind TLS."""
+
+import datetime as dt
+import ipaddress
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from acceptance.shell import Shell
+from acceptance.stand_in import Answer, StandIn, standing_in
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path, {"SAFELIGHT_TOKEN": "hush-hush-0123456789"})
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "safelight test")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    encoding = serialization.Encoding.PEM
+    file.write_bytes(
+        made.public_bytes(encoding)
+        + key.private_bytes(
+            encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return file
+
+
+@contextmanager
+def _standing_in_by_tls(certificate: Path) -> Iterator[StandIn]:
+    with standing_in(Answer(200, [])) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.url = server.url.replace("http:", "https:")
+        yield server
+
+
+def test_a_certificate_nobody_vouches_for_is_a_line(shell: Shell, certificate: Path) -> None:
+    with _standing_in_by_tls(certificate) as server:
+        line = shell.run("ls", SAFELIGHT_URL=server.url).line
+        assert "SSL_CERT_FILE" in line
+        assert server.asked == []
+        trusted = shell.run("ls", SAFELIGHT_URL=server.url, SSL_CERT_FILE=str(certificate))
+        assert trusted.code == 0
+        missing = shell.run("ls", SAFELIGHT_URL=server.url, SSL_CERT_FILE="nowhere.pem")
+        assert "SSL_CERT_FILE" in missing.line
+
+
+def test_plain_http_where_tls_is_wanted_is_a_line(shell: Shell, certificate: Path) -> None:
+    with standing_in(Answer(200, [])) as server:
+        line = shell.run("ls", SAFELIGHT_URL=server.url.replace("http:", "https:")).line
+        assert "http://" in line
+    with _standing_in_by_tls(certificate) as server:
+        url = server.url.replace("https:", "http:")
+        assert "SAFELIGHT_URL" in shell.run("ls", SAFELIGHT_URL=url).line

@@ -1,0 +1,275 @@
+"""Forms that are broken: always a documented answer, and nothing stored."""
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import pictures
+from integration.served import House, Site
+from integration.wire import (
+    BOUNDARY,
+    MULTIPART,
+    asked,
+    chunk,
+    field,
+    form,
+    part,
+    photo_part,
+    posted,
+    wire,
+)
+from safelight.web.problems import STATUSES
+
+PHOTO = photo_part(pictures.png(8, 8))
+GOOD = form(field(b"title", b"A cat"), PHOTO, field(b"description", b"On a mat"))
+CODES = {(status, kind.code) for kind, status in STATUSES.items() if status in {413, 415, 422}}
+
+
+@pytest.fixture(scope="module")
+def one_site(a_house: House) -> Site:
+    return a_house.site()
+
+
+BROKEN = {
+    "no parts": form(),
+    "no photo": form(field(b"title", b"x")),
+    "a photo by another name": form(
+        part(b'Content-Disposition: form-data; name="file"; filename="x.jpg"', pictures.jpeg())
+    ),
+    "a photo in capitals": form(
+        part(b'Content-Disposition: form-data; name="PHOTO"; filename="x.jpg"', pictures.jpeg())
+    ),
+    "two photos": form(PHOTO, PHOTO),
+    "two photos, one of them without a name": form(
+        part(b'Content-Disposition: form-data; name="photo"', b"x"), PHOTO
+    ),
+    "no end": GOOD[: -len(b"--" + BOUNDARY + b"--\r\n")],
+    "an end without dashes": GOOD[:-4] + b"\r\n",
+    "cut in the photo": form(PHOTO)[:90],
+    "cut in a header": form(PHOTO)[:30],
+    "cut in the boundary": form(PHOTO)[:5],
+    "nothing": b"",
+    "not a form": b"photo=x",
+    "another boundary": GOOD.replace(BOUNDARY, b"b-boundary"),
+    "no empty line": GOOD.replace(b"\r\n\r\n", b"\r\n"),
+    "a header without a colon": form(part(b"Content-Disposition", b"x")),
+    "a header without a name": form(part(b": form-data", b"x")),
+    "no header": form(b"--" + BOUNDARY + b"\r\n\r\n" + pictures.png(8, 8) + b"\r\n"),
+    "no disposition": form(part(b"Content-Type: image/png", pictures.png(8, 8))),
+    "a header with a NUL in its name": form(part(b"Content\0Disposition: form-data", b"x")),
+    "bare line feeds": GOOD.replace(b"\r\n", b"\n"),
+    "a thousand headers": form(part(b"\r\n".join(b"X-%d: y" % n for n in range(1000)), b"x")),
+    "nested": form(
+        part(
+            b'Content-Disposition: form-data; name="photo"\r\nContent-Type: ' + MULTIPART,
+            b"--x\r\n",
+        )
+    ),
+    "a disposition of megabytes of spaces": form(
+        part(b"Content-Disposition: form-data" + b" " * 60_000, b"x")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_form_is_refused_and_leaves_nothing(a_house: House, site: Site, name: str) -> None:
+    answer = posted(site, BROKEN[name])
+    if name == "nested":
+        assert (answer.status, answer.code) == (415, "unsupported_type")
+    else:
+        assert (answer.status, answer.code) == (422, "invalid_request"), answer
+    assert a_house.rows(site.owner) == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        b"",
+        b"image/jpeg",
+        b"application/json",
+        b"application/x-www-form-urlencoded",
+        b"application/octet-stream",
+        b"multipart/mixed; boundary=a-boundary",
+        b"multipart/form-data",
+        b"multipart/form-data; boundary=",
+        b'multipart/form-data; boundary=""',
+        b"multipart/form-data; boundary=" + b"b" * 71,
+        b"multipart/form-data; boundary=" + b"b" * 5000,
+        b"multipart/form-data boundary=a-boundary",
+        b"multipart/form-data; boundary*=utf-8''%ff",
+        b"multipart/form-data; boundary*0=a; boundary*1=-boundary",
+        b"multipart/form-data; ;;;===; boundary",
+        b"\xff\xfe",
+        b"multipart/form-data; boundary=\xff",
+        b";",
+        b"/",
+    ],
+    ids=lambda kind: kind[:60].decode("latin-1"),
+)
+def test_a_body_of_another_type_is_refused(site: Site, kind: bytes) -> None:
+    answer = posted(site, GOOD.replace(BOUNDARY, b"none"), kind=kind)
+    assert (answer.status, answer.code) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        b'multipart/form-data; boundary="a-boundary"',
+        b"Multipart/Form-Data; charset=utf-8; BOUNDARY=a-boundary",
+        b"multipart/form-data;boundary=a-boundary; x=y",
+    ],
+)
+def test_the_type_may_be_written_in_many_ways(site: Site, kind: bytes) -> None:
+    assert posted(site, GOOD, kind=kind).status == 201
+
+
+def test_a_boundary_of_seventy_characters_is_one(site: Site) -> None:
+    boundary = b"b" * 70
+    answer = posted(
+        site,
+        GOOD.replace(BOUNDARY, boundary),
+        kind=b"multipart/form-data; boundary=" + boundary,
+    )
+    assert answer.status == 201
+
+
+def test_what_stands_before_and_after_the_parts_does_not_matter(site: Site) -> None:
+    assert posted(site, b"\r\n" + GOOD + b"\r\nAn epilogue.").status == 201
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_form_may_come_in_pieces_of_any_size(site: Site, size: int) -> None:
+    pieces = [GOOD[at : at + size] for at in range(0, len(GOOD), size)]
+    with wire(site) as connection:
+        connection.head(
+            b"POST",
+            b"/api/photos",
+            b"Transfer-Encoding: chunked",
+            b"Content-Type: " + MULTIPART,
+        )
+        connection.send(b"".join(map(chunk, pieces)) + b"0\r\n\r\n")
+        answer = connection.answer()
+    assert answer.status == 201
+    assert (answer.json()["title"], answer.json()["description"]) == ("A cat", "On a mat")
+
+
+def test_a_photo_that_holds_what_looks_like_a_boundary_is_taken_whole(site: Site) -> None:
+    inside = b"\r\n--a-boundar\r\n--a-bound\r\n--" + BOUNDARY[:-1] + b"X\r\r\n-"
+    data = pictures.png_with(pictures.png_chunk(b"saFe", inside * 50))
+    answer = posted(site, form(photo_part(data)))
+    assert answer.status == 201
+    assert answer.json()["size"] == len(data)
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 10\r\nContent-Length: 20",
+        b"Content-Length: -1",
+        b"Content-Length: x",
+        b"Content-Length: 99999999999999999999999",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5",
+        b"Transfer-Encoding: gzip",
+        b"Transfer-Encoding: chunked, chunked",
+    ],
+    ids=lambda framing: framing.decode(),
+)
+def test_a_body_whose_length_is_a_riddle_is_refused(site: Site, framing: bytes) -> None:
+    """Two readings of a length are how requests are smuggled past a proxy."""
+    with wire(site, timeout=15) as connection:
+        connection.head(b"POST", b"/api/photos", framing, b"Content-Type: " + MULTIPART)
+        connection.send(b"x" * 20 + GOOD)
+        answer = connection.answer()
+        assert answer.status in {400, 413, 422}
+        assert connection.is_closed()
+
+
+@pytest.mark.parametrize(
+    "lines", [b"XYZ\r\n", b"-5\r\nx", b"fffffffffffffffffff\r\nx", b"5;\x00\r\n"]
+)
+def test_broken_chunks_are_refused(site: Site, lines: bytes) -> None:
+    with wire(site, timeout=15) as connection:
+        connection.head(
+            b"POST", b"/api/photos", b"Transfer-Encoding: chunked", b"Content-Type: " + MULTIPART
+        )
+        connection.send(lines)
+        assert connection.is_closed()
+    assert asked(site, b"GET", b"/api/photos").json() == []
+
+
+def test_a_client_that_leaves_in_the_middle_leaves_nothing(
+    a_house: House, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    for cut in (0, 10, 100, len(GOOD) - 1):
+        with wire(site) as connection:
+            connection.head(
+                b"POST",
+                b"/api/photos",
+                b"Content-Length: %d" % len(GOOD),
+                b"Content-Type: " + MULTIPART,
+            )
+            connection.send(GOOD[:cut])
+    assert asked(site, b"GET", b"/api/photos").json() == []
+    assert a_house.rows(site.owner) == []
+    assert "Exception" not in caplog.text
+
+
+_edit = st.tuples(
+    st.sampled_from(["cut", "insert", "delete", "flip", "repeat"]),
+    st.integers(0, len(GOOD)),
+    st.integers(1, 40),
+    st.one_of(
+        st.binary(max_size=24),
+        st.sampled_from(
+            [b"\r\n", b"--" + BOUNDARY, b"\r\n--" + BOUNDARY + b"--", b'"', b"\0", b": ", b";"]
+        ),
+    ),
+)
+
+
+def _edited(body: bytes, edits: list[tuple[str, int, int, bytes]]) -> bytes:
+    for kind, at, count, data in edits:
+        if kind == "cut":
+            body = body[:at]
+        elif kind == "insert":
+            body = body[:at] + data + body[at:]
+        elif kind == "delete":
+            body = body[:at] + body[at + count :]
+        elif kind == "repeat":
+            body = body[:at] + body[at : at + count] * 3 + body[at + count :]
+        else:
+            changed = bytes(byte ^ 0x55 for byte in body[at : at + count])
+            body = body[:at] + changed + body[at + count :]
+    return body
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+@given(edits=st.lists(_edit, min_size=1, max_size=4))
+@example(edits=[("cut", 0, 1, b"")])
+def test_however_a_form_is_broken_the_answer_is_a_documented_one(
+    one_site: Site, edits: list[tuple[str, int, int, bytes]]
+) -> None:
+    answer = posted(one_site, _edited(GOOD, edits))
+    if answer.status not in {200, 201}:
+        assert (answer.status, answer.code) in CODES, answer
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(kind=st.binary(max_size=60), disposition=st.binary(max_size=80))
+def test_however_the_headers_are_broken_the_answer_is_a_documented_one(
+    one_site: Site, kind: bytes, disposition: bytes
+) -> None:
+    body = form(part(b"Content-Disposition: form-data; " + disposition, pictures.png(8, 8)))
+    first = posted(one_site, body)
+    if first.status not in {200, 201}:
+        assert (first.status, first.code) in CODES, first
+    told = bytes(byte for byte in kind if byte not in b"\r\n\0" and byte != 0x7F and byte >= 0x20)
+    second = posted(one_site, GOOD, kind=b"multipart/form-data; " + told)
+    if second.status not in {200, 201}:
+        assert (second.status, second.code) in CODES, second

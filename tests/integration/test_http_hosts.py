@@ -1,0 +1,69 @@
+"""Host names that are served, and those that are not."""
+
+import pytest
+
+from integration.served import TOKEN, House, Site
+from integration.wire import wire
+
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+FOREIGN = "http://evil.example"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        b"evil.example",
+        b"evil.example:8000",
+        b"127.0.0.1.evil.example",
+        b"localhost.evil.example",
+        b"evil@localhost",
+        b"localhost@evil.example",
+        b"localhost/evil",
+        b"localhost:80:80",
+        b"localhost:port",
+        b"localhost evil",
+        b"localhost?x",
+        b"localhost#x",
+        b"[::1",
+        b"[::2]",
+        b"127.0.0.2",
+        b"2130706433",
+        b"",
+        b"\xff",
+        b"localhost,evil.example",
+    ],
+)
+@pytest.mark.parametrize("path", [b"/", b"/api/photos", b"/healthz", b"/static/style.css", b"/x"])
+def test_a_host_that_is_not_configured_is_unknown(site: Site, host: bytes, path: bytes) -> None:
+    with wire(site) as connection:
+        connection.send(b"GET " + path + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+        answer = connection.answer()
+    assert (answer.status, answer.code) == (400, "unknown_host")
+
+
+def test_a_request_without_a_host_is_unknown(site: Site) -> None:
+    with wire(site) as connection:
+        connection.send(b"GET /api/photos HTTP/1.0\r\n\r\n")
+        answer = connection.answer()
+    assert (answer.status, answer.code) == (400, "unknown_host")
+
+
+@pytest.mark.parametrize("host", [b"localhost", b"LocalHost:1234", b"127.0.0.1", b"[::1]:8000"])
+def test_the_hosts_that_are_configured_are_served(site: Site, host: bytes) -> None:
+    with wire(site) as connection:
+        connection.send(b"GET /api/photos HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+        assert connection.answer().status == 200
+
+
+def test_other_hosts_can_be_configured(a_house: House) -> None:
+    named = a_house.site(allowed_hosts=("photos.example",))
+    anything = a_house.site(allowed_hosts=("*",))
+    for site, host, status in (
+        (named, b"photos.example", 200),
+        (named, b"Photos.Example:443", 200),
+        (named, b"localhost", 400),
+        (anything, b"whatever.example", 200),
+    ):
+        with wire(site) as connection:
+            connection.send(b"GET /healthz HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+            assert connection.answer().status == status

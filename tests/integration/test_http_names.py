@@ -1,0 +1,241 @@
+"""File names: kept as a label, whatever is in them, and harmless wherever they show."""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+import pictures
+from integration.served import House, Site
+from integration.wire import asked, form, part, photo_part, posted
+from safelight.library.captions import harmless
+from safelight.web.disposition import filename
+
+_CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
+
+NAMES = [
+    "../../etc/passwd.jpg",
+    "..\\..\\windows\\win.ini",
+    "/etc/passwd",
+    "C:\\photos\\cat.jpg",
+    "\\\\host\\share\\cat.jpg",
+    "~/.ssh/id_rsa",
+    "photos/0123456789abcdef0123456789abcdef/original",
+    "..",
+    ".",
+    "./.",
+    "....//....//x",
+    "%2e%2e%2fetc%2fpasswd",
+    "%252e%252e",
+    "%00.jpg",
+    "%s%s%n%x",
+    "a%0D%0ASet-Cookie: x=1",
+    'cat".jpg',
+    'cat\\".jpg',
+    "cat\\",
+    "\\",
+    "'; DROP TABLE safelight_photos; --",
+    "' OR 1=1 --",
+    "$(touch x).jpg",
+    "`id`.jpg",
+    "; rm -rf /",
+    "| cat /etc/passwd",
+    "<script>alert(1)</script>.jpg",
+    '"><img src=x onerror=alert(1)>.jpg',
+    "' onmouseover='alert(1)",
+    "</title><script>alert(1)</script>",
+    "{{ 7 * 7 }}",
+    "{% raw %}",
+    "${7*7}",
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "=cmd|' /C calc'!A0",
+    "CON",
+    "NUL.jpg",
+    "aux.jpeg.exe",
+    "photo.jpg.php",
+    "photo.jpg ",
+    " photo.jpg",
+    "photo.",
+    ".htaccess",
+    ".jpg",
+    "-rf",
+    "--help",
+    "a;b=c.jpg",
+    "a; filename=b.jpg",
+    "a, b.jpg",
+    "a&b=c.jpg",
+    "a#b?c.jpg",
+    "a+b c.jpg",
+    "Zoë.jpg",
+    "Zoe\u0308.jpg",
+    "фото.jpg",
+    "写真.jpg",
+    "صورة.jpg",
+    "😀👩‍👩‍👧‍👦.jpg",
+    "\u202egpj.exe",
+    "\u2066a\u2069\u200b\ufeff.jpg",
+    "\u2028\u2029.jpg",
+    "\ufdd0\uffff.jpg",
+    "e" + "\u0301" * 200,
+    "a" * 300 + ".jpg",
+    "写" * 300,
+    "n" * 1_024,
+    "😀" * 1_024,
+]
+
+
+def _as_browsers_write(name: str) -> bytes:
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").encode()
+
+
+def _of_the_corpus() -> list[bytes]:
+    """More names, where there is such a list beside the checkout."""
+    found: list[bytes] = []
+    if (_CORPUS / "filenames.txt").exists():
+        lines = (_CORPUS / "filenames.txt").read_text("utf-8").splitlines()
+        for line in lines:
+            if not line.startswith("#"):
+                _, encoding, value, *_ = line.split("\t")
+                found.append(
+                    bytes.fromhex(value)
+                    if encoding == "hex"
+                    else json.loads(value).encode("utf-8", "surrogatepass")
+                )
+    if (_CORPUS / "filenames_blns.json").exists():
+        found += [
+            name.encode()
+            for name in json.loads((_CORPUS / "filenames_blns.json").read_text("utf-8"))
+        ]
+    return found
+
+
+def _expected(name: str) -> str:
+    """What is kept of a name: no control characters, and no more than 1,024 characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "\ufffd", name)[:1024]
+
+
+def _check(house: House, site: Site, written: bytes, kept: str) -> None:
+    answer = posted(site, form(photo_part(pictures.jpeg(), written)))
+    assert answer.status == 201, answer
+    photo = answer.json()
+    assert photo["filename"] == kept
+    assert re.fullmatch(r"/api/photos/[0-9]+", answer.headers["location"])
+    name = house.rows(site.owner)[-1][2]
+    assert re.fullmatch(r"[0-9a-f]{32}", name)
+    assert f"/photos/{name}/original?" in photo["photo_url"]
+    with site.client() as client:
+        for path in ("/", f"/photo/{photo['id']}"):
+            _check_page(client.get(path), kept)
+        told = client.get("/api/photos").headers
+        assert "set-cookie" not in told
+        assert client.delete(f"/api/photos/{photo['id']}").status_code == 204
+
+
+def _check_page(page: httpx.Response, kept: str) -> None:
+    """Nothing of a name is markup, and an attribute holds all of it."""
+    assert page.status_code == 200
+    tags = {tag.lower() for tag in re.findall(r"<([a-zA-Z][^\s>/]*)", page.text)}
+    assert "script" not in tags
+    assert not re.search(r"<[^>]*\son\w+=", re.sub(r'"[^"]*"', '""', page.text))
+    if kept:
+        assert kept in [html.unescape(text) for text in re.findall(r'alt="([^"]*)"', page.text)]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name[:40]))
+def test_a_name_comes_back_as_it_was(a_house: House, site: Site, name: str) -> None:
+    written = _as_browsers_write(name)
+    kept = _expected(re.sub("%22", '"', re.sub("%0[dD]", "\r", re.sub("%0[aA]", "\n", name))))
+    _check(a_house, site, written, kept)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name[:40]))
+def test_a_name_as_a_quoted_string_comes_back_as_it_was(site: Site, name: str) -> None:
+    """As RFC 9110 has it, and curl and Python's clients write it."""
+    if re.search("%(22|0[aAdD])", name):
+        return
+    written = name.replace("\\", "\\\\").replace('"', '\\"').encode()
+    answer = posted(site, form(photo_part(pictures.jpeg(), written)))
+    assert answer.status == 201, answer
+    assert answer.json()["filename"] == _expected(name)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (b"a\x00b.jpg", "a\ufffdb.jpg"),
+        (b"\x00", "\ufffd"),
+        (b"\x01\x08\x0b\x1f\x7f.jpg", "\ufffd" * 5 + ".jpg"),
+        (b"a\tb.jpg", "a\ufffdb.jpg"),
+        (b"\xc2\x80\xc2\x9f.jpg", "\ufffd\ufffd.jpg"),
+        (b"a%0D%0ASet-Cookie: x=1", "a\ufffd\ufffdSet-Cookie: x=1"),
+        (b"\xff\xfe.jpg", "\ufffd\ufffd.jpg"),
+        (b"caf\xe9.jpg", "caf\ufffd.jpg"),
+        (b"\xed\xa0\x80.jpg", "\ufffd\ufffd\ufffd.jpg"),
+        (b"\xc0\xaf.jpg", "\ufffd\ufffd.jpg"),
+        (b"\xf5\x80\x80\x80", "\ufffd" * 4),
+        (b"n" * 1_025, "n" * 1_024),
+        (b"n" * 60_000, "n" * 1_024),
+        (b"", ""),
+    ],
+    ids=lambda value: ascii(value[:24]),
+)
+def test_what_a_name_cannot_hold_is_replaced(
+    a_house: House, site: Site, written: bytes, kept: str
+) -> None:
+    _check(a_house, site, written, kept)
+
+
+@pytest.mark.parametrize(
+    ("disposition", "kept"),
+    [
+        (b'form-data; name="photo"', ""),
+        (b"form-data; name=photo; filename=cat.jpg", "cat.jpg"),
+        (b'form-data; filename="cat.jpg"; name="photo"', "cat.jpg"),
+        (b"form-data; name=\"photo\"; filename*=UTF-8''%e2%82%ac%20rates.jpg", "€ rates.jpg"),
+        (b"form-data; name=\"photo\"; filename*=UTF-8''%FF%00", "\ufffd\ufffd"),
+        (b'FORM-DATA; NAME="photo"; FILENAME="cat.jpg"', "cat.jpg"),
+        (b'form-data; name="photo"; filename="a"; filename="b"', "a"),
+    ],
+    ids=str,
+)
+def test_a_name_may_be_written_in_many_ways_or_not_at_all(
+    site: Site, disposition: bytes, kept: str
+) -> None:
+    answer = posted(site, form(part(b"Content-Disposition: " + disposition, pictures.jpeg())))
+    assert answer.status == 201, answer
+    assert answer.json()["filename"] == kept
+
+
+def test_every_name_of_the_corpus_is_read_as_it_was() -> None:
+    """Without the corpus there is nothing more to try."""
+    for name in _of_the_corpus():
+        header = b'form-data; name="photo"; filename="' + _quoted(name) + b'"'
+        assert harmless(filename(header) or "") == _kept(name)
+
+
+def test_a_name_in_ten_of_the_corpus_goes_the_whole_way(site: Site) -> None:
+    for number, name in enumerate(_of_the_corpus()[::10]):
+        data = pictures.png_with(pictures.png_chunk(b"saFe", str(number).encode()))
+        answer = posted(site, form(photo_part(data, _quoted(name))))
+        assert answer.status == 201, (name[:99], answer)
+        assert answer.json()["filename"] == _kept(name)
+        page = asked(site, b"GET", f"/photo/{answer.json()['id']}".encode())
+        assert page.status == 200
+        assert b"<script" not in page.body.lower()
+
+
+def _quoted(name: bytes) -> bytes:
+    """As most programs write a name: a quoted-string, but for what would end the line."""
+    quoted = name.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return quoted.replace(b"\r", b"%0D").replace(b"\n", b"%0A")
+
+
+def _kept(name: bytes) -> str:
+    told = re.sub(
+        rb"%(22|0D|0A)", lambda m: bytes.fromhex(m[1].decode()), name, flags=re.IGNORECASE
+    )
+    return _expected(told.decode("utf-8", "replace"))

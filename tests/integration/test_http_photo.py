@@ -1,0 +1,173 @@
+"""One photo: shown, changed, deleted, reached; and the ids that are none."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+import pictures
+from integration.served import Site
+from integration.wire import asked
+
+
+@pytest.fixture
+def where(client: httpx.Client) -> str:
+    """The address of a photo."""
+    answer = client.post("/api/photos", files={"photo": pictures.jpeg()}, data={"title": "Old"})
+    return answer.headers["Location"]
+
+
+MALFORMED = [
+    "abc",
+    "-1",
+    "+1",
+    "0",
+    "007",
+    "1.0",
+    "1e3",
+    "0x1",
+    str(2**63),
+    str(2**64),
+    "9" * 30,
+    "9" * 5_000,
+    "0" * 20 + "9" * 30,
+    "%00",
+    "1%00",
+    "1%20",
+    "%0A1",
+    "%D9%A1%D9%A2",  # digits, but Arabic
+    "%C2%B2",  # a superscript two
+    "%EF%BC%91",  # a fullwidth one
+    "%FF",
+    "1;drop",
+    "..",
+    "null",
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+@pytest.mark.parametrize("written", MALFORMED, ids=lambda written: written[:24])
+def test_a_malformed_id_is_not_found(site: Site, method: str, written: str) -> None:
+    answer = asked(site, method.encode(), b"/api/photos/" + written.encode(), body=b"{}")
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@pytest.mark.parametrize("written", [*MALFORMED, str(2**63 - 1)], ids=lambda written: written[:24])
+def test_a_malformed_id_leads_nowhere(site: Site, written: str) -> None:
+    answer = asked(site, b"GET", f"/api/photos/{written}/original".encode())
+    assert (answer.status, answer.code) == (404, "not_found")
+    page = asked(site, b"GET", f"/photo/{written}".encode())
+    assert page.status == 404
+
+
+@pytest.mark.parametrize("id_", [1, 2**31, 2**63 - 1])
+def test_an_id_that_never_was_is_not_found(client: httpx.Client, id_: int) -> None:
+    for method in ("GET", "DELETE"):
+        answer = client.request(method, f"/api/photos/{id_}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert client.patch(f"/api/photos/{id_}", json={"title": "x"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "title", "description"),
+    [
+        ({"title": "New"}, "New", ""),
+        ({"description": "New"}, "Old", "New"),
+        ({"title": "", "description": "d" * 5_000}, "", "d" * 5_000),
+        ({"title": "😀" * 200}, "😀" * 200, ""),
+        ({"title": None}, "Old", ""),
+        ({}, "Old", ""),
+    ],
+)
+def test_a_change_is_answered_with_the_photo_and_stays(
+    client: httpx.Client, where: str, change: dict[str, Any], title: str, description: str
+) -> None:
+    answer = client.patch(where, json=change)
+    assert answer.status_code == 200, answer.text
+    photo = answer.json()
+    assert (photo["title"], photo["description"]) == (title, description)
+    assert client.get(where).json() == photo
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"title": "' + b"t" * 201 + b'"}',
+        b'{"description": "' + b"d" * 5_001 + b'"}',
+        b'{"title": "a\\u0000b"}',
+        b'{"title": "\\ud800"}',
+        b'{"title": "\\udc00\\ud800"}',
+        b'{"title": "\xff"}',
+        b'{"title": 7}',
+        b'{"title": ["x"]}',
+        b'{"name": "x"}',
+        b'{"id": 7, "title": "x"}',
+        b'{"title": "x"',
+        b'{"title": "x"} {}',
+        b"[]",
+        b"null",
+        b"",
+        b"\x00",
+        b"[" * 30_000,
+        b"title=x",
+    ],
+    ids=lambda body: body[:24].decode("latin-1"),
+)
+def test_a_change_that_is_not_documented_is_refused(
+    client: httpx.Client, where: str, body: bytes
+) -> None:
+    answer = client.patch(where, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert client.get(where).json()["title"] == "Old"
+
+
+def test_a_change_of_more_than_64_kib_is_too_large(client: httpx.Client, where: str) -> None:
+    answer = client.patch(where, content=b'{"title": "' + b"t" * 70_000 + b'"}')
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_a_deleted_photo_is_gone_and_the_second_time_not_found(
+    client: httpx.Client, where: str
+) -> None:
+    answer = client.delete(where)
+    assert (answer.status_code, answer.content) == (204, b"")
+    for method in ("DELETE", "GET", "PATCH"):
+        again = client.request(method, where, content=b'{"title": "x"}')
+        assert (again.status_code, again.json()["code"]) == (404, "not_found")
+    assert client.get(f"{where}/original").status_code == 404
+    assert client.get("/api/photos").json() == []
+
+
+def test_the_original_is_reached_by_a_redirect_that_is_not_kept(
+    client: httpx.Client, where: str
+) -> None:
+    answer = client.get(f"{where}/original")
+    assert answer.status_code == 307
+    assert answer.headers["Location"] == client.get(where).json()["original_url"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("name", ["large", "Original", "original%00", "%2e%2e", "%FF", "a" * 3000])
+def test_a_rendition_that_is_not_there_is_not_found(
+    client: httpx.Client, where: str, name: str
+) -> None:
+    answer = client.get(f"{where}/{name}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_only_one_of_eight_deletions_at_once_is_the_one(site: Site, where: str) -> None:
+    with ThreadPoolExecutor(8) as crowd:
+        statuses = list(
+            crowd.map(lambda _: asked(site, b"DELETE", where.encode()).status, range(8))
+        )
+    assert sorted(statuses) == [204] + [404] * 7
+
+
+def test_the_answer_about_one_photo_is_nobody_elses_to_keep(
+    client: httpx.Client, where: str
+) -> None:
+    for address in (where, "/api/photos"):
+        assert client.get(address).headers["Cache-Control"].startswith("private")
+    assert client.delete("/api/photos/x").headers["Cache-Control"] == "no-store"

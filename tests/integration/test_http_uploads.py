@@ -1,0 +1,200 @@
+"""POST /api/photos: what goes in, what comes back, and what is refused for what it is."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+import pictures
+from integration.served import House, Site
+from integration.wire import field, form, part, photo_part, posted
+
+MiB = 1024 * 1024
+
+
+def upload(client: httpx.Client, data: bytes, **fields: str) -> httpx.Response:
+    return client.post("/api/photos", files={"photo": ("cat.jpg", data)}, data=fields)
+
+
+def test_an_upload_is_answered_with_the_photo_and_its_address(client: httpx.Client) -> None:
+    data = pictures.jpeg(200, 100, exif=pictures.exif(6, "2024:05:06 07:08:09", "+02:00"))
+    answer = upload(client, data, title="A cat", description="On\r\na mat")
+    assert answer.status_code == 201
+    photo = answer.json()
+    assert answer.headers["Location"] == f"/api/photos/{photo['id']}"
+    links = {key: photo.pop(key) for key in ("photo_url", "original_url", "expires_at")}
+    assert links["photo_url"] == links["original_url"]
+    assert isinstance(photo.pop("id"), int)
+    assert photo.pop("created_at").endswith("Z")
+    assert photo == {
+        "title": "A cat",
+        "description": "On\na mat",
+        "filename": "cat.jpg",
+        "content_type": "image/jpeg",
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "width": 100,
+        "height": 200,
+        "animated": False,
+        "taken_at": "2024-05-06T07:08:09+02:00",
+        "thumbhash": None,
+        "renditions": [],
+    }
+
+
+def test_the_address_in_location_shows_the_same_photo(client: httpx.Client) -> None:
+    answer = upload(client, pictures.jpeg())
+    assert client.get(answer.headers["Location"]).json() == answer.json()
+
+
+def test_the_same_bytes_again_give_the_photo_that_is_there_unchanged(client: httpx.Client) -> None:
+    first = upload(client, pictures.png(), title="First")
+    again = upload(client, pictures.png(), title="Second", description="Ignored")
+    assert again.status_code == 200
+    assert again.json() == first.json()
+    assert again.headers["Location"] == first.headers["Location"]
+    assert [photo["title"] for photo in client.get("/api/photos").json()] == ["First"]
+
+
+def test_the_same_bytes_after_a_deletion_are_a_new_photo(client: httpx.Client) -> None:
+    first = upload(client, pictures.png())
+    assert client.delete(first.headers["Location"]).status_code == 204
+    again = upload(client, pictures.png())
+    assert again.status_code == 201
+    assert again.json()["id"] != first.json()["id"]
+
+
+def test_the_same_bytes_eight_at_once_are_one_photo(a_house: House, site: Site) -> None:
+    data = pictures.jpeg(640, 480)
+    body = form(photo_part(data))
+    with ThreadPoolExecutor(8) as crowd:
+        answers = list(crowd.map(lambda _: posted(site, body), range(8)))
+    assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    a_house.do(_settled(a_house))
+    rows = a_house.rows(site.owner)
+    assert [status for _, status, _ in rows if status != "deleted"] == ["ready"]
+    assert [a_house.stored(name) for _, status, name in rows if status == "ready"] == [True]
+    assert not any(a_house.stored(name) for _, status, name in rows if status != "ready")
+
+
+async def _settled(house: House) -> None:
+    """Wait for what the losers leave to be cleared away."""
+    await house.library._cleaned_up()
+
+
+@pytest.mark.parametrize("kind", sorted(pictures.photographs()))
+def test_every_kind_of_photograph_is_taken(client: httpx.Client, kind: str) -> None:
+    answer = upload(client, pictures.photographs()[kind])
+    assert answer.status_code == 201, answer.text
+    photo = answer.json()
+    assert (photo["width"], photo["height"]) == (256, 192)
+    assert photo["content_type"].removeprefix("image/") in kind
+
+
+@pytest.mark.parametrize("data", [pictures.TEXT, pictures.HTML, pictures.SVG, pictures.PDF])
+@pytest.mark.parametrize("name", ["evil.png", "evil.jpg"])
+def test_what_is_no_photo_is_refused_whatever_it_is_called(
+    client: httpx.Client, data: bytes, name: str
+) -> None:
+    answer = client.post("/api/photos", files={"photo": (name, data, "image/jpeg")})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_type")
+    assert client.get("/api/photos").json() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_file"),
+        (pictures.cut(pictures.jpeg(), 50), "corrupt_image"),
+        (pictures.cut(pictures.png(), 50), "corrupt_image"),
+        (pictures.cut(pictures.webp(), 50), "corrupt_image"),
+        (pictures.cut(pictures.gif(), 50), "corrupt_image"),
+        (pictures.png_with_wrong_crc(), "corrupt_image"),
+        (pictures.png_of_zeros(20_000, 20_000), "too_many_pixels"),
+        (pictures.gif_of_frames(1_001), "too_many_frames"),
+    ],
+    ids=[
+        "empty",
+        "half a JPEG",
+        "half a PNG",
+        "half a WebP",
+        "half a GIF",
+        "wrong CRC",
+        "pixels",
+        "frames",
+    ],
+)
+def test_a_damaged_photo_is_refused_and_leaves_nothing(
+    a_house: House, site: Site, client: httpx.Client, data: bytes, code: str
+) -> None:
+    answer = upload(client, data)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert a_house.rows(site.owner) == []
+
+
+def test_a_photo_of_exactly_the_limit_is_taken(client: httpx.Client) -> None:
+    data = _png_of(5 * MiB)
+    answer = upload(client, data)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["size"] == 5 * MiB
+
+
+def test_one_byte_more_than_the_limit_is_refused(client: httpx.Client) -> None:
+    answer = upload(client, _png_of(5 * MiB + 1))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_the_limit_is_the_photos_and_its_caption_comes_on_top(client: httpx.Client) -> None:
+    answer = upload(client, _png_of(5 * MiB), title="t" * 200, description="ä" * 5_000)
+    assert answer.status_code == 201, answer.text
+
+
+def _png_of(size: int) -> bytes:
+    """A good PNG of just so many bytes."""
+    return pictures.png_with(
+        pictures.png_chunk(b"saFe", bytes(size - len(pictures.png_with(b"")) - 12))
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "description", "status"),
+    [
+        ("t" * 200, "d" * 5_000, 201),
+        ("😀" * 200, "ß" * 5_000, 201),
+        ("t" * 201, "", 422),
+        ("", "d" * 5_001, 422),
+        ("", "d" * 6_000, 422),
+        ("a\0b", "", 422),
+        ("", "a\0b", 422),
+    ],
+    ids=["as long as may be", "of wide characters", "title", "description", "6000", "NUL", "NUL 2"],
+)
+def test_a_caption_has_its_limits(
+    client: httpx.Client, title: str, description: str, status: int
+) -> None:
+    answer = upload(client, pictures.jpeg(), title=title, description=description)
+    assert answer.status_code == status, answer.text
+    if status == 201:
+        assert answer.json()["title"] == title
+        assert answer.json()["description"] == description
+    else:
+        assert answer.json()["code"] == "invalid_request"
+        assert client.get("/api/photos").json() == []
+
+
+def test_a_title_that_is_not_utf_8_is_refused(site: Site) -> None:
+    answer = posted(site, form(field(b"title", b"\xff\xfe"), photo_part(pictures.jpeg())))
+    assert (answer.status, answer.code) == (422, "invalid_request")
+
+
+def test_fields_that_nobody_asked_for_are_ignored(site: Site) -> None:
+    body = form(field(b"owner", b"somebody"), field(b"id", b"7"), photo_part(pictures.jpeg()))
+    assert posted(site, body).status == 201
+
+
+def test_what_the_client_says_of_the_type_is_ignored(site: Site) -> None:
+    head = b'Content-Disposition: form-data; name="photo"; filename="a.svg"'
+    answer = posted(site, form(part(head + b"\r\nContent-Type: text/html", pictures.jpeg())))
+    assert answer.json()["content_type"] == "image/jpeg"
