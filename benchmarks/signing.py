@@ -16,6 +16,10 @@ from safelight import keys
 from safelight.links import Links
 from safelight.settings import LinkSettings
 from safelight.sigv4 import Credentials
+from table import Row
+
+ANEW, KEPT = "ours, signed anew", "ours, from memory"
+YARDSTICK = "boto3's generate_presigned_url"
 
 ENDPOINT = "http://127.0.0.1:8333"
 BUCKET = "safelight"
@@ -71,23 +75,44 @@ def microseconds(sign: Callable[[], None]) -> float:
     return (perf_counter() - before) / len(PHOTOS) * 1e6
 
 
-def main(rounds: int) -> None:
+def measure(rounds: int) -> dict[str, float]:
+    """Give the microseconds of a link, by the way it is had."""
     anew, kept = our_links(0), our_links(2 * len(PHOTOS))
     ours(kept)
     ways: dict[str, Callable[[], None]] = {
-        "ours, signed anew": lambda: ours(anew),
-        "ours, signed anew, the clock asked each time": lambda: ours_by_the_clock(anew),
-        "ours, from memory": lambda: ours(kept),
-        "ours, from memory, the clock asked each time": lambda: ours_by_the_clock(kept),
-        "boto3's generate_presigned_url": boto3s(),
+        ANEW: lambda: ours(anew),
+        f"{ANEW}, the clock asked each time": lambda: ours_by_the_clock(anew),
+        KEPT: lambda: ours(kept),
+        f"{KEPT}, the clock asked each time": lambda: ours_by_the_clock(kept),
+        YARDSTICK: boto3s(),
     }
     best = dict.fromkeys(ways, float("inf"))
     for _ in range(rounds):
         for way, sign in ways.items():
             best[way] = min(best[way], microseconds(sign))
-    yardstick = best["boto3's generate_presigned_url"]
+    return best
+
+
+def rows(rounds: int) -> list[Row]:
+    """Give the rows of the table that `run.py` prints."""
+    best = measure(rounds)
+    return [
+        Row(
+            what=f"a link, {way.removeprefix('ours, ')}",
+            ours=f"{best[way]:.2f} us",
+            theirs=f"boto3 {best[YARDSTICK]:.0f} us",
+            figure=best[YARDSTICK] / best[way],
+            limit=limit,
+            at_least=True,
+        )
+        for way, limit in ((ANEW, 40), (KEPT, 100))
+    ]
+
+
+def main(rounds: int) -> None:
+    best = measure(rounds)
     for way, figure in best.items():
-        print(f"{way:45} {figure:8.2f} us a link   1/{yardstick / figure:.0f}")
+        print(f"{way:45} {figure:8.2f} us a link   1/{best[YARDSTICK] / figure:.0f}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from safelight.links import Link
     from safelight.photo import Caption, ImageFacts, Order, Photo, Rendition
     from safelight.settings import Settings
+    from safelight.tables import photos as photos_table
     from safelight.web import create_app, photo_router
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "Settings",
     "create_app",
     "photo_router",
+    "photos_table",
 ]
 
 _HOMES = {
@@ -45,10 +47,12 @@ _HOMES = {
     "Settings": "settings",
     "create_app": "web",
     "photo_router": "web",
+    "photos_table": "tables",
 }
+_RENAMED = {"photos_table": "photos"}
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'safelight' has no attribute {name!r}")
-    return getattr(import_module(f"safelight.{_HOMES[name]}"), name)
+    return getattr(import_module(f"safelight.{_HOMES[name]}"), _RENAMED.get(name, name))

@@ -4,6 +4,10 @@ A link's signing date is not now but the beginning of the photo's current window
 again gives the same URL and browsers keep their copy. Where windows begin is taken from the
 photo's random name: all links of one photo turn over together, those of a gallery do not. Nothing
 is shared between processes: the URL follows from settings, credentials, key and clock.
+
+A link dies with the credentials that signed it. So once these end sooner than a link would, the
+signing date is their end less a link's lifetime: the link ends when they do, says so, and is the
+same until there are others.
 """
 
 from collections.abc import Callable
@@ -11,12 +15,17 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+from safelight.credentials import LEAST_LEFT
+from safelight.errors import StorageUnavailable
 from safelight.settings import LinkSettings
 from safelight.sigv4 import Address, Credentials, Presigner, Style
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _DAY = 86_400
+_NEVER = 1 << 62
+_LEAST_LEFT = LEAST_LEFT // _SECOND
+_RETRY = timedelta(seconds=30)
 
 
 class Link(NamedTuple):
@@ -41,11 +50,12 @@ _Place = tuple[str, str]
 class Links:
     """Signs links, and keeps at most `settings.cache_size` of them in memory.
 
-    A link handed out is good for at least `lifetime` less `window`. `endpoint` is where those who
-    hold a link reach the store. `credentials` is asked for each link; when it answers with others,
-    what was kept is dropped. `clock` gives aware datetimes, and may go back. For use from one
-    thread. What can never be signed for (an endpoint with a path, a bucket before an IP address)
-    is a ValueError here.
+    A link handed out is good for at least `lifetime` less `window`, or as long as its credentials;
+    those that end in less than LEAST_LEFT sign none: StorageUnavailable. `endpoint` is where those
+    who hold a link reach the store. `credentials` is asked for each link; when it answers with
+    others, what was kept is dropped. `clock` gives aware datetimes, and may go back. For use from
+    one thread. What can never be signed for (an endpoint with a path, a bucket before an IP
+    address) is a ValueError here.
     """
 
     def __init__(  # noqa: PLR0913  a link is made of these
@@ -81,15 +91,17 @@ class Links:
         of a page. ValueError if the key isn't under the photo's prefix.
         """
         seconds = ((now or self._clock()) - _EPOCH) // _SECOND
-        credentials = self._credentials()
-        if credentials is not self._kept_for and credentials != self._kept_for:
-            self._turn_to(credentials)
+        self._follow_credentials()
         place = (key, endpoint or self.endpoint)
         link = self._young.get(place) or self._old.get(place)
-        if link is None or not self._margin < link.expires - seconds <= self._lifetime:
+        if link is None or not (
+            self._margin < link.expires - seconds <= self._lifetime
+            if seconds < self._ending
+            else link.expires == self._end and seconds <= self._last
+        ):
             if not key.startswith(f"photos/{name}/"):
                 raise ValueError("the key is not under the photo's prefix")
-            start = seconds - (seconds - int(name, 16)) % self._window
+            start = self._start(name, seconds)
             url = self._presigner(place[1], start // _DAY).url(key, start % _DAY)
             link = Link(url, start + self._lifetime)
         elif place in self._young:
@@ -99,21 +111,52 @@ class Links:
         return link
 
     def window_of(self, name: str, now: datetime | None = None) -> int:
-        """Name the photo's current window: its first second, since 1970.
+        """Name the photo's current window: the signing date of its links, in seconds since 1970.
 
         While it stays the same, so does each link of this photo, for one endpoint and one set of
-        credentials.
+        credentials. StorageUnavailable where `link` raises it.
         """
-        seconds = ((now or self._clock()) - _EPOCH) // _SECOND
-        return seconds - (seconds - int(name, 16)) % self._window
+        self._follow_credentials()
+        return self._start(name, ((now or self._clock()) - _EPOCH) // _SECOND)
 
     def turns_over_at(self, name: str, now: datetime | None = None) -> datetime:
-        """Tell when the photo's current window ends, in UTC."""
-        return datetime.fromtimestamp(self.window_of(name, now) + self._window, UTC)
+        """Tell until when the photo's links may be kept and handed out again, in UTC.
+
+        That is until its window ends, or its credentials come near their end. They may have
+        successors sooner. Then `link` gives others, but those that were kept are as good as
+        before, by their own `expires_at`, and have at least LEAST_LEFT to live when this is over.
+        """
+        self._follow_credentials()
+        seconds = ((now or self._clock()) - _EPOCH) // _SECOND
+        if seconds >= self._ending:
+            return datetime.fromtimestamp(self._last + 1, UTC)
+        turn = self._start(name, seconds) + self._window
+        return datetime.fromtimestamp(min(turn, self._ending), UTC)
+
+    def _start(self, name: str, seconds: int) -> int:
+        """Choose the signing date: the beginning of the window, or what makes it end in time."""
+        if seconds < self._ending:
+            return seconds - (seconds - int(name, 16)) % self._window
+        if seconds > self._last:
+            raise StorageUnavailable(
+                "Links can't be signed just now: try again shortly.", retry_after=_RETRY
+            ) from RuntimeError(f"the credentials end at {self._kept_for.expires_at}")
+        return self._end - self._lifetime
+
+    def _follow_credentials(self) -> None:
+        credentials = self._credentials()
+        if credentials is not self._kept_for and credentials != self._kept_for:
+            self._turn_to(credentials)
 
     def _turn_to(self, credentials: Credentials) -> None:
         """Sign by `credentials` from now on; what others signed is dropped."""
         self._kept_for = credentials
+        end = credentials.expires_at
+        self._end = _NEVER if end is None else (end - _EPOCH) // _SECOND
+        self._last = self._end - _LEAST_LEFT
+        """The last second at which they sign links."""
+        self._ending = min(self._end - self._lifetime, self._last + 1)
+        """The first at which a link of full life would outlive them, or they sign no more."""
         self._young: dict[_Place, Link] = {}
         self._old: dict[_Place, Link] = {}
         # Bounded, since an endpoint may come from a request's Host header.

@@ -57,6 +57,9 @@ class S3Settings(Group):
     access_key: str | None = None
     secret_key: SecretStr | None = None
     session_token: SecretStr | None = None
+    signing_access_key: str | None = None
+    """Long-lived keys that sign links and do nothing else. None: those above."""
+    signing_secret_key: SecretStr | None = None
     addressing_style: Literal["path", "virtual"] = "path"
     timeout: timedelta = Field(
         default=timedelta(seconds=8), gt=timedelta(0), le=timedelta(seconds=60)
@@ -71,6 +74,12 @@ class S3Settings(Group):
             raise ValueError("set both of ACCESS_KEY and SECRET_KEY, or neither")
         if self.session_token is not None and self.access_key is None:
             raise ValueError("SESSION_TOKEN needs ACCESS_KEY and SECRET_KEY beside it")
+        if (self.signing_access_key is None) != (self.signing_secret_key is None):
+            raise ValueError("set both of SIGNING_ACCESS_KEY and SIGNING_SECRET_KEY, or neither")
+        if self.signing_access_key is not None and self.endpoint_url is None:
+            raise ValueError(
+                "SIGNING_ACCESS_KEY needs ENDPOINT_URL: the embedded store has its own"
+            )
         return self
 
 

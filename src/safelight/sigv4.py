@@ -60,11 +60,15 @@ _OURS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Who signs. A `session_token` comes with credentials that expire, and goes into each URL."""
+    """Who signs. A `session_token` comes with credentials that expire, and goes into each URL.
+
+    `expires_at` (aware) is when they do, if that is known; signing itself doesn't look at it.
+    """
 
     access_key: str
     secret_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if not (self.access_key and self.secret_key):

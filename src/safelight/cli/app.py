@@ -1,35 +1,150 @@
 """The commands, and how they fail: in one line that says what to do."""
 
+import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App
-from pydantic import ValidationError
+from cyclopts import App, CycloptsError, Parameter
 
 import safelight
-from safelight.errors import OperatorError, SettingsError
-from safelight.settings import Settings
+from safelight.cli.terminal import complain, leave_pipe, prepare, say
+from safelight.errors import SafelightError, SettingsError
+
+if TYPE_CHECKING:
+    from safelight.cli.client_settings import ClientSettings
+    from safelight.settings import Settings
+
+# What a command needs beside this is imported in it: `safelight --help` must not wait for all.
+# ruff: noqa: PLC0415
 
 app = App(
     name="safelight",
     help="People's photos in a private S3 bucket, given back through links that expire.",
+    help_format="plaintext",
     version=safelight.__version__,
+    default_parameter=Parameter(negative=()),
+    result_action="return_int_as_exit_code_else_zero",
+    exit_on_error=False,
+    print_error=False,
 )
 db = App(name="db", help="The database.")
 app.command(db)
+token = App(name="token", help="The token that lets in, as the data directory keeps it.")
+app.command(token)
+
+_ID = "The photo's number, as `safelight ls` shows it."
+
+
+def _at_least_one(_kind: object, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise ValueError("It must be 1 or more.")
+
+
+def _option(text: str) -> Parameter:
+    return Parameter(help=text, show_default=False)
 
 
 @app.command
 def serve() -> None:
     """Serve the gallery and the API until Ctrl-C.
 
-    Settings come from the environment; docs/settings.md names them all. With nothing configured
-    it starts PostgreSQL and SeaweedFS under ./safelight-data.
+    Settings come from the environment; docs/settings.md names them all. With
+    nothing configured it starts PostgreSQL and SeaweedFS under ./safelight-data.
 
     Example: SAFELIGHT_PORT=9000 safelight serve
     """
-    from safelight.cli.serve import run  # noqa: PLC0415  takes long to import
+    from safelight.cli.serve import run
 
     run(read_settings())
+
+
+@app.command(usage="Usage: safelight upload [OPTIONS] FILE…")
+def upload(
+    files: Annotated[list[Path], Parameter(name="FILE", help="The photos.")],
+    /,
+    *,
+    title: Annotated[str, _option("Their title.")] = "",
+    description: Annotated[str, _option("What is to be said of them.")] = "",
+    json: Annotated[bool, _option("Tell the outcomes as a JSON array.")] = False,
+) -> int:
+    """Upload photos to a running server.
+
+    Each file's outcome is told in a line: added, already there, or why it can't
+    be taken. A server that is busy is asked again a few times.
+
+    Example: safelight upload --title "By the sea" beach.jpg
+    """
+    from safelight.cli.upload import upload as run
+
+    return run(_client(), files, title=title, description=description, as_json=json)
+
+
+@app.command
+def ls(
+    *,
+    order: Annotated[
+        Literal["added", "taken"], Parameter(help="By when they were added, or taken.")
+    ] = "added",
+    limit: Annotated[
+        int | None, Parameter(help="Not more than so many.", validator=_at_least_one)
+    ] = None,
+    json: Annotated[bool, _option("Give the API's own array, of all pages.")] = False,
+) -> None:
+    """List the photos of a running server, newest first.
+
+    A terminal gets a table; a pipe gets a line for each, with tabs between id,
+    when it came, content type, width, height, bytes, file name and title.
+
+    Example: safelight ls --order taken --limit 10
+    """
+    from safelight.cli.listing import list_photos
+
+    list_photos(_client(), order=order, limit=limit, as_json=json)
+
+
+@app.command
+def url(
+    id_: Annotated[str, Parameter(name="ID", help=_ID)],
+    /,
+    *,
+    rendition: Annotated[str | None, _option("Link to this rendition, or the original.")] = None,
+    qr: Annotated[bool, _option("Draw the link as a QR code too, on stderr.")] = False,
+) -> None:
+    """Print a photo's link, which shows it to anybody until it expires.
+
+    Example: safelight url 1 --rendition original
+    """
+    from safelight.cli.link import show_link
+
+    show_link(_client(), id_, rendition=rendition, qr=qr)
+
+
+@app.command(usage="Usage: safelight rm [OPTIONS] ID…")
+def rm(
+    ids: Annotated[list[str], Parameter(name="ID", help=_ID)],
+    /,
+    *,
+    yes: Annotated[bool, _option("Don't ask.")] = False,
+) -> int:
+    """Delete photos; all links to them die at once.
+
+    Example: safelight rm --yes 1
+    """
+    from safelight.cli.removal import remove
+
+    return remove(_client(), ids, yes=yes)
+
+
+@app.command
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(name="SHELL", help="Which.")], /
+) -> None:
+    """Print what lets a shell complete the commands and their options.
+
+    Example: safelight completion bash > safelight.bash
+    """
+    say(app.generate_completion(shell=shell))
 
 
 @app.command
@@ -38,24 +153,53 @@ def version() -> None:
 
     Example: safelight version
     """
-    print(safelight.__version__)  # noqa: T201  that is what it is for
+    say(safelight.__version__)
 
 
 @db.command
 def upgrade() -> None:
-    """Bring the schema of the database at SAFELIGHT_DATABASE_URL to the newest version.
+    """Bring the schema of the database to its newest version.
 
-    `serve` does so by itself; this is for those who want to do it before.
+    It is the one at SAFELIGHT_DATABASE_URL. `serve` does so by itself; this is
+    for those who want it done before.
 
     Example: SAFELIGHT_DATABASE_URL=postgresql://… safelight db upgrade
     """
-    from safelight.cli.database import upgrade_schema  # noqa: PLC0415  takes long to import
+    from safelight.cli.database import upgrade_schema
 
     upgrade_schema(read_settings())
 
 
-def read_settings() -> Settings:
+@token.command
+def show() -> None:
+    """Print the token in the data directory.
+
+    Example: safelight token show
+    """
+    from safelight.cli.token import show_token
+
+    show_token(os.environ)
+
+
+@token.command
+def rotate() -> None:
+    """Put a new token in the place of the one in the data directory.
+
+    Then the old one lets nobody in any more, and all sessions end.
+
+    Example: safelight token rotate
+    """
+    from safelight.cli.token import rotate_token
+
+    rotate_token(os.environ)
+
+
+def read_settings() -> "Settings":
     """Read the environment. Raises SettingsError that names every wrong variable."""
+    from pydantic import ValidationError
+
+    from safelight.settings import Settings
+
     try:
         return Settings()
     except ValidationError as error:
@@ -66,12 +210,28 @@ def read_settings() -> Settings:
 def main() -> None:
     """Run the command line."""
     try:
-        app()
-    except OperatorError as error:
-        print(f"safelight: {error}", file=sys.stderr)  # noqa: T201  the command line's own voice
-        sys.exit(1)
+        prepare()
+        code = app()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except CycloptsError as error:
+        complain(f"{' '.join(str(error).split())} See 'safelight --help'.")
+        code = 2
+    except SafelightError as error:
+        complain(str(error))
+        code = 1
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = 130
+    except BrokenPipeError:
+        leave_pipe()
+        code = 141  # as if SIGPIPE had ended it, which is how other programs end there
+    sys.exit(code)
+
+
+def _client() -> "ClientSettings":
+    from safelight.cli.client_settings import ClientSettings
+
+    return ClientSettings.from_environment(os.environ)
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -6,16 +6,20 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 
-import safelight
-from safelight.cli.token import token_file, token_of
+from safelight.cli.lan import addresses, relayed
+from safelight.cli.screen import screen
+from safelight.cli.token import token_source
 from safelight.errors import SettingsError
 from safelight.library import Library
 from safelight.settings import Settings
 from safelight.web import create_app
+from safelight.web.connection import Connection
 
 _GRACE = 2
 """Seconds that answers under way may take after Ctrl-C; everything is to end within five."""
@@ -26,6 +30,8 @@ def run(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for chatty in ("alembic", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It tells of credentials with a traceback, where our own error is a line.
+    logging.getLogger("botocore").setLevel(logging.ERROR)
     listener = _listener(settings)
     uvloop.run(_serve(settings, listener))
 
@@ -38,16 +44,17 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
+    reached = (*settings.allowed_hosts, *addresses(settings))
+    settings = settings.model_copy(update={"allowed_hosts": reached})
     library = Library.from_settings(settings)
     with _stoppable() as stop:
-        await library.start()
-        try:
-            server = _server(settings, library)
+        async with library.lifespan(None), _open_to_network(settings, library):
+            app = create_app(library, settings, token=token_source(settings))
+            server = _Server(configuration(app))
             stop.append(server)
-            print(screen(settings, library, listener.getsockname()[1]), flush=True)  # noqa: T201  the one screen
+            port = listener.getsockname()[1]
+            print(await screen(settings, library, app.state.visitors, port), flush=True)  # noqa: T201  the one screen
             await server.serve(sockets=[listener])
-        finally:
-            await library.close()
 
 
 @contextlib.contextmanager
@@ -69,18 +76,24 @@ def _stoppable() -> Iterator[list[uvicorn.Server]]:
         yield servers
 
 
-def _server(settings: Settings, library: Library) -> uvicorn.Server:
-    app = create_app(library, settings, token=token_of(settings))
-    return _Server(
-        uvicorn.Config(
-            app,
-            lifespan="off",  # the library is started before the server, and ends after it
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE,
-            ws="none",
-        )
+def _open_to_network(settings: Settings, library: Library) -> AbstractAsyncContextManager[None]:
+    """Let those who reach the service reach the embedded store's photos too."""
+    if library.parts.links_follow_host:
+        return relayed(library.parts.links.endpoint, addresses(settings))
+    return contextlib.nullcontext()
+
+
+def configuration(app: FastAPI) -> uvicorn.Config:
+    """Tell uvicorn how to serve the app; its library is started before and ends after it."""
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+        ws="none",
     )
 
 
@@ -95,23 +108,3 @@ def _listener(settings: Settings) -> socket.socket:
             f"Can't listen at {settings.host}:{settings.port} ({error.strerror}): set"
             " SAFELIGHT_HOST or SAFELIGHT_PORT."
         ) from error
-
-
-def screen(settings: Settings, library: Library, port: int) -> str:
-    """Tell where the page is, where the data is, and how to get in."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    rows = [("Page", f"http://{host}:{port}/"), ("API", f"http://{host}:{port}/docs")]
-    engines = library.parts.engines
-    rows += engines.facts if engines else [("Data", str(settings.data_dir.absolute()))]
-    rows.append(("To get in", _way_in(settings)))
-    width = max(len(label) for label, _ in rows)
-    lines = [f"  {label:<{width}}  {text}" for label, text in rows]
-    return "\n".join(["", f"Safelight {safelight.__version__}", "", *lines, "", "Ctrl-C ends it."])
-
-
-def _way_in(settings: Settings) -> str:
-    if settings.auth == "none":
-        return "no token is asked for (SAFELIGHT_AUTH=none): whoever reaches this machine may enter"
-    if settings.token:
-        return "the token in SAFELIGHT_TOKEN"
-    return f"the token in {token_file(settings)}"

@@ -1,4 +1,4 @@
-"""Where a bucket is, and with which keys it is reached."""
+"""Where a bucket is."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,29 +8,19 @@ from safelight.settings import S3Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What it takes to reach a bucket."""
+    """What it takes to reach a bucket, but the keys."""
 
-    endpoint_url: str | None
+    endpoint_url: str
     bucket: str
     region: str
-    access_key: str
-    secret_key: str
-    session_token: str | None = None
     virtual_hosted: bool = False
 
-    def __repr__(self) -> str:
-        """Name the bucket and keep the keys to itself."""
-        return f"Access(endpoint_url={self.endpoint_url!r}, bucket={self.bucket!r})"
-
     @classmethod
-    def from_settings(cls, s3: S3Settings) -> Self:
-        """Take long-lived keys, or a session's, out of the settings."""
+    def from_settings(cls, s3: S3Settings, *, endpoint_url: str) -> Self:
+        """Take from the settings where it is; `endpoint_url` is theirs, or an engine's."""
         return cls(
-            endpoint_url=s3.endpoint_url,
+            endpoint_url=endpoint_url,
             bucket=s3.bucket,
             region=s3.region,
-            access_key=s3.access_key or "",
-            secret_key=s3.secret_key.get_secret_value() if s3.secret_key else "",
-            session_token=s3.session_token.get_secret_value() if s3.session_token else None,
             virtual_hosted=s3.addressing_style == "virtual",
         )

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from safelight.errors import SettingsError
+from safelight.sigv4 import Credentials
 from safelight.storage.access import Access
 
 _log = logging.getLogger(__name__)
@@ -12,7 +13,7 @@ _ABSENT = {"404", "NoSuchBucket", "NotFound"}
 _THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 
-def ensure_bucket(access: Access) -> None:
+def ensure_bucket(access: Access, credentials: Credentials) -> None:
     """Make the bucket if there is none; blocking, for start-up.
 
     Raises SettingsError if it isn't there and can't be made, or if the store doesn't answer. A
@@ -21,7 +22,7 @@ def ensure_bucket(access: Access) -> None:
     # boto3 takes long to import and is needed only here.
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-    client = _client(access)
+    client = _client(access, credentials)
     try:
         client.head_bucket(Bucket=access.bucket)
     except ClientError as error:
@@ -54,7 +55,7 @@ def _create(client: Any, access: Access) -> None:  # noqa: ANN401  boto3 has no 
     _log.info("made the bucket %s", access.bucket)
 
 
-def _client(access: Access) -> Any:  # noqa: ANN401  boto3 has no types
+def _client(access: Access, credentials: Credentials) -> Any:  # noqa: ANN401  boto3 has no types
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 
@@ -62,9 +63,9 @@ def _client(access: Access) -> Any:  # noqa: ANN401  boto3 has no types
         "s3",
         endpoint_url=access.endpoint_url,
         region_name=access.region,
-        aws_access_key_id=access.access_key,
-        aws_secret_access_key=access.secret_key,
-        aws_session_token=access.session_token,
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key,
+        aws_session_token=credentials.session_token,
         config=Config(
             connect_timeout=2,
             read_timeout=5,

@@ -4,20 +4,30 @@ The permissions it needs on the bucket are GetObject, PutObject, DeleteObject an
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from mmap import mmap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    GenericError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from obstore.store import S3Store
 
 from safelight.errors import StorageUnavailable
+from safelight.sigv4 import Credentials
 from safelight.storage.access import Access
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config
+    from obstore.store import S3Config, S3Credential  # which are there for type checkers alone
+
+T = TypeVar("T")
 
 CACHE_CONTROL = "private, max-age=31536000, immutable"
 """An object's bytes never change, and its links are for one person's browser."""
@@ -28,17 +38,45 @@ _NOWHERE = "photos/-/readiness"
 _AT_ONCE = 4
 """Writes under way at once: each holds its bytes in memory until the store has them."""
 
+_NOT_TO_KEEP = datetime(1970, 1, 1, tzinfo=UTC)
+_refuses_who_asks = re.compile(r"status code: 40[013] ").search
+"""AWS answers 400 to a token that has expired, and to HEAD it doesn't say that it was that."""
+
+
+class CredentialSource(Protocol):
+    """Who knows with which credentials the store is asked."""
+
+    def current(self) -> Credentials:
+        """Give those of the moment; asked from obstore's threads, for each call."""
+
+    async def renew(self, refused: Credentials) -> bool:
+        """Look for others, since the store refused these; tell whether there are any."""
+
 
 class Storage:
-    """One bucket. Every call ends within `timeout`, or raises StorageUnavailable."""
+    """One bucket. Every call ends within `timeout`, or raises StorageUnavailable.
 
-    def __init__(self, access: Access, *, timeout: timedelta, conditional: bool = True) -> None:
+    Each call is signed by the credentials of its moment. One that is refused for them is repeated,
+    once, if `credentials` finds others.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        credentials: CredentialSource,
+        *,
+        timeout: timedelta,
+        conditional: bool = True,
+    ) -> None:
+        self._credentials = credentials
         self._timeout = timeout.total_seconds()
         self._create = conditional
         self._writing = asyncio.Semaphore(_AT_ONCE)
         self._store = S3Store(
             access.bucket,
             config=_config(access),
+            # Keys given plainly would be joined by a session token from our environment.
+            credential_provider=self._signing,
             client_options={
                 "allow_http": True,
                 "connect_timeout": timedelta(seconds=1),
@@ -64,7 +102,7 @@ class Storage:
         """
         async with self._answering(), self._writing:
             try:
-                await self._put_twice(key, data, content_type)
+                await self._accepted(lambda: self._put_twice(key, data, content_type))
             except AlreadyExistsError:
                 meta = await self._store.head_async(key)
                 if meta["size"] != len(data):
@@ -92,20 +130,53 @@ class Storage:
         if not prefix.endswith("/"):
             raise ValueError("a prefix ends with '/', lest it match more than it names")
         async with self._answering():
-            async for batch in self._store.list(prefix):
-                await self._store.delete_async([meta["path"] for meta in batch])
+            await self._accepted(lambda: self._empty(prefix))
+
+    async def _empty(self, prefix: str) -> None:
+        async for batch in self._store.list(prefix):
+            await self._store.delete_async([meta["path"] for meta in batch])
 
     async def size(self, key: str) -> int | None:
         """Tell how many bytes an object has; None if there is none."""
         async with self._answering():
             try:
-                return (await self._store.head_async(key))["size"]
+                return (await self._accepted(lambda: self._store.head_async(key)))["size"]
             except FileNotFoundError:
                 return None
 
     async def ping(self) -> None:
         """Return if the store answers a signed request."""
         await self.size(_NOWHERE)
+
+    async def lists(self) -> bool:
+        """Whether the bucket is known to be there: it lets us list it."""
+        try:
+            async with self._answering():
+                async for _ in self._store.list(f"{_NOWHERE}/"):
+                    break
+        except StorageUnavailable:
+            return False
+        return True
+
+    async def _accepted(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call, and call again with other credentials if the store refuses ours and there are."""
+        used = self._credentials.current()
+        try:
+            return await call()
+        except BaseError as error:
+            if not (_is_refusal(error) and await self._credentials.renew(used)):
+                raise
+        return await call()
+
+    def _signing(self) -> "S3Credential":
+        """Give obstore the credentials of the moment, so old that it asks again for each call."""
+        credentials = self._credentials.current()
+        return {
+            "access_key_id": credentials.access_key,
+            "secret_access_key": credentials.secret_key,
+            "token": credentials.session_token,
+            "expires_at": _NOT_TO_KEEP,
+        }
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
@@ -117,23 +188,22 @@ class Storage:
 
 
 def _config(access: Access) -> "S3Config":
-    config: S3Config = {
+    return {
         "region": access.region,
-        "access_key_id": access.access_key,
-        "secret_access_key": access.secret_key,
+        "endpoint": _bucket_endpoint(access) if access.virtual_hosted else access.endpoint_url,
         "checksum_algorithm": "SHA256",
         "virtual_hosted_style_request": access.virtual_hosted,
     }
-    if access.endpoint_url:
-        config["endpoint"] = (
-            _bucket_endpoint(access) if access.virtual_hosted else access.endpoint_url
-        )
-    if access.session_token:
-        config["session_token"] = access.session_token
-    return config
+
+
+def _is_refusal(error: BaseError) -> bool:
+    """Whether the store may have refused who asks, rather than what is asked for."""
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return True
+    return isinstance(error, GenericError) and _refuses_who_asks(str(error)) is not None
 
 
 def _bucket_endpoint(access: Access) -> str:
     """Put the bucket before the host, as obstore wants a virtual-hosted endpoint to be given."""
-    scheme, _, host = (access.endpoint_url or "").partition("://")
+    scheme, _, host = access.endpoint_url.partition("://")
     return f"{scheme}://{access.bucket}.{host}"

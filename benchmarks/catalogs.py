@@ -1,0 +1,75 @@
+"""Catalogs of any size, filled by PostgreSQL itself: ours and the tutorial's, of like photos."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+from psycopg import sql
+
+from safelight.catalog import Cursor
+from safelight.photo import Order
+
+_NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
+_OURS = """
+INSERT INTO safelight_photos (
+  owner, status, name, title, description, filename, reserved_at, created_at, size, sha256, format,
+  content_type, width, height, frames, taken_at, sort_at, renditions
+)
+SELECT 'owner', 'ready', name, 'Photo ' || i, 'A description of the usual length, number ' || i,
+  'IMG_' || i || '.jpg', at, at, 2400000 + mod(i, 1000), encode(sha256(name::bytea), 'hex'), 'jpeg',
+  'image/jpeg', 4000, 3000, 1, at::timestamp, at, (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+      'name', 'w' || width, 'key', 'photos/' || name || '/' || md5(width::text),
+      'width', width, 'height', width * 3 / 4, 'content_type', 'image/webp'
+    )), '[]')
+    FROM unnest((ARRAY[320, 640, 1280, 2560])[1:%(renditions)s]) AS width
+  )
+FROM (
+  SELECT i, md5('a photo ' || i) AS name, %(newest)s - i * interval '1 second' AS at
+  FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
+) AS made
+"""
+
+_TUTORIALS = """
+INSERT INTO photos (key, title, description, content_type, created_at)
+SELECT md5('a photo ' || i) || '-IMG_' || i || '.jpg', 'Photo ' || i,
+  'A description of the usual length, number ' || i, 'image/jpeg',
+  %(newest)s - i * interval '1 second'
+FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
+"""
+
+
+def make_database(superuser_url: str, name: str, owner: str) -> None:
+    """Make an empty database."""
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                sql.Identifier(name), sql.Identifier(owner)
+            )
+        )
+
+
+def fill(url: str, rows: int, *, renditions: int = 0) -> None:
+    """Let both tables grow to `rows` photos; the tables are there, and rows are never dropped."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for table, statement in (("safelight_photos", _OURS), ("photos", _TUTORIALS)):
+            name = sql.Identifier(table)
+            count = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone()
+            have = count[0] if count else 0
+            connection.execute(
+                statement,
+                {
+                    "newest": _NEWEST,
+                    "first": have + 1,
+                    "last": rows,
+                    "renditions": renditions,
+                },
+            )
+            connection.execute(sql.SQL("VACUUM ANALYZE {}").format(name))
+
+
+def cursor_behind(row: int) -> str:
+    """Give the cursor of the page that begins after so many photos."""
+    at = _NEWEST - row * _SECOND
+    return str(Cursor(order=Order.ADDED, at=at, id=row))

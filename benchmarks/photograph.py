@@ -1,0 +1,33 @@
+"""The photograph that is uploaded: as large as a telephone's, and as hard to compress."""
+
+import io
+from importlib.resources import files
+from pathlib import Path
+
+from PIL import Image
+
+WIDTH, HEIGHT = 4000, 2668
+BYTES = 2_400_000
+_NEAR = 0.02
+
+
+def make(path: Path) -> Path:
+    """Write a JPEG of about BYTES: a real photograph enlarged, with a sensor's noise added."""
+    source = files("sklearn") / "datasets" / "images" / "china.jpg"
+    with source.open("rb") as stream, Image.open(stream) as small:
+        large = small.convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    noise = Image.effect_noise((WIDTH, HEIGHT), 64).convert("RGB")
+    low, high = 0.0, 0.5
+    while True:
+        share = (low + high) / 2
+        data = _jpeg(Image.blend(large, noise, share))
+        if abs(len(data) - BYTES) < _NEAR * BYTES:
+            path.write_bytes(data)
+            return path
+        low, high = (share, high) if len(data) < BYTES else (low, share)
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=85)
+    return stream.getvalue()

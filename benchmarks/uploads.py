@@ -1,0 +1,88 @@
+"""A form upload of a 2.4 MB JPEG: what it costs the web process, and what a crowd of them does."""
+
+from pathlib import Path
+from statistics import median
+
+import senders
+from stage import AUTHORIZED, PAGE, MiB, Server, Stage, in_a_process
+from table import Row
+
+CROWD = 200
+_WARM_UP = 5
+
+
+def send(
+    server: Server, photo: Path, uploads: int, *, ours: bool, at_once: int = 1
+) -> senders.Outcome:
+    """Upload so many photos to one of the two."""
+    sending = senders.Sending(
+        port=server.port,
+        path=PAGE,
+        photo=str(photo),
+        uploads=uploads,
+        at_once=at_once,
+        headers=AUTHORIZED if ours else {},
+    )
+    outcome = senders.Outcome(**in_a_process(senders, sending))
+    if outcome.statuses.get("201") != uploads:
+        raise SystemExit(f"of {uploads} uploads not all were taken: {outcome.statuses}")
+    return outcome
+
+
+def measure(stage: Stage, photo: Path, *, rounds: int, uploads: int) -> list[Row]:
+    """Both ways in turns, one upload after another; then a crowd at ours."""
+    database = stage.database("uploads")
+    ours, theirs = stage.ours(database), stage.tutorial(database)
+    rows = [*_cost(ours, theirs, photo, rounds, uploads), *_crowd(ours, photo)]
+    ours.stop()
+    theirs.stop()
+    return rows
+
+
+def _cost(ours: Server, theirs: Server, photo: Path, rounds: int, uploads: int) -> list[Row]:
+    for server in (ours, theirs):
+        send(server, photo, _WARM_UP, ours=server is ours)
+    web: dict[Server, list[float]] = {ours: [], theirs: []}
+    children: list[float] = []
+    for _ in range(rounds):
+        for server, found in web.items():
+            before, before_children = server.cpu(), server.cpu_of_children()
+            send(server, photo, uploads, ours=server is ours)
+            found.append((server.cpu() - before) / uploads * 1000)
+            if server is ours:
+                children.append((server.cpu_of_children() - before_children) / uploads * 1000)
+    one, other = median(web[ours]), median(web[theirs])
+    return [
+        Row(
+            what="form upload of a 2.4 MB JPEG: CPU of the web process",
+            ours=f"{one:.1f} ms",
+            theirs=f"tutorial {other:.1f} ms",
+            figure=one / other,
+            limit=0.8,
+        ),
+        Row(
+            what="the same: CPU of the darkroom's children (hash, whole decode)",
+            ours=f"{median(children):.0f} ms",
+            theirs="tutorial: none, it checks nothing",
+            figure=median(children),
+            unit="ms",
+        ),
+    ]
+
+
+def _crowd(ours: Server, photo: Path) -> list[Row]:
+    before = ours.rss()
+    ours.forget_peak()
+    outcome = send(ours, photo, CROWD, ours=True, at_once=CROWD)
+    grown = (ours.peak() - before) / MiB
+    asked_back = sum(outcome.statuses.values()) - CROWD
+    return [
+        Row(
+            what=f"{CROWD} uploads at once: growth of the web process",
+            ours=f"{before / MiB:.0f} → {ours.peak() / MiB:.0f} MiB",
+            theirs=f"all complete in {outcome.seconds:.1f} s, {asked_back} sent again",
+            figure=grown,
+            unit="MiB",
+            limit=64,
+        )
+    ]

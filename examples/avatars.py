@@ -1,0 +1,89 @@
+"""Photos that belong to your own rows: run it with ``python examples/avatars.py``.
+
+A user has an avatar, a foreign key to the photo. Both are written in one transaction of yours: if
+it rolls back there is no user and no photo, and what was stored of it is swept away. This takes one
+database for both, since a foreign key and a transaction can't reach into another.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import FastAPI, Form, HTTPException, UploadFile
+from sqlalchemy import ForeignKey, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from safelight import Caption, Library, Settings, photos_table
+
+library = Library.from_settings(Settings())
+sessions = async_sessionmaker(expire_on_commit=False)
+
+
+class Base(DeclarativeBase):
+    """The tables of the app itself."""
+
+
+class User(Base):
+    """Somebody with a face. When the photo goes, the user stays without one."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    avatar_id: Mapped[int | None] = mapped_column(
+        ForeignKey(photos_table.c.id, ondelete="SET NULL")
+    )
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Start the library first: its database may be one that it brings along."""
+    async with library.lifespan(app):
+        engine = create_async_engine(library.database_url)
+        sessions.configure(bind=engine)
+        async with engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        yield
+        await engine.dispose()
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.post("/users", status_code=201)
+async def add_user(
+    name: Annotated[str, Form()], avatar: UploadFile | None = None
+) -> dict[str, str | None]:
+    """Add a user, and the avatar with it, or neither."""
+    try:
+        async with sessions.begin() as session:
+            user = User(name=name)
+            session.add(user)
+            if avatar:
+                connection = await session.connection()
+                caption = Caption(title=name, filename=avatar.filename or "")
+                added = await library.add(name, avatar.file, caption, within=connection)
+                user.avatar_id = added.photo.id
+    except IntegrityError as error:
+        raise HTTPException(409, "There is a user of this name.") from error
+    return await show_user(name)
+
+
+@app.get("/users/{name}")
+async def show_user(name: str) -> dict[str, str | None]:
+    """Show a user, with a link to the avatar that expires."""
+    async with sessions() as session:
+        user = await session.scalar(select(User).where(User.name == name))
+    if user is None:
+        raise HTTPException(404, "There is no such user.")
+    if user.avatar_id is None:
+        return {"name": user.name, "avatar_url": None}
+    photo = await library.photo(name, user.avatar_id)
+    return {"name": user.name, "avatar_url": library.link(photo).url}
+
+
+if __name__ == "__main__":
+    import uvicorn
+
+    uvicorn.run(app, port=8001)

@@ -1,0 +1,140 @@
+"""The HTTP API of a running server, as the commands use it.
+
+What the server refuses is raised as the error of the tree in safelight.errors that it means by
+its `code`. What keeps us from the server is an OperatorError that says what to do about it.
+"""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import httpx
+import msgspec
+
+import safelight
+from safelight.cli.client_settings import ClientSettings
+from safelight.cli.connection import connection, trouble
+from safelight.cli.refusals import foreign, refusal
+from safelight.errors import NotFound
+
+_PHOTOS = "api/photos"
+_PAGE = 100
+"""Photos that are asked for at once."""
+
+Photo = dict[str, Any]
+"""A photo as the API gives it; what the commands can't do without is there, and checked."""
+
+
+class _Rendition(msgspec.Struct):
+    name: str
+    url: str
+
+
+class _Photo(msgspec.Struct):
+    id: int
+    photo_url: str
+    original_url: str
+    renditions: list[_Rendition]
+
+
+class Client:
+    """A server's photos, over one connection that ends with the ``with`` block.
+
+    Every method may raise Unauthenticated, Unavailable, OperatorError.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._settings = settings
+        headers = {"User-Agent": f"safelight/{safelight.__version__}"}
+        if settings.token:
+            headers["Authorization"] = f"Bearer {settings.token}"
+        self._http = connection(settings, headers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def pages(self, *, order: str, limit: int | None) -> Iterator[list[Photo]]:
+        """Give the photos, newest first, a page at a time; at most `limit` in all."""
+        left = limit
+        query: str | None = f"order={order}&limit={_PAGE if left is None else min(left, _PAGE)}"
+        while query and left != 0:
+            answer = self._ask("GET", f"{_PHOTOS}?{query}")
+            photos = self._array(answer)[:left]
+            left = None if left is None else left - len(photos)
+            yield photos
+            query = _next(answer)
+
+    def photo(self, id_: str) -> Photo:
+        """Give one photo. Raises NotFound."""
+        return self._object(self._ask("GET", _place(id_)))
+
+    def delete(self, id_: str) -> None:
+        """Delete a photo. Raises NotFound."""
+        self._ask("DELETE", _place(id_))
+
+    def add(
+        self, file: BinaryIO, filename: str, *, title: str, description: str
+    ) -> tuple[Photo, bool]:
+        """Add a photo; gives it, and whether it's new rather than there already.
+
+        The file is read while it is sent, from where it stands. Raises Invalid, RequestTimeout
+        and whatever reading the file does.
+        """
+        answer = self._ask(
+            "POST",
+            _PHOTOS,
+            data={"title": title, "description": description},
+            files={"photo": (filename, file, "application/octet-stream")},
+        )
+        return self._object(answer), answer.status_code == HTTPStatus.CREATED
+
+    def _ask(self, method: str, path: str, **body: Any) -> httpx.Response:  # noqa: ANN401  httpx's own
+        try:
+            answer = self._http.request(method, path, **body)
+        except httpx.HTTPError as error:
+            raise trouble(error, self._settings) from error
+        except httpx.InvalidURL as error:
+            raise foreign(self._settings) from error
+        if answer.is_success:
+            return answer
+        if answer.status_code == HTTPStatus.NOT_FOUND and path.partition("?")[0] == _PHOTOS:
+            raise foreign(self._settings)
+        raise refusal(answer, self._settings)
+
+    def _array(self, answer: httpx.Response) -> list[Photo]:
+        photos: list[Photo] = self._checked(answer, list[_Photo])
+        return photos
+
+    def _object(self, answer: httpx.Response) -> Photo:
+        photo: Photo = self._checked(answer, _Photo)
+        return photo
+
+    def _checked(self, answer: httpx.Response, kind: object) -> Any:  # noqa: ANN401  whatever kind says
+        try:
+            told = msgspec.json.decode(answer.content)
+            msgspec.convert(told, kind)
+        except (ValueError, RecursionError) as error:
+            raise foreign(self._settings) from error
+        return told
+
+
+def _place(id_: str) -> str:
+    """Tell a photo's path. Raises NotFound for what can't be an id: ids are whole numbers."""
+    if not (id_.isascii() and id_.isdecimal()):
+        raise NotFound
+    return f"{_PHOTOS}/{id_}"
+
+
+def _next(answer: httpx.Response) -> str | None:
+    """Take the query of the next page, and that alone: the token goes nowhere else."""
+    address = answer.links.get("next", {}).get("url", "")
+    return address.partition("?")[2].partition("#")[0] or None

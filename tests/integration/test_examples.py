@@ -1,0 +1,119 @@
+"""The examples: they import without starting anything, and do what they say."""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from pictures import jpeg
+from safelight.engines import EmbeddedEngines
+from safelight.library.sweep import FORGET_AFTER, STALE_AFTER, Sweep
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def settings(engines: EmbeddedEngines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment that lets an example use the engines of the run."""
+    for name, value in {
+        "SAFELIGHT_DATABASE_URL": engines.database_url,
+        "SAFELIGHT_S3__ENDPOINT_URL": engines.s3_endpoint_url,
+        "SAFELIGHT_S3__ACCESS_KEY": engines.s3_access_key,
+        "SAFELIGHT_S3__SECRET_KEY": engines.s3_secret_key,
+        "SAFELIGHT_DATA_DIR": str(tmp_path / "data"),
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def _example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@asynccontextmanager
+async def _client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
+            yield client
+
+
+@pytest.mark.parametrize("name", ["embed", "avatars"])
+def test_importing_an_example_starts_nothing(name: str, tmp_path: Path) -> None:
+    code = (
+        "import runpy, threading, os;"
+        f"runpy.run_path({str(EXAMPLES / (name + '.py'))!r});"
+        "print(threading.active_count(), os.listdir('.'))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert said.stdout.strip() == "1 []"
+
+
+@pytest.mark.usefixtures("settings")
+async def test_the_embedded_router_keeps_owners_apart() -> None:
+    async with _client(_example("embed").app) as client:
+        ada, grace = {"X-User": "ada"}, {"X-User": "grace"}
+        photo = {"photo": ("a.jpg", jpeg(301))}
+        added = await client.post("/api/photos", files=photo, headers=ada)
+        assert added.status_code == 201
+        id_ = added.json()["id"]
+        mine = (await client.get("/api/photos", headers=ada)).json()
+        assert id_ in [each["id"] for each in mine]
+        theirs = (await client.get("/api/photos", headers=grace)).json()
+        assert id_ not in [each["id"] for each in theirs]
+        for method in ("GET", "PATCH", "DELETE"):
+            answer = await client.request(method, f"/api/photos/{id_}", headers=grace, json={})
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert (await client.get("/api/photos")).status_code == 401
+        assert (await client.delete(f"/api/photos/{id_}", headers=ada)).status_code == 204
+
+
+@pytest.mark.usefixtures("settings")
+async def test_an_avatar_comes_and_goes_with_its_user() -> None:
+    async with _client(_example("avatars").app) as client:
+        picture = {"avatar": ("me.jpg", jpeg(302))}
+        added = await client.post("/users", data={"name": "ada"}, files=picture)
+        assert added.status_code == 201, added.text
+        url = added.json()["avatar_url"]
+        async with httpx.AsyncClient() as anybody:
+            assert (await anybody.get(url)).content == jpeg(302)
+
+
+@pytest.mark.usefixtures("settings")
+async def test_a_rolled_back_transaction_leaves_no_photo() -> None:
+    module = _example("avatars")
+    async with _client(module.app) as client:
+        bob = {"name": "bob"}
+        assert (await client.post("/users", data=bob)).status_code == 201
+        picture = {"avatar": ("me.jpg", jpeg(303))}
+        assert (await client.post("/users", data=bob, files=picture)).status_code == 409
+        library = module.library
+        page = await library.page("bob")
+        assert page.states == ()
+        later = library.now() + max(STALE_AFTER, FORGET_AFTER) + timedelta(minutes=1)
+        parts = library.parts
+        await Sweep(parts.catalog, parts.storage, clock=lambda: later).once()
+        engine = create_async_engine(library.database_url)
+        async with engine.connect() as connection:
+            rows = await connection.execute(
+                text("SELECT status, purged_at FROM safelight_photos WHERE owner = 'bob'")
+            )
+            assert [(row.status, row.purged_at is not None) for row in rows] == [("deleted", True)]
+        await engine.dispose()
