@@ -42,3 +42,23 @@ def test_every_error_is_drawn_in_the_tree() -> None:
 def test_every_code_belongs_to_one_error() -> None:
     codes = [kind.code for kind in _tree(errors.SafelightError) if "code" in kind.__dict__]
     assert len(codes) == len(set(codes))
+
+
+def test_every_public_name_is_in_the_docs_and_no_other() -> None:
+    documented = (ROOT / "docs" / "library.md").read_text()
+    missing = [name for name in safelight.__all__ if f"`{name}" not in documented]
+    assert not missing
+
+
+def test_every_documented_call_of_the_library_is_there() -> None:
+    documented = (ROOT / "docs" / "library.md").read_text()
+    rows = documented.partition("## `Library`")[2].partition("## ")[0].splitlines()
+    names = [
+        name.strip().partition("(")[0].removeprefix("Library.")
+        for row in rows
+        if row.startswith("| `")
+        for name in row.split("|")[1].replace("`", "").replace(" or ", ", ").split(", ")
+        if "(" in name or name.strip() == "database_url"
+    ]
+    assert len(names) > 10
+    assert [name for name in names if not hasattr(safelight.Library, name)] == []

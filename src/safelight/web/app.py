@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 import safelight
+from safelight.errors import TooManyAttempts, UnknownHost
 from safelight.library import Library
 from safelight.settings import Settings
 from safelight.web import docs, problems, schema
@@ -20,6 +21,9 @@ from safelight.web.pages import Pages
 from safelight.web.photos import photo_router
 from safelight.web.sessions import session_router
 from safelight.web.visitors import Visitors
+
+_ANYWHERE = schema.problems(UnknownHost, TooManyAttempts)
+"""What any call of the service may be answered with, besides its own errors."""
 
 
 def create_app(
@@ -74,8 +78,22 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
         components = document.setdefault("components", {})
-        components.setdefault("schemas", {}).update(schema.components())
+        components["schemas"] = schema.components()
+        _drop_frameworks_errors(document)
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        document["security"] = [{"token": []}]
+        for path, calls in document["paths"].items():
+            for call in calls.values() if path.startswith("/api/") else ():
+                call["security"] = [{"token": []}]
+                for status, refusal in _ANYWHERE.items():
+                    call["responses"].setdefault(str(status), refusal)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _drop_frameworks_errors(document: dict[str, Any]) -> None:
+    """Leave out the answer that FastAPI gives to a wrong parameter by itself; ours is a problem."""
+    calls = [call for path in document["paths"].values() for call in path.values()]
+    for call in calls:
+        refused = call["responses"].get("422", {}).get("content", {})
+        if "application/json" in refused:
+            del call["responses"]["422"]
