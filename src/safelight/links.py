@@ -133,6 +133,10 @@ class Links:
         turn = self._start(name, seconds) + self._window
         return datetime.fromtimestamp(min(turn, self._ending), UTC)
 
+    def check(self) -> None:
+        """Return if links can be signed now. Raises StorageUnavailable where `link` does."""
+        self.window_of("0")
+
     def _start(self, name: str, seconds: int) -> int:
         """Choose the signing date: the beginning of the window, or what makes it end in time."""
         if seconds < self._ending:

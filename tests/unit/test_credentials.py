@@ -120,6 +120,12 @@ def test_credentials_that_end_in_less_than_a_quarter_of_an_hour_sign_nothing(
     assert made.link(KEY, NAME, now=NOW), "the clock may go back"
 
 
+def test_whether_links_can_be_signed_is_known_before_one_is_wanted() -> None:
+    links(session(NOW + LEAST_LEFT)).check()
+    with pytest.raises(StorageUnavailable, match="try again"):
+        links(session(NOW + LEAST_LEFT - SECOND)).check()
+
+
 @given(NAMES, LEFT, st.integers(60, 7 * 86_400), st.integers(1, 6 * 86_400))
 def test_what_was_kept_until_it_turned_over_has_a_quarter_of_an_hour_left(
     name: str, left: timedelta, lifetime: int, window: int

@@ -1,5 +1,14 @@
 """The command line."""
 
-from safelight.cli.app import main
+import sys
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line. Ctrl-C ends it without a traceback from the first moment."""
+    try:
+        from safelight.cli.app import main as run  # noqa: PLC0415  takes long to import
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()

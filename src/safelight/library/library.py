@@ -126,7 +126,8 @@ class Library:
         return self._clock()
 
     async def ready(self) -> None:
-        """Return if both engines answer."""
+        """Return if both engines answer and links can be signed."""
+        self.parts.links.check()
         async with asyncio.TaskGroup() as group:
             pings = (self.parts.catalog.ping(), self.parts.storage.ping())
             tasks = [group.create_task(_outcome(ping)) for ping in pings]
@@ -153,6 +154,7 @@ class Library:
         goes with the sweep.
         """
         caption = checked(caption or Caption())
+        self.parts.links.check()  # before anything is stored: an answer without links is a 503
         with self._on_disk(file) as photo:
             seen = await self.parts.darkroom.inspect(photo, digest=True)
             assert seen.sha256 is not None  # noqa: S101  it was asked for
