@@ -2,7 +2,6 @@
 
 import json
 import re
-import resource
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -288,16 +287,45 @@ def test_bash_completes_commands_and_files(shell: Shell) -> None:
         assert "upload" in shell.run("completion", other).out
 
 
-def test_help_is_there_at_once(shell: Shell) -> None:
-    """300 ms, of CPU, so that a busy machine doesn't count; the first run may compile."""
+def test_sessions_are_listed_and_revoked(server: Served, shell: Shell) -> None:
+    code = server.screen.partition("sign-in?code=")[2].split()[0]
+    agent = {b"User-Agent": b"Mosaic \x9b31m"}
+    with httpx.Client(base_url=server.url, headers=agent) as browser:
+        assert browser.get("/sign-in", params={"code": code}).status_code == 303
+        assert browser.get("/api/photos").status_code == 200
+        id_, *_, name = shell.run("token", "sessions").out.strip().split("\t")
+        assert name == "Mosaic \ufffd31m"
+        assert [
+            each["id"] for each in json.loads(shell.run("token", "sessions", "--json").out)
+        ] == [int(id_)]
+        assert shell.run("token", "sessions", "--revoke", id_).out == f"ended  {id_}\n"
+        assert browser.get("/api/photos").status_code == 401
+    assert shell.run("token", "sessions", "--revoke", id_).line == (
+        f"safelight: There is no session {id_}.\n"
+    )
 
-    def spent() -> float:
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
 
-    took = []
-    for _ in range(6):
-        before = spent()
-        assert shell.run("--help").code == 0
-        took.append(spent() - before)
-    assert min(took) < 0.3
+def test_new_keys_of_the_store_end_every_link(open_tmp_path: Path, tmp_path: Path) -> None:
+    served = Served(open_tmp_path / "rotated").start()
+    shell = Shell(tmp_path, {"SAFELIGHT_DATA_DIR": str(served.data_dir)})
+    try:
+        with served.client() as client:
+            client.post("/api/photos", files={"photo": ("a.jpg", jpeg(280))})
+            old = client.get("/api/photos").json()[0]["photo_url"]
+        assert httpx.get(old).status_code == 200
+        assert "stop it first" in shell.run("bucket", "rotate").line
+        served.stop()
+        assert shell.run("bucket", "rotate").code == 0
+        served.start()
+        with served.client() as client:
+            new = client.get("/api/photos").json()[0]["photo_url"]
+        assert httpx.get(old).status_code == 403
+        assert httpx.get(new).status_code == 200
+    finally:
+        served.stop()
+
+
+def test_keys_of_a_store_that_is_not_ours_are_rotated_elsewhere(shell: Shell) -> None:
+    said = shell.run("bucket", "rotate", SAFELIGHT_S3__ENDPOINT_URL="http://localhost:9000")
+    assert "docs/credentials.md" in said.line
+    assert "no embedded" in shell.run("bucket", "rotate", SAFELIGHT_DATA_DIR="nowhere").line

@@ -30,6 +30,8 @@ app = App(
 )
 db = App(name="db", help="The database.")
 app.command(db)
+bucket = App(name="bucket", help="The bucket of the embedded photo store.")
+app.command(bucket)
 token = App(name="token", help="The token that lets in, as the data directory keeps it.")
 app.command(token)
 
@@ -192,6 +194,39 @@ def rotate() -> None:
     from safelight.cli.token import rotate_token
 
     rotate_token(os.environ)
+
+
+@token.command
+def sessions(
+    *,
+    revoke: Annotated[
+        list[str] | None, Parameter(name="--revoke", help="End these, by their numbers.")
+    ] = None,
+    json: Annotated[bool, _option("Give the API's own array.")] = False,
+) -> int:
+    """List the browsers that are signed in, or sign some of them out.
+
+    Example: safelight token sessions
+    """
+    from safelight.cli.sessions import list_sessions, revoke_sessions
+
+    if revoke:
+        return revoke_sessions(_client(), revoke)
+    list_sessions(_client(), as_json=json)
+    return 0
+
+
+@bucket.command(name="rotate")
+def rotate_keys() -> None:
+    """Give the embedded photo store new keys: every link given out dies.
+
+    The server must be stopped; its next start takes the new keys.
+
+    Example: safelight bucket rotate
+    """
+    from safelight.cli.bucket import rotate as run
+
+    run(os.environ)
 
 
 def read_settings() -> "Settings":

@@ -19,6 +19,7 @@ from safelight.cli.refusals import foreign, refusal
 from safelight.errors import NotFound
 
 _PHOTOS = "api/photos"
+_SESSIONS = "api/sessions"
 _PAGE = 100
 """Photos that are asked for at once."""
 
@@ -29,6 +30,10 @@ Photo = dict[str, Any]
 class _Rendition(msgspec.Struct):
     name: str
     url: str
+
+
+class _Session(msgspec.Struct):
+    id: int
 
 
 class _Photo(msgspec.Struct):
@@ -97,6 +102,16 @@ class Client:
         )
         return self._object(answer), answer.status_code == HTTPStatus.CREATED
 
+    def sessions(self) -> list[dict[str, Any]]:
+        """List the browsers that are signed in, the last used first."""
+        answer = self._ask("GET", _SESSIONS)
+        sessions: list[dict[str, Any]] = self._checked(answer, list[_Session])
+        return sessions
+
+    def end_session(self, id_: str) -> None:
+        """Sign a browser out. Raises NotFound."""
+        self._ask("DELETE", _place(id_, under=_SESSIONS))
+
     def _ask(self, method: str, path: str, **body: Any) -> httpx.Response:  # noqa: ANN401  httpx's own
         try:
             answer = self._http.request(method, path, **body)
@@ -127,11 +142,11 @@ class Client:
         return told
 
 
-def _place(id_: str) -> str:
-    """Tell a photo's path. Raises NotFound for what can't be an id: ids are whole numbers."""
+def _place(id_: str, *, under: str = _PHOTOS) -> str:
+    """Tell the path of one by its id, a whole number. Raises NotFound for what can't be one."""
     if not (id_.isascii() and id_.isdecimal()):
         raise NotFound
-    return f"{_PHOTOS}/{id_}"
+    return f"{under}/{id_}"
 
 
 def _next(answer: httpx.Response) -> str | None:

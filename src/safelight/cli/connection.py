@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from datetime import timedelta
 
 import httpx
 
@@ -48,7 +49,8 @@ def trouble(error: httpx.HTTPError, settings: ClientSettings) -> SafelightError:
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
         return Unavailable(
             f"The connection to {url} broke: try again, or correct SAFELIGHT_URL if that is no"
-            " Safelight server."
+            " Safelight server.",
+            retry_after=timedelta(seconds=1),
         )
     return OperatorError(f"{url} can't be talked to ({type(error).__name__}): try again.")
 

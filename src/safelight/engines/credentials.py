@@ -48,6 +48,17 @@ def kept(directory: Path) -> Credentials:
     return credentials
 
 
+def rotate_s3_keys(directory: Path) -> None:
+    """Put new keys of the object store in the place of those in a data directory's `secrets`.
+
+    SeaweedFS takes them at its next start; what was signed by the old ones dies then.
+    """
+    fresh = Credentials()
+    pair = {"s3_access_key": fresh.s3_access_key, "s3_secret_key": fresh.s3_secret_key}
+    values = asdict(kept(directory)) | pair
+    write_whole(directory / "engines.json", json.dumps(values, indent=1).encode())
+
+
 def _read(path: Path) -> dict[str, str]:
     names = {each.name for each in fields(Credentials)}
     try:

@@ -110,6 +110,25 @@ class EmbeddedEngines:
         """Tell the process of each engine that was started, by the engine's name."""
         return {title: child.pid for title, child in self._children.items()}
 
+    def rotate_keys(self) -> None:
+        """Give the object store new keys, which it takes when it is started next.
+
+        Every link signed by the old ones is refused from then on. EngineError if the engines of
+        this data directory are running, or if there is none.
+        """
+        secrets = self.data_dir / "secrets"
+        if not (secrets / "engines.json").is_file():
+            raise EngineError(
+                f"There is no embedded photo store in {self.data_dir}: set SAFELIGHT_DATA_DIR to"
+                " the directory of one."
+            )
+        lock = Lock(self.data_dir / "lock")
+        lock.acquire()
+        try:
+            credentials.rotate_s3_keys(secrets)
+        finally:
+            lock.release()
+
     def start(self) -> None:
         """Start both and return when both answer; nothing happens if they were started.
 
