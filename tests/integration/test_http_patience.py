@@ -29,12 +29,21 @@ def impatient(
         max_form_overhead=8 * 1024,
         max_spooled_bytes=96 * 1024,
         idle_timeout=timedelta(seconds=0.5),
-        body_timeout=timedelta(seconds=2),
         min_rate=10_000,
     )
     with house(
         settings_for(engines, tmp_path_factory.mktemp("impatient"), limits=limits)
     ) as living:
+        yield living
+
+
+@pytest.fixture
+def limited(engines: EmbeddedEngines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A library that asks for no rate, but gives a whole body a second."""
+    limits = LimitSettings(
+        idle_timeout=timedelta(seconds=0.5), body_timeout=timedelta(seconds=1), min_rate=0
+    )
+    with house(settings_for(engines, tmp_path_factory.mktemp("limited"), limits=limits)) as living:
         yield living
 
 
@@ -88,8 +97,18 @@ def test_a_client_of_a_byte_a_moment_is_told_to_hurry(hurried: Site) -> None:
     body = form(photo_part(pictures.jpeg()))
     with wire(hurried, timeout=10) as connection:
         connection.head(b"POST", b"/api/photos", TYPE, b"Content-Length: %d" % len(body))
-        answer = connection.dribble(body, every=0.1)
+        answer = connection.dribble(body[:50], every=0.1)
         assert (answer.status, answer.code) == (408, "request_timeout")
+        assert "too slowly" in answer.json()["detail"]
+
+
+def test_a_body_that_takes_too_long_is_given_up_although_it_never_stalls(limited: House) -> None:
+    body = form(photo_part(pictures.jpeg()))
+    with wire(limited.site(), timeout=10) as connection:
+        connection.head(b"POST", b"/api/photos", TYPE, b"Content-Length: %d" % len(body))
+        answer = connection.dribble(body[:50], every=0.1)
+        assert (answer.status, answer.code) == (408, "request_timeout")
+        assert "too long" in answer.json()["detail"]
 
 
 def test_a_patch_that_stalls_is_told_so(impatient: House, hurried: Site) -> None:

@@ -151,6 +151,15 @@ def test_the_limit_is_the_photos_and_its_caption_comes_on_top(client: httpx.Clie
     assert answer.status_code == 201, answer.text
 
 
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_what_comes_with_a_photo_has_64_kib_whatever_the_photo_leaves(
+    site: Site, where: str
+) -> None:
+    more, photo = field(b"description", b"d" * 100_000), photo_part(pictures.jpeg())
+    answer = posted(site, form(more, photo) if where == "before" else form(photo, more))
+    assert (answer.status, answer.code) == (413, "too_large")
+
+
 def _png_of(size: int) -> bytes:
     """A good PNG of just so many bytes."""
     return pictures.png_with(

@@ -23,6 +23,7 @@ EVERY = timedelta(seconds=30)
 STALE_AFTER = timedelta(hours=1)
 FORGET_AFTER = timedelta(hours=1)
 _BATCH = 500
+_TOO_MANY = 3
 
 
 class Sweep:
@@ -43,15 +44,24 @@ class Sweep:
             _log.warning("photo %s is purged later: %s", doomed.id, error)
 
     async def once(self) -> int:
-        """Do a whole round; returns the number of tombstones purged. Raises Unavailable."""
+        """Do a whole round; returns the number of tombstones purged.
+
+        One that can't be purged doesn't hold up the others. After _TOO_MANY of them the store is
+        taken to be away, and that is raised: Unavailable.
+        """
         now = self._clock()
         await self._catalog.sessions.clear(now=now)
         await self._catalog.abandon_stale(reserved_before=now - STALE_AFTER, now=now)
-        purged = 0
-        while batch := await self._catalog.doomed(purged_before=now - FORGET_AFTER, limit=_BATCH):
+        purged = failures = 0
+        while not failures and (
+            batch := await self._catalog.doomed(purged_before=now - FORGET_AFTER, limit=_BATCH)
+        ):
             for doomed in batch:
-                await self._purge(doomed)
-            purged += len(batch)
+                error = await self._tried(doomed)
+                failures += error is not None
+                purged += error is None
+                if error and failures == _TOO_MANY:
+                    raise error
         return purged
 
     @asynccontextmanager
@@ -74,6 +84,13 @@ class Sweep:
             except Exception:  # noqa: BLE001  a round that fails must not end all the others
                 _log.exception("the sweep failed")
             await asyncio.sleep(EVERY.total_seconds())
+
+    async def _tried(self, doomed: Doomed) -> Unavailable | None:
+        try:
+            await self._purge(doomed)
+        except Unavailable as error:
+            return error
+        return None
 
     async def _purge(self, doomed: Doomed) -> None:
         now = self._clock()
