@@ -13,8 +13,6 @@ from safelight.darkroom.pool import Darkroom, Inspection
 from safelight.formats import JPEG
 from safelight.settings import LimitSettings
 
-GIB = 1 << 30
-
 
 @asynccontextmanager
 async def open_darkroom(*, children: int = 1, **limits: object) -> AsyncIterator[Darkroom]:

@@ -1,15 +1,8 @@
 """What a photo is: real pictures and hostile ones, through a real child of the darkroom."""
 
-import base64
-import csv
 import hashlib
-import json
-import subprocess
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -17,18 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pictures
+from darkrooms import inspect, outcome
 from safelight import errors
-from safelight.darkroom.pool import Darkroom, Inspection
-from safelight.formats import FORMATS
-from safelight.inspection import decoding
-from safelight.inspection.limits import DecodeLimits, Header
+from safelight.darkroom.pool import Darkroom
 from safelight.photo import ImageFacts
 from safelight.settings import LimitSettings
 
 PHOTOGRAPHS = pictures.photographs()
-GIB = 1 << 30
 CLEAN = {"accept", "corrupt_image", "unsupported_type", "too_many_pixels", "too_many_frames"}
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -39,24 +28,8 @@ async def darkroom() -> AsyncIterator[Darkroom]:
     await room.close()
 
 
-async def inspect(darkroom: Darkroom, data: bytes, *, digest: bool = False) -> Inspection:
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        return await darkroom.inspect(file, digest=digest)
-
-
 async def facts_of(darkroom: Darkroom, data: bytes) -> ImageFacts:
     return (await inspect(darkroom, data)).facts
-
-
-async def outcome(darkroom: Darkroom, data: bytes) -> str:
-    """Tell "accept" or the code of the refusal. Any other error is a failure of the test."""
-    try:
-        await inspect(darkroom, data)
-    except errors.Invalid as refusal:
-        return refusal.code
-    return "accept"
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
@@ -289,106 +262,3 @@ async def test_the_checksum_is_of_the_whole_file(darkroom: Darkroom) -> None:
     data = pictures.jpeg() + pictures.noise(3 << 20)
     assert (await inspect(darkroom, data, digest=True)).sha256 == hashlib.sha256(data).hexdigest()
     assert (await inspect(darkroom, data)).sha256 is None
-
-
-def test_what_libvips_itself_reads_of_a_header_is_held_against_the_limits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    small = DecodeLimits(
-        max_pixels=1_000, max_frames=1, max_total_pixels=1_000, cpu_seconds=1, address_space=GIB
-    )
-    for name, form in FORMATS.items():
-        monkeypatch.setitem(decoding._HEADERS, name, lambda _: Header(width=1, height=1))
-        with pytest.raises(errors.TooManyPixels):
-            decoding.inspect(PHOTOGRAPHS[name], form, small)
-
-
-FOREIGN = """
-import base64, json, sys
-import pyvips
-from safelight.inspection import decoding
-
-def read(data):
-    try:
-        pyvips.Image.new_from_buffer(data, "").avg()
-    except pyvips.Error:
-        return False
-    return True
-
-files = {name: base64.b64decode(data) for name, data in json.load(sys.stdin).items()}
-before = {name: read(data) for name, data in files.items()}
-decoding.lock_loaders()
-print(json.dumps([before, {name: read(data) for name, data in files.items()}]))
-"""
-
-
-def test_libvips_is_left_with_the_loaders_of_our_formats_alone() -> None:
-    foreign = {
-        "tiff": pictures.save(pictures.astronaut(), "TIFF"),
-        "svg": pictures.SVG,
-        "avif": pictures.save(pictures.astronaut(), "AVIF"),
-    }
-    files = {
-        name: base64.b64encode(data).decode() for name, data in (foreign | PHOTOGRAPHS).items()
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", FOREIGN],
-        input=json.dumps(files),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    before, after = json.loads(done.stdout)
-    assert all(before.values()), "libvips reads all of these by itself"
-    assert after == {name: name in PHOTOGRAPHS for name in files}
-
-
-def corpus_rows() -> Iterator[tuple[Path, dict[str, str]]]:
-    with (CORPUS / "manifest.tsv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-            yield CORPUS / row["path"], row
-
-
-def hostile_rows(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    script = CORPUS / "make_hostile.py"
-    subprocess.run([sys.executable, script, folder], check=True, capture_output=True)
-    with (folder / "hostile.tsv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-            yield folder / row["file"], row
-
-
-async def meets_expectation(darkroom: Darkroom, path: Path, row: dict[str, str]) -> str:
-    """Tell what is wrong with the answer to one file of the corpus; nothing if it is right."""
-    with path.open("rb") as file:
-        try:
-            facts = (await darkroom.inspect(file)).facts
-        except errors.Invalid as refusal:
-            within = int(row["width"]) * int(row["height"]) <= darkroom.limits.max_pixels
-            ours = row["format"] in {"jpeg", "png", "gif", "webp"}
-            wrong = row["expected"] == "accept" and within and ours
-            return f"{path.name}: {refusal.code}" if wrong else ""
-    if row["expected"] == "reject":
-        return f"{path.name}: accepted"
-    size = (row.get("upright_width", ""), row.get("upright_height", ""))
-    if (
-        row["expected"] == "accept"
-        and all(size)
-        and (facts.width, facts.height) != (*map(int, size),)
-    ):
-        return f"{path.name}: {facts.width} x {facts.height}"
-    return ""
-
-
-if CORPUS.is_dir():  # Its pictures aren't ours to copy: where it isn't, these tests aren't.
-
-    async def test_every_picture_of_the_corpus_gets_what_is_expected(darkroom: Darkroom) -> None:
-        answers = [await meets_expectation(darkroom, *row) for row in corpus_rows()]
-        assert len(answers) > 200
-        assert not list(filter(None, answers))
-
-    async def test_every_hostile_file_of_the_corpus_gets_what_is_expected(
-        darkroom: Darkroom, tmp_path: Path
-    ) -> None:
-        answers = [await meets_expectation(darkroom, *row) for row in hostile_rows(tmp_path)]
-        assert len(answers) > 200
-        assert not list(filter(None, answers))
