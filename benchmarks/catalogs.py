@@ -11,7 +11,9 @@ from safelight.photo import Order
 _NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
-_OURS = """
+_OURS = (
+    "safelight_photos",
+    """
 INSERT INTO safelight_photos (
   owner, status, name, title, description, filename, reserved_at, created_at, size, sha256, format,
   content_type, width, height, frames, taken_at, sort_at, renditions
@@ -29,15 +31,19 @@ FROM (
   SELECT i, md5('a photo ' || i) AS name, %(newest)s - i * interval '1 second' AS at
   FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
 ) AS made
-"""
+""",
+)
 
-_TUTORIALS = """
+_TUTORIALS = (
+    "photos",
+    """
 INSERT INTO photos (key, title, description, content_type, created_at)
 SELECT md5('a photo ' || i) || '-IMG_' || i || '.jpg', 'Photo ' || i,
   'A description of the usual length, number ' || i, 'image/jpeg',
   %(newest)s - i * interval '1 second'
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
-"""
+""",
+)
 
 
 def make_database(superuser_url: str, name: str, owner: str) -> None:
@@ -50,10 +56,10 @@ def make_database(superuser_url: str, name: str, owner: str) -> None:
         )
 
 
-def fill(url: str, rows: int, *, renditions: int = 0) -> None:
-    """Let both tables grow to `rows` photos; the tables are there, and rows are never dropped."""
+def fill(url: str, rows: int, *, renditions: int = 0, tutorials: bool = True) -> None:
+    """Let the tables, which are there, grow to `rows` photos; the tutorial's too if told so."""
     with psycopg.connect(url, autocommit=True) as connection:
-        for table, statement in (("safelight_photos", _OURS), ("photos", _TUTORIALS)):
+        for table, statement in (_OURS, _TUTORIALS) if tutorials else (_OURS,):
             name = sql.Identifier(table)
             count = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone()
             have = count[0] if count else 0

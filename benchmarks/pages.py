@@ -62,9 +62,14 @@ def alternating(ways: dict[str, Way], effort: Effort) -> dict[str, list[readers.
     return found
 
 
-def rate(outcomes: list[readers.Outcome]) -> float:
-    """Answers a second."""
-    return median(outcome.answers / outcome.seconds for outcome in outcomes)
+def rates(outcomes: list[readers.Outcome]) -> list[float]:
+    """Answers a second, turn by turn."""
+    return [outcome.answers / outcome.seconds for outcome in outcomes]
+
+
+def ratio(ones: list[float], others: list[float]) -> float:
+    """Compare two ways turn by turn."""
+    return median(one / other for one, other in zip(ones, others, strict=True))
 
 
 def against_the_tutorial(stage: Stage, effort: Effort, renditions: int) -> list[Row]:
@@ -75,33 +80,40 @@ def against_the_tutorial(stage: Stage, effort: Effort, renditions: int) -> list[
     ways = {
         "ours": Way(server=ours, paths=[PAGE]),
         "theirs": Way(server=theirs, paths=[PAGE], ours=False),
-        "gzip": Way(server=ours, paths=[PAGE], encoding="gzip"),
     }
+    if not renditions:
+        ways["gzip"] = Way(server=ours, paths=[PAGE], encoding="gzip")
     found = alternating(ways, effort)
     ours.stop()
     theirs.stop()
-    rates = {name: rate(outcomes) for name, outcomes in found.items()}
     links = "one link each" if not renditions else f"{renditions} renditions each"
     rows = [
-        Row(
-            what=f"page of 100 photos, {links}: answers a second, {_AT_ONCE} connections",
-            ours=f"{rates['ours']:.0f}/s",
-            theirs=f"tutorial {rates['theirs']:.1f}/s",
-            figure=rates["ours"] / rates["theirs"],
+        _against(
+            found,
+            "ours",
+            f"page of 100 photos, {links}: answers a second, {_AT_ONCE} connections",
             limit=12 if renditions else 15,
-            at_least=True,
         )
     ]
     if not renditions:
         rows.append(
-            Row(
-                what="the same, gzip asked for (the tutorial's never compresses)",
-                ours=f"{rates['gzip']:.0f}/s",
-                theirs=f"tutorial {rates['theirs']:.1f}/s",
-                figure=rates["gzip"] / rates["theirs"],
-            )
+            _against(found, "gzip", "the same, gzip asked for (the tutorial never does it)")
         )
     return rows
+
+
+def _against(
+    found: dict[str, list[readers.Outcome]], way: str, what: str, limit: float | None = None
+) -> Row:
+    ours, theirs = rates(found[way]), rates(found["theirs"])
+    return Row(
+        what=what,
+        ours=f"{median(ours):.0f}/s",
+        theirs=f"tutorial {median(theirs):.1f}/s",
+        figure=ratio(ours, theirs),
+        limit=limit,
+        at_least=True,
+    )
 
 
 def against_the_size(stage: Stage, effort: Effort) -> tuple[list[Row], dict[int, dict[str, float]]]:
@@ -109,15 +121,15 @@ def against_the_size(stage: Stage, effort: Effort) -> tuple[list[Row], dict[int,
     few, many = stage.database("few"), stage.database("many")
     servers = [stage.ours(few), stage.ours(many), stage.tutorial(many)]
     small, large, tutorial = servers
-    catalogs.fill(few.url, SMALL)
+    catalogs.fill(few.url, SMALL, tutorials=False)
     points = {}
     size = SMALL
     while size < effort.rows:
         catalogs.fill(many.url, size)
-        points[size] = _point(large, tutorial, size)
+        points[size] = _point(large, tutorial, size, effort)
         size *= 10
     catalogs.fill(many.url, effort.rows)
-    points[effort.rows] = _point(large, tutorial, effort.rows)
+    points[effort.rows] = _point(large, tutorial, effort.rows, effort)
     rows = _size_rows(small, large, tutorial, effort)
     for server in servers:
         server.stop()
@@ -136,33 +148,27 @@ def _size_rows(small: Server, large: Server, tutorial: Server, effort: Effort) -
         "tutorial": Way(server=tutorial, paths=[PAGE], ours=False, at_once=1),
     }
     found = alternating(ways, effort)
-    times = {name: median(each.median for each in outcomes) for name, outcomes in found.items()}
+    times = {name: [each.median for each in outcomes] for name, outcomes in found.items()}
 
     def compared(what: str, one: str, other: str, limit: float | None) -> Row:
+        against = "tutorial" if other == "tutorial" else f"at {SMALL:,}"
         return Row(
             what=what,
-            ours=f"{times[one]:.2f} ms",
-            theirs=f"{other} {times[other]:.2f} ms".replace("few", f"at {SMALL:,}"),
-            figure=times[one] / times[other],
+            ours=f"{median(times[one]):.2f} ms",
+            theirs=f"{against} {median(times[other]):.2f} ms",
+            figure=ratio(times[one], times[other]),
             limit=limit,
         )
 
+    size = f"{effort.rows:,} photos"
     return [
-        compared(f"first page at {effort.rows:,} photos against {SMALL:,}", "many", "few", 1.3),
-        compared(
-            f"last page at {effort.rows:,} photos against {SMALL:,}", "many, last", "few, last", 1.3
-        ),
-        compared(
-            f"a page anywhere in {effort.rows:,}, never asked for before, against the tutorial's"
-            " first",
-            "anywhere",
-            "tutorial",
-            None,
-        ),
+        compared(f"first page at {size}: time", "many", "few", 1.3),
+        compared(f"last page at {size}: time", "many, last", "few, last", 1.3),
+        compared(f"any page of {size}, not asked for before: time", "anywhere", "tutorial", None),
     ]
 
 
-def _point(ours: Server, tutorial: Server, size: int) -> dict[str, float]:
+def _point(ours: Server, tutorial: Server, size: int, effort: Effort) -> dict[str, float]:
     """Measure one size: milliseconds of a page, by what is asked of whom."""
     last = size - PER_PAGE - 1
     ways = {
@@ -173,4 +179,4 @@ def _point(ours: Server, tutorial: Server, size: int) -> dict[str, float]:
             server=tutorial, paths=[behind(last, ours=False)], ours=False, at_once=1
         ),
     }
-    return {name: way.read(1.5).median for name, way in ways.items()}
+    return {name: way.read(effort.seconds).median for name, way in ways.items()}

@@ -25,11 +25,12 @@ _RENDITIONS = 4
 _PAGE = """\
 # Benchmarks
 
-`make bench` prints this table, and `make bench ARGS="--long --write"` writes it here. The tutorial's
-way is [benchmarks/tutorial.py](../benchmarks/tutorial.py): FastAPI, SQLAlchemy's ORM with a session
-for each request, a boto3 client, `UploadFile` into `upload_fileobj`. It checks nothing, and asks
-nobody who they are. Ours is `safelight serve`, asked with a token. Both are one process each, on the
-same embedded engines, and take turns in one run; figures are medians of the turns.
+`make bench` prints this table, and `make bench ARGS="--long --write"` writes it here. The
+tutorial's way is [benchmarks/tutorial.py](../benchmarks/tutorial.py): FastAPI, SQLAlchemy's ORM
+with a session for each request, a boto3 client, `UploadFile` into `upload_fileobj`. It checks
+nothing, and asks nobody who they are. Ours is `safelight serve`, asked with a token. Both are one
+process each, on the same embedded engines, and take turns in one run; figures are medians of the
+turns, ratios medians of the turns' ratios.
 
 Measured on: {machine}
 
@@ -65,8 +66,8 @@ def _say(what: str) -> None:
 
 def _measured(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str, float]]]:
     effort = pages.Effort(
-        rounds=3 if quick else 7,
-        seconds=1.5 if quick else 3.0,
+        rounds=6 if quick else 15,
+        seconds=0.5 if quick else 1.0,
         rows=100_000 if quick else 1_000_000,
     )
     _say("starting")
@@ -82,7 +83,7 @@ def _measured(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str
         by_size, points = pages.against_the_size(on, effort)
         rows += by_size
         _say("uploads")
-        rows += uploads.measure(on, photo, rounds=3 if quick else 7, uploads=15 if quick else 30)
+        rows += uploads.measure(on, photo, rounds=3 if quick else 7, uploads=10 if quick else 30)
         _say("memory")
         rows += footprint.measure(on, photo, long=long)
     return rows, points
