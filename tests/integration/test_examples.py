@@ -1,6 +1,7 @@
 """The examples: they import without starting anything, and do what they say."""
 
 import importlib.util
+import io
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -116,4 +117,20 @@ async def test_a_rolled_back_transaction_leaves_no_photo() -> None:
                 text("SELECT status, purged_at FROM safelight_photos WHERE owner = 'bob'")
             )
             assert [(row.status, row.purged_at is not None) for row in rows] == [("deleted", True)]
+        await engine.dispose()
+
+
+@pytest.mark.usefixtures("settings")
+async def test_a_snapshot_that_is_too_old_is_refused_before_anything_is_stored() -> None:
+    module = _example("avatars")
+    async with module.lifespan(module.app):
+        library = module.library
+        engine = create_async_engine(library.database_url, isolation_level="REPEATABLE READ")
+        async with engine.begin() as connection:
+            with pytest.raises(ValueError, match="READ COMMITTED"):
+                await library.add("carol", io.BytesIO(jpeg(304)), within=connection)
+            rows = await connection.execute(
+                text("SELECT id FROM safelight_photos WHERE owner = 'carol'")
+            )
+            assert not rows.all()
         await engine.dispose()

@@ -77,6 +77,28 @@ def test_a_code_that_never_was_signs_nobody_in(browser: httpx.Client) -> None:
     assert "set-cookie" not in answer.headers
 
 
+def test_looking_at_a_sign_in_link_does_not_use_it_up(
+    a_house: House, visitors: Visitors, browser: httpx.Client
+) -> None:
+    code = {"code": a_house.do(visitors.invite())}
+    assert "set-cookie" not in browser.head("/sign-in", params=code).headers
+    picture = {"Sec-Fetch-Dest": "image", "Sec-Fetch-Site": "cross-site"}
+    assert "set-cookie" not in browser.get("/sign-in", params=code, headers=picture).headers
+    opened = {"Sec-Fetch-Dest": "document"}
+    assert "set-cookie" in browser.get("/sign-in", params=code, headers=opened).headers
+
+
+def test_wrong_codes_lock_nobody_out(browser: httpx.Client, tokens: Tokens) -> None:
+    for _ in range(15):
+        assert browser.get("/sign-in", params={"code": "x"}).status_code == 401
+    assert browser.get("/api/photos", headers=_bearer(tokens)).status_code == 200
+
+
+def test_a_page_is_not_kept_for_after_signing_out(browser: httpx.Client, tokens: Tokens) -> None:
+    browser.post("/sign-in", data={"token": tokens.now})
+    assert browser.get("/").headers["cache-control"] == "no-store"
+
+
 def test_a_sign_in_link_gets_too_old(a_house: House, sessions: Sessions) -> None:
     a_house.do(sessions.issue_code("old", issuer="i", expires_at=NOW + CODE_LASTS))
     late = NOW + CODE_LASTS

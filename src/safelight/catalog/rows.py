@@ -78,4 +78,7 @@ def _sort_at(facts: ImageFacts, now: datetime) -> datetime:
     """When it was taken, as near as the picture tells: a clock without a zone counts as UTC."""
     if facts.taken_at is None:
         return now
-    return facts.taken_at.replace(tzinfo=UTC) - (facts.taken_offset or timedelta(0))
+    try:
+        return facts.taken_at.replace(tzinfo=UTC) - (facts.taken_offset or timedelta(0))
+    except OverflowError:  # a camera's clock at the end of the calendar
+        return now

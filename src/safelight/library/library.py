@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import keys
 from safelight.catalog import Cursor, Page, Reservation
-from safelight.errors import InvalidRequest, NotFound, SafelightError, TooLarge
+from safelight.errors import Busy, InvalidRequest, NotFound, SafelightError, TooLarge
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, checked_text
 from safelight.library.parts import Parts, opened
 from safelight.library.spool import Spool
@@ -76,7 +76,12 @@ class Library:
         return cls(lambda: opened(settings, clock), clock=clock)
 
     async def start(self) -> None:
-        """Start or reach the engines and bring the schema up to date. Raises OperatorError."""
+        """Start or reach the engines and bring the schema up to date.
+
+        Raises OperatorError with what to do about it, RuntimeError if it is started already.
+        """
+        if self._opened is not None:
+            raise RuntimeError("the library is started already")
         async with AsyncExitStack() as stack:
             parts = await stack.enter_async_context(self._open())
             self._sweep = Sweep(parts.catalog, parts.storage, clock=self._clock)
@@ -87,12 +92,20 @@ class Library:
 
     async def close(self) -> None:
         """Finish what is under way and stop what was started."""
-        self._opened = None
-        await self._stack.aclose()
+        try:
+            await self._stack.aclose()
+        finally:
+            self._opened = None
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
-        """Be started and closed with an app: ``FastAPI(lifespan=library.lifespan)``."""
+        """Be started and closed with an app: ``FastAPI(lifespan=library.lifespan)``.
+
+        A library that was started before the app is its starter's to close.
+        """
+        if self._opened is not None:
+            yield
+            return
         await self.start()
         try:
             yield
@@ -149,10 +162,13 @@ class Library:
         under `Invalid` for bytes that aren't a whole photo of at most `limits.max_form_bytes`, or
         for a caption that can't be kept.
 
-        `within` is a connection to the catalog's own database in a transaction of yours: the
-        photo is there when you commit. If you roll back it never was, and what was stored of it
-        goes with the sweep.
+        `within` is a connection to the catalog's own database in a READ COMMITTED transaction of
+        yours: the photo is there when you commit. If you roll back it never was, and what was
+        stored of it goes with the sweep. ValueError for another isolation, or for an owner that is
+        no name.
         """
+        _check_owner(owner)
+        await _check_isolation(within)
         caption = checked(caption or Caption())
         self.parts.links.check()  # before anything is stored: an answer without links is a 503
         with self._on_disk(file) as photo:
@@ -244,8 +260,10 @@ class Library:
             photo = await catalog.publish(
                 reservation, facts, size=size, sha256=sha256, now=self._clock(), within=within
             )
-        except BaseException:
+        except BaseException as error:
             self._undo(reservation)
+            if isinstance(error, NotFound):  # the sweep took it for one that never ends
+                raise Busy("The upload took too long: send it again.") from error
             raise
         if photo.id != reservation.id:
             self._undo(reservation)
@@ -253,21 +271,24 @@ class Library:
 
     @contextmanager
     def _on_disk(self, file: BinaryIO) -> Iterator[BinaryIO]:
-        """Give the file, or a spooled copy of it if it has no descriptor to hand on."""
+        """Give the file if nobody else can reach it by a name, else a spooled copy.
+
+        What is checked must be what is stored: a file that has a name may be changed meanwhile.
+        """
         limit = self.limits.max_form_bytes
         if file.seek(0, os.SEEK_END) > limit:
             raise TooLarge(f"The photo is larger than {limit} bytes.")
-        try:
-            file.fileno()
-        except OSError:
-            with self.spool.file() as copy:
-                file.seek(0)
-                while chunk := file.read(_CHUNK):
-                    copy.write(chunk)
-                yield copy.file
-        else:
+        if _is_nameless(file):
             file.flush()
             yield file
+            return
+        with self.spool.file() as copy:
+            file.seek(0)
+            while chunk := file.read(_CHUNK):
+                copy.write(chunk)
+                if copy.size > limit:
+                    raise TooLarge(f"The photo is larger than {limit} bytes.")
+            yield copy.file
 
     async def _store(self, file: BinaryIO, reservation: Reservation, content_type: str) -> int:
         key = keys.original(reservation.name)
@@ -294,6 +315,24 @@ class Library:
     async def _cleaned_up(self) -> None:
         if self._cleaning:
             await asyncio.wait(self._cleaning, timeout=5)
+
+
+def _check_owner(owner: str) -> None:
+    if not isinstance(owner, str) or not owner or "\0" in owner:
+        raise ValueError("an owner is a string with something in it, and no NUL")
+
+
+async def _check_isolation(within: AsyncConnection | None) -> None:
+    """Raise ValueError for a snapshot that may be older than the reservation, and not see it."""
+    if within and await within.get_isolation_level() not in {"READ COMMITTED", "READ UNCOMMITTED"}:
+        raise ValueError("the transaction to add a photo within must be READ COMMITTED")
+
+
+def _is_nameless(file: BinaryIO) -> bool:
+    try:
+        return os.fstat(file.fileno()).st_nlink == 0
+    except OSError:
+        return False
 
 
 def _key(photo: Photo, rendition: str) -> str:

@@ -29,7 +29,7 @@ _ANYWHERE = schema.problems(UnknownHost, TooManyAttempts)
 def create_app(
     library: Library, settings: Settings, *, token: str | Callable[[], str] | None
 ) -> FastAPI:
-    """Make the app. It starts and closes the library, unless that is started already.
+    """Make the app. It starts and closes the library, unless that was started before it.
 
     `token` is what a bearer must carry, or gives it, where it may change while the app runs; None
     only with ``auth="none"``. ``app.state.visitors`` makes sign-in links, by `invite`.

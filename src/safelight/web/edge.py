@@ -6,7 +6,6 @@ is received a little longer, into nothing.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Iterable
 
@@ -14,11 +13,19 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from safelight.errors import UnknownHost
+from safelight.web.hosts import told_host
 from safelight.web.problems import answer
 
-_HOST = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 _DRAIN_BYTES = 1024 * 1024
 _DRAIN_SECONDS = 2.0
+_DRAIN_PAUSE = 1.5 / _DRAIN_BYTES
+"""Seconds a byte. Dropped as fast as they come, those bytes are over before a proxy has read the
+answer; then the reset makes a 502 of it."""
+_DRAIN_SILENCE = 0.5
+"""How long who promised to wait for a 100 is waited for: proxies promise it, but do not wait."""
+
+HEAD = "safelight.head"
+"""In the scope of a GET that was a HEAD, which must change nothing at all."""
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -59,14 +66,15 @@ class KnownHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or "*" in self._allowed or self._knows(scope):
+        if scope["type"] != "http" or self._knows(scope):
             await self._app(scope, receive, send)
         else:
             await answer(UnknownHost())(scope, receive, send)
 
     def _knows(self, scope: Scope) -> bool:
-        told = _HOST.fullmatch(Headers(scope=scope).get("host", ""))
-        return told is not None and told["name"].strip("[]").lower() in self._allowed
+        """`*` allows any, but for what is no host at all."""
+        host = told_host(Headers(scope=scope))
+        return host is not None and ("*" in self._allowed or host in self._allowed)
 
 
 class Heads:
@@ -84,7 +92,7 @@ class Heads:
         async def sending(message: Message) -> None:
             await send({**message, "body": b""} if "body" in message else message)
 
-        await self._app({**scope, "method": "GET"}, receive, sending)
+        await self._app({**scope, "method": "GET", HEAD: True}, receive, sending)
 
 
 class EarlyAnswers:
@@ -113,12 +121,11 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._arrived = False
-        # One that sent Expect: 100-continue sends nothing before it is asked to.
         self._silent = waits
 
     async def receive(self) -> Message:
-        self._silent = False
         message = await self._receive()
+        self._silent = False
         if message["type"] != "http.request" or not message.get("more_body", False):
             self._arrived = True
         return message
@@ -139,13 +146,18 @@ class _Exchange:
     async def _drain(self) -> None:
         left = _DRAIN_BYTES
         end = time.monotonic() + _DRAIN_SECONDS
-        while not (self._arrived or self._silent) and left > 0:
+        patience = _DRAIN_SILENCE if self._silent else _DRAIN_SECONDS
+        while not self._arrived and left > 0:
             try:
-                async with asyncio.timeout(end - time.monotonic()):
+                async with asyncio.timeout(min(patience, end - time.monotonic())):
                     message = await self.receive()
             except TimeoutError:
                 return
-            left -= len(message.get("body", b""))
+            patience = _DRAIN_SECONDS
+            dropped = len(message.get("body", b""))
+            left -= dropped
+            if not self._arrived:
+                await asyncio.sleep(dropped * _DRAIN_PAUSE)
 
 
 def _has_body(scope: Scope) -> bool:

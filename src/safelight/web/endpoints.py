@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 
 from safelight.library import Library
+from safelight.web.hosts import told_host
 
 
 def link_endpoint(request: Request, library: Library) -> str | None:
@@ -16,5 +17,5 @@ def link_endpoint(request: Request, library: Library) -> str | None:
     if not library.parts.links_follow_host:
         return None
     store = urlsplit(library.parts.links.endpoint)
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or store.hostname or ""
+    host = told_host(request.headers) or store.hostname or ""
     return f"{store.scheme}://{f'[{host}]' if ':' in host else host}:{store.port}"

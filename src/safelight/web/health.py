@@ -1,5 +1,8 @@
 """Whether the service lives, and whether it can do its work."""
 
+import asyncio
+import time
+
 from fastapi import APIRouter, Response
 
 from safelight import errors
@@ -7,10 +10,15 @@ from safelight.library import Library
 from safelight.web import schema
 from safelight.web.photos import ProblemRoute
 
+_FRESH = 0.2
+"""Seconds."""
+
 
 def health_router(library: Library) -> APIRouter:
     """Make the router of ``/healthz`` and ``/readyz``; they ask nobody who they are."""
     router = APIRouter(tags=["health"], route_class=ProblemRoute)
+
+    probe = _Probe(library)
 
     @router.get("/healthz", summary="The process answers", response_class=Response)
     async def healthz() -> Response:
@@ -23,10 +31,32 @@ def health_router(library: Library) -> APIRouter:
         responses=schema.problems(errors.CatalogUnavailable, errors.StorageUnavailable),
     )
     async def readyz() -> Response:
-        await library.ready()
+        await probe.ready()
         return _fine()
 
     return router
+
+
+class _Probe:
+    """One question to the engines at a time, and its answer for everybody for a moment."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._asked: asyncio.Task[None] | None = None
+        self._fresh_until = 0.0
+
+    async def ready(self) -> None:
+        """Return if both engines answer, or did less than _FRESH ago."""
+        now = time.monotonic()
+        if self._asked is None or (self._asked.done() and now >= self._fresh_until):
+            self._asked = asyncio.create_task(self._ask())
+        await asyncio.shield(self._asked)
+
+    async def _ask(self) -> None:
+        try:
+            await self._library.ready()
+        finally:
+            self._fresh_until = time.monotonic() + _FRESH
 
 
 def _fine() -> Response:

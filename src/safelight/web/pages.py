@@ -18,6 +18,7 @@ from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.photo import Caption, Photo
 from safelight.web import problems
 from safelight.web.arrival import ClientGone, arriving
+from safelight.web.edge import HEAD
 from safelight.web.endpoints import link_endpoint
 from safelight.web.form import upload_form
 from safelight.web.photos import photo_id
@@ -132,7 +133,9 @@ class Pages:
         if code is None:
             await self._visitors(request)
             return await self.home(request)
-        if not await self._visitors.redeem(request, code):
+        if request.scope.get(HEAD) or _is_embedded(request):
+            return await self.home(request)
+        if not await self._visitors.redeem(code):
             return self._sign_in_page(
                 request,
                 problem="That link was opened before, or is too old. The token lets you in.",
@@ -223,7 +226,7 @@ class Pages:
             html,
             status_code=status,
             headers={
-                "Cache-Control": "private, no-cache",
+                "Cache-Control": "no-store",  # after signing out, Back must show nothing
                 "Content-Security-Policy": self._policy(request),
                 **(headers or {}),
             },
@@ -235,6 +238,11 @@ class Pages:
             "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none';"
             f" frame-ancestors 'none'; img-src 'self' {_origin(store)}"
         )
+
+
+def _is_embedded(request: Request) -> bool:
+    """Whether a browser asks on behalf of another page: for a picture, a frame, a preview."""
+    return request.headers.get("sec-fetch-dest", "document") != "document"
 
 
 def _root(request: Request) -> str:

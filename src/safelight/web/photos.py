@@ -40,6 +40,8 @@ def photo_router(library: Library, *, owner: Owner) -> APIRouter:
     """
 
     async def know_owner(request: Request, whose: Annotated[str, Depends(owner)]) -> None:
+        if not isinstance(whose, str) or not whose or "\0" in whose:
+            raise errors.Unauthenticated
         request.state.safelight_owner = whose
 
     router = APIRouter(

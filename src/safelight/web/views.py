@@ -107,10 +107,15 @@ class _Pages:
     def keep(self, place: _Place, page: PageView) -> None:
         before = self._kept.pop(place, None)
         self._kept[place] = page
-        self._bytes += len(page.json) - (len(before.json) if before else 0)
+        self._bytes += _cost(page) - (_cost(before) if before else 0)
         while self._bytes > _PAGES_BYTES:
             _, oldest = self._kept.popitem(last=False)
-            self._bytes -= len(oldest.json)
+            self._bytes -= _cost(oldest)
+
+
+def _cost(page: PageView) -> int:
+    """Estimate the bytes that keeping it takes, its compressed form and its place included."""
+    return 2_000 + len(page.json) * 5 // 4
 
 
 class Views:
