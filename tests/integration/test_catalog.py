@@ -3,7 +3,7 @@
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -242,23 +242,33 @@ async def test_a_tombstone_stays_until_it_was_swept_again_much_later(
     died = datetime.now(UTC)
     doomed = await catalog.bury(owner, photo.id, now=died)
     assert doomed == Doomed(id=photo.id, name=photo.name)
-    await catalog.purged(doomed, now=died, forget_before=died)
+    later = died + timedelta(hours=1)
+    assert photo.id in await _listed(catalog.tombstones.fresh, buried_since=died)
+    await catalog.tombstones.note_purged([photo.id], now=died)
+    assert photo.id not in await _listed(catalog.tombstones.fresh, buried_since=died)
+    assert photo.id not in await _listed(catalog.tombstones.settled, before=died)
+    assert photo.id in await _listed(catalog.tombstones.settled, before=later)
     assert await _status(catalog, photo.id) == "deleted"
-    await catalog.purged(doomed, now=died, forget_before=died + timedelta(seconds=1))
+    await catalog.tombstones.forget([photo.id], now=later)
     assert await _status(catalog, photo.id) is None
+
+
+async def _listed(list_: Callable[..., Awaitable[list[Doomed]]], **when: datetime) -> set[int]:
+    return {each.id for each in await list_(**when, after=0, limit=10_000)}
 
 
 async def test_forgetting_never_takes_a_photo(catalog: Catalog, owner: str) -> None:
     photo = await add(catalog, owner)
     later = datetime.now(UTC) + timedelta(days=1)
-    await catalog.purged(Doomed(id=photo.id, name=photo.name), now=later, forget_before=later)
+    await catalog.tombstones.forget([photo.id], now=later)
+    await catalog.tombstones.note_purged([photo.id], now=later)
     assert await catalog.photo(owner, photo.id) == photo
 
 
 async def test_what_has_been_pending_for_too_long_is_given_up(catalog: Catalog, owner: str) -> None:
     long_ago = datetime.now(UTC) - timedelta(minutes=50)
     old, new = await reserve(catalog, owner, now=long_ago), await reserve(catalog, owner)
-    await catalog.abandon_stale(
+    await catalog.tombstones.abandon_stale(
         reserved_before=long_ago + timedelta(seconds=1), now=datetime.now(UTC)
     )
     assert await _status(catalog, old.id) == "deleted"

@@ -23,7 +23,7 @@ import pictures
 from integration.served import House, Site, house, settings_for
 from integration.wire import MULTIPART, Answer, form, photo_part, wire
 from safelight.engines import EmbeddedEngines
-from safelight.library import sweep
+from safelight.jobs import Pace, task, worker
 from safelight.library.sweep import Sweep
 
 AWAY = {"PostgreSQL": "catalog_unavailable", "SeaweedFS": "storage_unavailable"}
@@ -41,9 +41,10 @@ def fragile(open_tmp_path: Path) -> Iterator[EmbeddedEngines]:
 
 @pytest.fixture(scope="module")
 def shaken(fragile: EmbeddedEngines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A library with the limits as they come; it sweeps more often, so that tests needn't wait."""
+    """A library with the limits as they come; its jobs pause less, so that tests needn't wait."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "EVERY", timedelta(seconds=1))
+        patch.setattr(task, "PAUSES", (1,) * 30)
+        patch.setattr(worker, "DEFAULT", Pace(polling=timedelta(seconds=1)))
         with house(settings_for(fragile, tmp_path_factory.mktemp("shaken"))) as living:
             yield living
 
@@ -228,7 +229,7 @@ def test_a_catalog_that_goes_away_once_the_bytes_are_stored_leaves_nothing(
             assert time.monotonic() - began < LIMIT
     assert (answer.status_code, answer.json()["code"]) == (503, "catalog_unavailable")
     assert listed(site) == []
-    shaken.do(shaken.library._cleaned_up())
+    shaken.do(shaken.library._let_in.cleaned_up())
     settles(shaken, site, ready=0)
     assert upload(site, pictures.jpeg()).status_code == 201
 

@@ -1,15 +1,12 @@
 """The schema: its versions, made once, and the same as what the tables say."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from uuid import uuid4
 
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from psycopg import sql
 from sqlalchemy import URL, Connection, create_engine, inspect, make_url, text
 
 from safelight import keys
@@ -18,21 +15,6 @@ from safelight.engines import EmbeddedEngines
 from safelight.errors import CatalogUnavailable, SettingsError
 from safelight.photo import Caption
 from safelight.tables import metadata
-
-
-@pytest.fixture
-def empty(engines: EmbeddedEngines) -> Iterator[str]:
-    """The URL of a database with nothing in it, that our role owns."""
-    name = sql.Identifier(f"empty_{uuid4().hex}")
-    url = make_url(engines.database_url)
-    assert engines._credentials is not None
-    password = engines._credentials.postgres_superuser_password
-    superuser = url.set(username="postgres", password=password, database="postgres")
-    with psycopg.connect(_written(superuser), autocommit=True) as connection:
-        owner = sql.Identifier(str(url.username))
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
-        yield _written(url.set(database=name.as_string().strip('"')))
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def _written(url: URL) -> str:

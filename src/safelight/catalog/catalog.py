@@ -4,33 +4,31 @@ A row is *pending* from before its object is written until it is acknowledged, *
 is a photo, and *deleted* (a tombstone) until nothing of it can be left in the store.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic.util import CommandError
 from psycopg import errors as pg
-from sqlalchemy import (
-    ColumnElement,
-    delete,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import ColumnElement, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.catalog.database import Database
+from safelight.catalog.database import Database, Work
 from safelight.catalog.pages import Cursor, Page
 from safelight.catalog.queries import BY_IDS, PAGES, PUBLISH, RESERVE, TWIN
 from safelight.catalog.rows import COLUMNS, facts_columns, photo
 from safelight.catalog.schema import upgrade
 from safelight.catalog.sessions import Sessions
+from safelight.catalog.tombstones import Doomed, Tombstones, doomed
 from safelight.errors import NotFound, SettingsError
 from safelight.photo import Caption, ImageFacts, Order, Photo, Status
 from safelight.tables import photos, twins
+
+T = TypeVar("T")
+Along = Callable[[AsyncConnection], Awaitable[None]]
+"""What somebody else does in a transaction of the catalog's."""
 
 _ROUNDS = 5
 """How often becoming ready is tried when the twin that won goes away at the same moment."""
@@ -49,14 +47,6 @@ class _TwinIsThere(Exception):
     """The owner has a photo with the same bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doomed:
-    """A tombstone whose objects have to go."""
-
-    id: int
-    name: str
-
-
 class Catalog:
     """The rows. Whatever reads or changes a photo for somebody takes `owner`.
 
@@ -66,6 +56,7 @@ class Catalog:
     def __init__(self, url: str, *, deadline: timedelta = timedelta(seconds=4)) -> None:
         self._database = Database(url, deadline=deadline)
         self.sessions = Sessions(self._database)
+        self.tombstones = Tombstones(self._database)
 
     @property
     def url(self) -> str:
@@ -187,78 +178,50 @@ class Catalog:
 
         return await self._database.transaction(work)
 
-    async def bury(self, owner: str, id_: int, *, now: datetime) -> Doomed:
-        """Turn a photo into a tombstone. Raises NotFound, also the second time."""
-        doomed = await self._bury(*_theirs(owner, id_), now=now)
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` of somebody else's on a connection of the catalog's, outside a transaction."""
+        return await self._database.read(work)
+
+    async def change(self, work: Work[T]) -> T:
+        """Run `work` of somebody else's in one transaction of the catalog's."""
+        return await self._database.transaction(work)
+
+    async def bury(
+        self, owner: str, id_: int, *, now: datetime, along: Along | None = None
+    ) -> Doomed:
+        """Turn a photo into a tombstone. Raises NotFound, also the second time.
+
+        `along` is done in the same transaction.
+        """
+        doomed = await self._bury(*_theirs(owner, id_), now=now, along=along)
         if doomed is None:
             raise NotFound
         return doomed
 
-    async def abandon(self, reservation: Reservation, *, now: datetime) -> Doomed | None:
+    async def abandon(
+        self, reservation: Reservation, *, now: datetime, along: Along | None = None
+    ) -> Doomed | None:
         """Turn a row that is still pending into a tombstone; None if it isn't pending."""
-        return await self._bury(
-            photos.c.id == reservation.id, photos.c.status == Status.PENDING, now=now
-        )
+        pending = (photos.c.id == reservation.id, photos.c.status == Status.PENDING)
+        return await self._bury(*pending, now=now, along=along)
 
-    async def abandon_stale(self, *, reserved_before: datetime, now: datetime) -> int:
-        """Turn rows that have been pending since before a time into tombstones; their number."""
-        statement = (
-            update(photos)
-            .where(photos.c.status == Status.PENDING, photos.c.reserved_at < reserved_before)
-            .values(status=Status.DELETED, deleted_at=now)
-        )
-
-        async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(statement)).rowcount
-
-        return await self._database.transaction(work)
-
-    async def doomed(self, *, purged_before: datetime, limit: int) -> list[Doomed]:
-        """List tombstones never purged, or last purged before `purged_before`."""
-        statement = (
-            select(photos.c.id, photos.c.name)
-            .where(
-                photos.c.status == Status.DELETED,
-                or_(photos.c.purged_at.is_(None), photos.c.purged_at < purged_before),
-            )
-            .order_by(photos.c.id)
-            .limit(limit)
-        )
-
-        async def work(connection: AsyncConnection) -> list[Doomed]:
-            rows = await connection.execute(statement)
-            return [Doomed(id=row.id, name=row.name) for row in rows]
-
-        return await self._database.read(work)
-
-    async def purged(self, doomed: Doomed, *, now: datetime, forget_before: datetime) -> None:
-        """Note that a tombstone's objects are gone; drop the row if it died before that time."""
-        tombstone = (photos.c.id == doomed.id, photos.c.status == Status.DELETED)
-        gone = delete(photos).where(*tombstone, photos.c.deleted_at < forget_before)
-        noted = update(photos).where(*tombstone).values(purged_at=now)
-
-        async def work(connection: AsyncConnection) -> None:
-            try:
-                async with connection.begin_nested():
-                    forgotten = (await connection.execute(gone)).rowcount
-            except IntegrityError:  # a host application's row still points at it
-                forgotten = 0
-            if not forgotten:
-                await connection.execute(noted)
-
-        await self._database.transaction(work)
-
-    async def _bury(self, *which: ColumnElement[bool], now: datetime) -> Doomed | None:
+    async def _bury(
+        self, *which: ColumnElement[bool], now: datetime, along: Along | None
+    ) -> Doomed | None:
         statement = (
             update(photos)
             .where(*which)
             .values(status=Status.DELETED, deleted_at=now, version=photos.c.version + 1)
-            .returning(photos.c.id, photos.c.name)
+            .returning(photos.c.id, photos.c.name, photos.c.renditions)
         )
 
         async def work(connection: AsyncConnection) -> Doomed | None:
             row = (await connection.execute(statement)).one_or_none()
-            return Doomed(id=row.id, name=row.name) if row else None
+            if row is None:
+                return None
+            if along:
+                await along(connection)
+            return doomed(row)
 
         return await self._database.transaction(work)
 

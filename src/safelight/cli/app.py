@@ -32,6 +32,8 @@ db = App(name="db", help="The database.")
 app.command(db)
 bucket = App(name="bucket", help="The bucket of the embedded photo store.")
 app.command(bucket)
+jobs = App(name="jobs", help="What a running server, or its workers, have still to do.")
+app.command(jobs)
 token = App(name="token", help="The token that lets in, as the data directory keeps it.")
 app.command(token)
 
@@ -48,7 +50,9 @@ def _option(text: str) -> Parameter:
 
 
 @app.command
-def serve() -> None:
+def serve(
+    *, no_worker: Annotated[bool, _option("Leave the jobs to 'safelight worker'.")] = False
+) -> None:
     """Serve the gallery and the API until Ctrl-C.
 
     Settings come from the environment; docs/settings.md names them all. With
@@ -57,6 +61,20 @@ def serve() -> None:
     Example: SAFELIGHT_PORT=9000 safelight serve
     """
     from safelight.cli.serve import run
+
+    run(read_settings(), worker=not no_worker)
+
+
+@app.command
+def worker() -> None:
+    """Do the jobs of servers that share a database, until Ctrl-C.
+
+    Any number may run, on any machine with the servers' settings. A server does
+    jobs too, unless it was started with --no-worker.
+
+    Example: safelight worker
+    """
+    from safelight.cli.worker import run
 
     run(read_settings())
 
@@ -170,6 +188,36 @@ def upgrade() -> None:
     from safelight.cli.database import upgrade_schema
 
     upgrade_schema(read_settings())
+
+
+@jobs.default
+def list_(*, json: Annotated[bool, _option("Give the API's own object.")] = False) -> None:
+    """List the jobs that wait, are late, run, or have failed.
+
+    A line for each, with tabs between id, task, state, tries, when something
+    happened to it last, and when it is due; their numbers on stderr.
+
+    Example: safelight jobs
+    """
+    from safelight.cli.jobs import list_jobs
+
+    list_jobs(_client(), as_json=json)
+
+
+@jobs.command(usage="Usage: safelight jobs retry [ID…]")
+def retry(
+    ids: Annotated[
+        list[str] | None, Parameter(name="ID", help="Those, by their numbers. None: all.")
+    ] = None,
+    /,
+) -> int:
+    """Repeat jobs that have failed.
+
+    Example: safelight jobs retry
+    """
+    from safelight.cli.jobs import retry_jobs
+
+    return retry_jobs(_client(), ids or [])
 
 
 @token.command

@@ -20,6 +20,7 @@ from safelight.errors import NotFound
 
 _PHOTOS = "api/photos"
 _SESSIONS = "api/sessions"
+_JOBS = "api/jobs"
 _PAGE = 100
 """Photos that are asked for at once."""
 
@@ -34,6 +35,10 @@ class _Rendition(msgspec.Struct):
 
 class _Session(msgspec.Struct):
     id: int
+
+
+class _Jobs(msgspec.Struct):
+    oldest: list[dict[str, Any]]
 
 
 class _Photo(msgspec.Struct):
@@ -111,6 +116,20 @@ class Client:
     def end_session(self, id_: str) -> None:
         """Sign a browser out. Raises NotFound."""
         self._ask("DELETE", _place(id_, under=_SESSIONS))
+
+    def jobs(self) -> dict[str, Any]:
+        """Tell how many jobs there are in each state, and the oldest of them."""
+        jobs: dict[str, Any] = self._checked(self._ask("GET", _JOBS), _Jobs)
+        return jobs
+
+    def retry_jobs(self) -> list[int]:
+        """Repeat all jobs that have failed; gives their ids."""
+        ids: list[int] = self._checked(self._ask("POST", f"{_JOBS}/retry"), list[int])
+        return ids
+
+    def retry_job(self, id_: str) -> None:
+        """Repeat a job that has failed. Raises NotFound."""
+        self._ask("POST", f"{_place(id_, under=_JOBS)}/retry")
 
     def _ask(self, method: str, path: str, **body: Any) -> httpx.Response:  # noqa: ANN401  httpx's own
         try:

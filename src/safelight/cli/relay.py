@@ -62,9 +62,7 @@ class Relay:
     async def _relayed(self, reader: StreamReader, writer: StreamWriter) -> None:
         try:
             async with asyncio.timeout(self._idle):
-                back, there = await asyncio.open_connection(
-                    "127.0.0.1", self._port, limit=_PIECE
-                )
+                back, there = await asyncio.open_connection("127.0.0.1", self._port, limit=_PIECE)
         except OSError:  # refused, or a timeout: the store is being started again
             return
         try:

@@ -25,15 +25,24 @@ _GRACE = 2
 """Seconds that answers under way may take after Ctrl-C; everything is to end within five."""
 
 
-def run(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises OperatorError if it can't be started."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for chatty in ("alembic", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    # It tells of credentials with a traceback, where our own error is a line.
-    logging.getLogger("botocore").setLevel(logging.ERROR)
+def run(settings: Settings, *, worker: bool = True) -> None:
+    """Serve until SIGINT or SIGTERM. Raises OperatorError if it can't be started.
+
+    `worker` is whether jobs are done here too.
+    """
+    tell_by_log()
     listener = _listener(settings)
-    uvloop.run(_serve(settings, listener))
+    uvloop.run(_serve(settings, listener, worker=worker))
+
+
+def tell_by_log() -> None:
+    """Write what happens to stderr, but not everything that is said by what we use."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for chatty in ("alembic", "uvicorn", "procrastinate"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # They tell with a traceback, or again and again, what our own line tells.
+    for frightened in ("botocore", "psycopg.pool"):
+        logging.getLogger(frightened).setLevel(logging.ERROR)
 
 
 class _Server(uvicorn.Server):
@@ -43,10 +52,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket, *, worker: bool) -> None:
     reached = (*settings.allowed_hosts, *addresses(settings))
     settings = settings.model_copy(update={"allowed_hosts": reached})
-    library = Library.from_settings(settings)
+    library = Library.from_settings(settings, worker=worker)
     with _stoppable() as stop:
         async with library.lifespan(None), _open_to_network(settings, library):
             app = create_app(library, settings, token=token_source(settings))

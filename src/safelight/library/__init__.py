@@ -1,5 +1,6 @@
 """The library: the one place where bytes, rows and pixels meet."""
 
-from safelight.library.library import MAX_PAGE, Added, Library
+from safelight.library.intake import Added
+from safelight.library.library import MAX_PAGE, Library
 
 __all__ = ["MAX_PAGE", "Added", "Library"]

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import mmap
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import (
@@ -11,21 +10,24 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import keys
-from safelight.catalog import Cursor, Page, Reservation
-from safelight.errors import Busy, InvalidRequest, NotFound, SafelightError, TooLarge
+from safelight.catalog import Cursor, Page
+from safelight.crash_points import reached
+from safelight.errors import InvalidRequest, NotFound, SafelightError, TooLarge
+from safelight.jobs import Jobs, Worker, listed, retry
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, checked_text
+from safelight.library.intake import Added, Intake
 from safelight.library.parts import Parts, opened
 from safelight.library.spool import Spool
 from safelight.library.sweep import Sweep
+from safelight.library.tasks import purge_later, tasks
 from safelight.links import Link
-from safelight.photo import Caption, ImageFacts, Order, Photo
+from safelight.photo import Caption, Order, Photo
 from safelight.settings import LimitSettings, Settings
 
 _log = logging.getLogger(__name__)
@@ -41,20 +43,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
-    """What became of an upload. `created` is False if the owner had the same bytes already."""
-
-    photo: Photo
-    created: bool
-
-
 class Library:
     """Photos of any number of owners, in one bucket and one catalog.
 
     Whatever reads or changes a photo takes `owner`, an opaque string of the caller's. Use it
     between `start` and `close`, or inside `lifespan`. Every call may raise the errors under
     `Unavailable` when an engine is away; nothing was stored then.
+
+    `worker` is whether it does jobs too, beside its calls; without it they wait for whoever does.
     """
 
     def __init__(
@@ -62,18 +58,26 @@ class Library:
         parts: Callable[[], AbstractAsyncContextManager[Parts]],
         *,
         clock: Callable[[], datetime] = utc_now,
+        worker: bool = True,
     ) -> None:
         self._open = parts
+        self._works = worker
         self._clock = clock
         self._stack = AsyncExitStack()
         self._opened: Parts | None = None
         self._sweep: Sweep | None = None
-        self._cleaning: set[asyncio.Task[None]] = set()
+        self._intake: Intake | None = None
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Self:
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        worker: bool = True,
+    ) -> Self:
         """Make a library that starts, or reaches, its engines when it is started itself."""
-        return cls(lambda: opened(settings, clock), clock=clock)
+        return cls(lambda: opened(settings, clock), clock=clock, worker=worker)
 
     async def start(self) -> None:
         """Start or reach the engines and bring the schema up to date.
@@ -85,8 +89,12 @@ class Library:
         async with AsyncExitStack() as stack:
             parts = await stack.enter_async_context(self._open())
             self._sweep = Sweep(parts.catalog, parts.storage, clock=self._clock)
-            await stack.enter_async_context(self._sweep.running())
-            stack.push_async_callback(self._cleaned_up)
+            if self._works:
+                work = tasks(parts.catalog, self._sweep, self._clock)
+                worker = Worker(parts.catalog.url, work)
+                await stack.enter_async_context(worker.running())
+            self._intake = Intake(parts, self._sweep, clock=self._clock)
+            stack.push_async_callback(self._intake.cleaned_up)
             self._opened = parts
             self._stack = stack.pop_all()
 
@@ -174,10 +182,11 @@ class Library:
         with self._on_disk(file) as photo:
             seen = await self.parts.darkroom.inspect(photo, digest=True)
             assert seen.sha256 is not None  # noqa: S101  it was asked for
+            reached("add: inspected")
             twin = await self.parts.catalog.twin(owner, seen.sha256, within=within)
             if twin:
                 return Added(photo=twin, created=False)
-            return await self._take_in(
+            return await self._let_in.take(
                 owner, photo, caption, facts=seen.facts, sha256=seen.sha256, within=within
             )
 
@@ -218,8 +227,18 @@ class Library:
 
         If the store is away its objects go as soon as it is back.
         """
-        doomed = await self.parts.catalog.bury(owner, id_, now=self._clock())
-        await self._swept.purge_soon(doomed)
+        doomed = await self.parts.catalog.bury(owner, id_, now=self._clock(), along=purge_later)
+        reached("delete: row buried")
+        await self._swept.purge_soon(doomed, passing="delete")
+        reached("delete: purge noted")
+
+    async def jobs(self) -> Jobs:
+        """Tell which jobs wait, are late, run or have failed, whoever's photos they are about."""
+        return await self.parts.catalog.read(listed)
+
+    async def retry_jobs(self, ids: Sequence[int] | None = None) -> list[int]:
+        """Repeat failed jobs, all of them if None; gives the ids of those that were."""
+        return await self.parts.catalog.change(lambda connection: retry(connection, ids))
 
     def link(
         self,
@@ -238,36 +257,14 @@ class Library:
         return self.parts.links.turns_over_at(photo.name, now)
 
     @property
+    def _let_in(self) -> Intake:
+        assert self._intake is not None  # noqa: S101  start() made it along with the parts
+        return self._intake
+
+    @property
     def _swept(self) -> Sweep:
         assert self._sweep is not None  # noqa: S101  start() made it along with the parts
         return self._sweep
-
-    async def _take_in(  # noqa: PLR0913  a photo is made of these
-        self,
-        owner: str,
-        file: BinaryIO,
-        caption: Caption,
-        *,
-        facts: ImageFacts,
-        sha256: str,
-        within: AsyncConnection | None,
-    ) -> Added:
-        """Write a row, then the object, then make the row ready, or leave nothing."""
-        catalog = self.parts.catalog
-        reservation = await catalog.reserve(owner, caption, name=keys.new_name(), now=self._clock())
-        try:
-            size = await self._store(file, reservation, facts.content_type)
-            photo = await catalog.publish(
-                reservation, facts, size=size, sha256=sha256, now=self._clock(), within=within
-            )
-        except BaseException as error:
-            self._undo(reservation)
-            if isinstance(error, NotFound):  # the sweep took it for one that never ends
-                raise Busy("The upload took too long: send it again.") from error
-            raise
-        if photo.id != reservation.id:
-            self._undo(reservation)
-        return Added(photo=photo, created=photo.id == reservation.id)
 
     @contextmanager
     def _on_disk(self, file: BinaryIO) -> Iterator[BinaryIO]:
@@ -289,32 +286,6 @@ class Library:
                 if copy.size > limit:
                     raise TooLarge(f"The photo is larger than {limit} bytes.")
             yield copy.file
-
-    async def _store(self, file: BinaryIO, reservation: Reservation, content_type: str) -> int:
-        key = keys.original(reservation.name)
-        # Mapped, not read: its pages are the kernel's to drop. Not closed by hand, since a write
-        # that was given up may hold on to it a little longer.
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        await self.parts.storage.put(key, data, content_type=content_type)
-        return len(data)
-
-    def _undo(self, reservation: Reservation) -> None:
-        """Undo a reservation, apart from the request, which may be cancelled or late already."""
-        task = asyncio.create_task(self._undone(reservation))
-        self._cleaning.add(task)
-        task.add_done_callback(self._cleaning.discard)
-
-    async def _undone(self, reservation: Reservation) -> None:
-        try:
-            doomed = await self.parts.catalog.abandon(reservation, now=self._clock())
-            if doomed:
-                await self._swept.purge_soon(doomed)
-        except SafelightError as error:
-            _log.warning("reservation %s is left to the sweep: %s", reservation.id, error)
-
-    async def _cleaned_up(self) -> None:
-        if self._cleaning:
-            await asyncio.wait(self._cleaning, timeout=5)
 
 
 def _check_owner(owner: str) -> None:

@@ -1,33 +1,36 @@
-"""The sweep: what a crash or a store that was away left undone is done later.
+"""The sweep: what a deletion, a crash or a store that was away left undone is done later.
 
-A tombstone's objects are deleted at once if the store answers, again after FORGET_AFTER (nothing
-that was under way at its death can still write then), and only then the row goes. A row that has
-been pending for STALE_AFTER becomes a tombstone.
+A tombstone's objects, whose keys its row tells, are deleted at once if the store answers. After
+FORGET_AFTER, when nothing that was under way at its death can still write, whatever lies under its
+prefix goes, and only then the row. A row that has been pending for STALE_AFTER becomes a
+tombstone.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from safelight import keys
 from safelight.catalog import Catalog, Doomed
-from safelight.errors import Unavailable
+from safelight.crash_points import reached
+from safelight.errors import StorageUnavailable, Unavailable
 from safelight.storage import Storage
 
 _log = logging.getLogger(__name__)
 
-EVERY = timedelta(seconds=30)
 STALE_AFTER = timedelta(hours=1)
 FORGET_AFTER = timedelta(hours=1)
+AT_MOST = timedelta(seconds=3)
+"""How long an answer waits for its photo's objects to be deleted; a job does it otherwise."""
+
 _BATCH = 500
+_AT_ONCE = 16
 _TOO_MANY = 3
 
 
 class Sweep:
-    """Empties the prefixes that tombstones name."""
+    """Deletes the objects that tombstones name, and then the tombstones."""
 
     def __init__(
         self, catalog: Catalog, storage: Storage, *, clock: Callable[[], datetime]
@@ -36,63 +39,122 @@ class Sweep:
         self._storage = storage
         self._clock = clock
 
-    async def purge_soon(self, doomed: Doomed) -> None:
-        """Delete a tombstone's objects now; if an engine is away, the next round does it."""
+    async def purge_soon(self, doomed: Doomed, *, passing: str) -> None:
+        """Delete a tombstone's objects now, or leave it to the job; `passing` names crash points.
+
+        Returns within AT_MOST, and a little for the note.
+        """
         try:
-            await self._purge(doomed)
-        except Unavailable as error:
-            _log.warning("photo %s is purged later: %s", doomed.id, error)
+            async with asyncio.timeout(AT_MOST.total_seconds()):
+                await self._storage.delete(_known([doomed]))
+            reached(f"{passing}: objects gone")
+            await self._catalog.tombstones.note_purged([doomed.id], now=self._clock())
+        except (Unavailable, TimeoutError) as error:
+            _log.warning("photo %s is purged later: %s", doomed.id, error or "the store is slow")
 
     async def once(self) -> int:
-        """Do a whole round; returns the number of tombstones purged.
+        """Do a whole round; returns the number of tombstones purged. Raises as `purge` does."""
+        now = self._clock()
+        await self._catalog.tombstones.abandon_stale(reserved_before=now - STALE_AFTER, now=now)
+        reached("sweep: stale rows abandoned")
+        try:
+            purged = await self.purge()
+        finally:  # one that can't be purged keeps no old one
+            forgotten = await self._forget()
+        return purged + forgotten
+
+    async def purge(self) -> int:
+        """Delete the objects of every fresh tombstone; returns the number of these.
 
         One that can't be purged doesn't hold up the others. After _TOO_MANY of them the store is
-        taken to be away, and that is raised: Unavailable.
+        taken to be away. Whatever failed is raised at the end: Unavailable.
         """
-        now = self._clock()
-        await self._catalog.sessions.clear(now=now)
-        await self._catalog.abandon_stale(reserved_before=now - STALE_AFTER, now=now)
-        purged = failures = 0
-        while not failures and (
-            batch := await self._catalog.doomed(purged_before=now - FORGET_AFTER, limit=_BATCH)
-        ):
-            for doomed in batch:
-                error = await self._tried(doomed)
-                failures += error is not None
-                purged += error is None
-                if error and failures == _TOO_MANY:
-                    raise error
-        return purged
+        reached("purge: begun")
+        since = self._clock() - FORGET_AFTER
+        return await _each_batch(
+            lambda after: self._catalog.tombstones.fresh(
+                buried_since=since, after=after, limit=_BATCH
+            ),
+            self._purged,
+        )
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Do a round now and then for as long as the context lasts."""
-        task = asyncio.create_task(self._for_ever())
+    async def _forget(self) -> int:
+        """Empty the prefixes of old tombstones, and drop these; returns their number."""
+        before = self._clock() - FORGET_AFTER
+        return await _each_batch(
+            lambda after: self._catalog.tombstones.settled(
+                before=before, after=after, limit=_BATCH
+            ),
+            self._emptied,
+        )
+
+    async def _purged(self, batch: Sequence[Doomed]) -> list[Unavailable]:
         try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await self._storage.delete(_known(batch))
+        except StorageUnavailable:  # of which of them, it doesn't tell
+            gone, errors = await _tried(batch, lambda each: self._storage.delete(_known([each])))
+        else:
+            gone, errors = list(batch), []
+        reached("purge: objects gone")
+        if gone:
+            await self._catalog.tombstones.note_purged([d.id for d in gone], now=self._clock())
+        reached("purge: noted")
+        return errors
 
-    async def _for_ever(self) -> None:
-        while True:
+    async def _emptied(self, batch: Sequence[Doomed]) -> list[Unavailable]:
+        gone, errors = await _tried(
+            batch, lambda each: self._storage.delete_prefix(keys.prefix(each.name))
+        )
+        reached("sweep: prefixes emptied")
+        if gone:
+            await self._catalog.tombstones.forget([d.id for d in gone], now=self._clock())
+        reached("sweep: rows forgotten")
+        return errors
+
+
+async def _each_batch(
+    listed: Callable[[int], Awaitable[list[Doomed]]],
+    done: Callable[[Sequence[Doomed]], Awaitable[list[Unavailable]]],
+) -> int:
+    """Do all that is listed, a batch after the other; returns how many. Raises what failed."""
+    count, after, errors = 0, 0, list[Unavailable]()
+    while len(errors) < _TOO_MANY and (batch := await listed(after)):
+        failed = await done(batch)
+        errors += failed
+        count += len(batch) - len(failed)
+        after = batch[-1].id
+    if errors:
+        raise errors[0]
+    return count
+
+
+async def _tried(
+    batch: Sequence[Doomed], work: Callable[[Doomed], Awaitable[None]]
+) -> tuple[list[Doomed], list[Unavailable]]:
+    """Do something to each, several at once; gives those done, and the errors of the others.
+
+    After _TOO_MANY errors the rest isn't tried.
+    """
+    waiting, done, errors = iter(batch), list[Doomed](), list[Unavailable]()
+
+    async def hand() -> None:
+        for each in waiting:
+            if len(errors) >= _TOO_MANY:
+                return
             try:
-                await self.once()
+                await work(each)
             except Unavailable as error:
-                _log.warning("the sweep waits: %s", error)
-            except Exception:  # noqa: BLE001  a round that fails must not end all the others
-                _log.exception("the sweep failed")
-            await asyncio.sleep(EVERY.total_seconds())
+                errors.append(error)
+            else:
+                done.append(each)
 
-    async def _tried(self, doomed: Doomed) -> Unavailable | None:
-        try:
-            await self._purge(doomed)
-        except Unavailable as error:
-            return error
-        return None
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_AT_ONCE):
+            group.create_task(hand())
+    return done, errors
 
-    async def _purge(self, doomed: Doomed) -> None:
-        now = self._clock()
-        await self._storage.delete_prefix(keys.prefix(doomed.name))
-        await self._catalog.purged(doomed, now=now, forget_before=now - FORGET_AFTER)
+
+def _known(batch: Sequence[Doomed]) -> list[str]:
+    """List the keys that the rows tell."""
+    originals = [keys.original(each.name) for each in batch]
+    return originals + [key for each in batch for key in each.renditions]

@@ -5,7 +5,7 @@ The permissions it needs on the bucket are GetObject, PutObject, DeleteObject an
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from mmap import mmap
@@ -124,6 +124,14 @@ class Storage:
                     raise
             else:
                 return
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects by their keys, a thousand in a call; those that are not there count too.
+
+        Some of them may be gone when this raises.
+        """
+        async with self._answering():
+            await self._accepted(lambda: self._store.delete_async(list(keys)))
 
     async def delete_prefix(self, prefix: str) -> None:
         """Delete every object whose key begins with the prefix; none is no error."""

@@ -17,6 +17,7 @@ from safelight.settings import Settings
 from safelight.web import docs, problems, schema
 from safelight.web.edge import EarlyAnswers, Heads, KnownHosts, SecurityHeaders
 from safelight.web.health import health_router
+from safelight.web.jobs import job_router
 from safelight.web.pages import Pages
 from safelight.web.photos import photo_router
 from safelight.web.sessions import session_router
@@ -47,6 +48,7 @@ def create_app(
     problems.install(app)
     app.include_router(photo_router(library, owner=visitors), prefix="/api")
     app.include_router(session_router(visitors), prefix="/api")
+    app.include_router(job_router(library, visitors), prefix="/api")
     app.include_router(health_router(library))
     app.include_router(Pages(library, visitors).router())
     docs.install(app)

@@ -7,7 +7,7 @@ import msgspec
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.problems import MEDIA_TYPE, STATUSES
-from safelight.web.views import PhotoView, SessionView
+from safelight.web.views import JobsView, PhotoView, SessionView
 
 _TEXTS = {
     "title": {"type": "string", "maxLength": MAX_TITLE},
@@ -56,7 +56,7 @@ PROBLEM = {
 def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
-        [PhotoView, SessionView], ref_template="#/components/schemas/{name}"
+        [PhotoView, SessionView, JobsView], ref_template="#/components/schemas/{name}"
     )
     return {**schemas, "Problem": PROBLEM}
 
@@ -78,6 +78,16 @@ def sessions_answer(description: str) -> dict[str, Any]:
     return _json(
         description, {"type": "array", "items": {"$ref": "#/components/schemas/SessionView"}}
     )
+
+
+def jobs_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that tells of jobs."""
+    return _json(description, {"$ref": "#/components/schemas/JobsView"})
+
+
+def ids_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is an array of ids."""
+    return _json(description, {"type": "array", "items": {"type": "integer"}})
 
 
 def problems(*kinds: type[errors.SafelightError]) -> dict[int | str, dict[str, Any]]:

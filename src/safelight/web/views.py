@@ -62,6 +62,27 @@ class SessionView(msgspec.Struct):
     current: bool
 
 
+class JobView(msgspec.Struct):
+    """A job that isn't done; `at` is when something happened to it last."""
+
+    id: int
+    task: str
+    state: str
+    due_at: datetime | None
+    attempts: int
+    at: datetime
+
+
+class JobsView(msgspec.Struct):
+    """How many jobs there are in each state, and the oldest 500 of them."""
+
+    waiting: int
+    late: int
+    running: int
+    failed: int
+    oldest: list[JobView]
+
+
 @dataclass(frozen=True, slots=True)
 class _Rendered:
     version: int

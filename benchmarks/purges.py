@@ -1,0 +1,114 @@
+"""How fast deletions that were left to the jobs are done: ``python benchmarks/purges.py``.
+
+Makes photos (rows, and objects of a few bytes) on engines of its own, buries them all, and has a
+worker purge them; then the second sweep, with the clock put forward.
+"""
+
+import argparse
+import asyncio
+import secrets
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight import keys
+from safelight.catalog import Catalog
+from safelight.engines import EmbeddedEngines
+from safelight.jobs import Worker, enqueue
+from safelight.library.sweep import FORGET_AFTER, Sweep
+from safelight.library.tasks import PURGE, tasks
+from safelight.photo import Status
+from safelight.settings import Settings
+from safelight.sigv4 import Credentials
+from safelight.storage import Access, Storage
+from safelight.tables import photos
+
+
+class _Keys:
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def current(self) -> Credentials:
+        return self._credentials
+
+    async def renew(self, refused: Credentials) -> bool:  # noqa: ARG002  the protocol's
+        return False
+
+
+async def _measure(engines: EmbeddedEngines, count: int) -> None:
+    settings = Settings()
+    catalog = Catalog(engines.database_url)
+    await catalog.upgrade()
+    credentials = Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
+    access = Access(
+        endpoint_url=engines.s3_endpoint_url, bucket=engines.bucket, region=engines.region
+    )
+    storage = Storage(access, _Keys(credentials), timeout=settings.s3.timeout)
+    names = await _stored(storage, count)
+    await catalog.change(lambda connection: _buried(connection, names))
+    sweep = Sweep(catalog, storage, clock=lambda: datetime.now(UTC))
+    began = time.monotonic()
+    await catalog.change(lambda connection: enqueue(connection, PURGE))
+    worker = Worker(engines.database_url, tasks(catalog, sweep, lambda: datetime.now(UTC))[:1])
+    async with worker.running():
+        while await catalog.read(_unpurged):  # noqa: ASYNC110  a row tells nobody
+            await asyncio.sleep(0.1)
+    _tell("purged by a worker", count, time.monotonic() - began)
+    later = datetime.now(UTC) + FORGET_AFTER + timedelta(minutes=5)
+    began = time.monotonic()
+    await Sweep(catalog, storage, clock=lambda: later).once()
+    _tell("swept a second time", count, time.monotonic() - began)
+    await catalog.close()
+
+
+async def _stored(storage: Storage, count: int) -> list[str]:
+    names = [keys.new_name() for _ in range(count)]
+    waiting = iter(names)
+
+    async def hand() -> None:
+        for name in waiting:
+            await storage.put(
+                keys.original(name), secrets.token_bytes(64), content_type="image/gif"
+            )
+
+    await asyncio.gather(*(hand() for _ in range(4)))
+    return names
+
+
+async def _buried(connection: AsyncConnection, names: list[str]) -> None:
+    now = datetime.now(UTC)
+    same = {"owner": "bench", "status": Status.DELETED, "title": "", "description": ""}
+    told = {"filename": "", "reserved_at": now, "deleted_at": now}
+    await connection.execute(insert(photos), [{**same, **told, "name": name} for name in names])
+
+
+async def _unpurged(connection: AsyncConnection) -> int:
+    query = select(func.count()).select_from(photos).where(photos.c.purged_at.is_(None))
+    return await connection.scalar(query) or 0
+
+
+def _tell(what: str, count: int, seconds: float) -> None:
+    print(f"{what}: {count} in {seconds:.1f} s, {count / seconds:.0f} a second")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000)
+    count = parser.parse_args(sys.argv[1:]).count
+    with tempfile.TemporaryDirectory(prefix="safelight-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        engines = EmbeddedEngines(Path(folder) / "engines", bucket="safelight")
+        engines.start()
+        try:
+            asyncio.run(_measure(engines, count))
+        finally:
+            engines.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The places at which a crash is tried: between any two steps that leave something behind.
+
+A test names one in the environment (``SAFELIGHT_CRASH_AT``) and the process that gets there kills
+itself, as hard as the kernel can. Otherwise nothing happens there.
+"""
+
+import os
+import signal
+from typing import Final
+
+VARIABLE: Final = "SAFELIGHT_CRASH_AT"
+
+ADD: Final = (
+    "add: inspected",
+    "add: row reserved",
+    "add: object written",
+    "add: row ready",
+    "undo: row abandoned",
+    "undo: objects gone",
+)
+"""The steps of taking a photo in; the last two are those of who lost against a twin."""
+
+DELETE: Final = (
+    "delete: row buried",
+    "delete: objects gone",
+    "delete: purge noted",
+)
+"""The steps of a deletion, up to its answer."""
+
+SWEEP: Final = (
+    "purge: begun",
+    "purge: objects gone",
+    "purge: noted",
+    "sweep: stale rows abandoned",
+    "sweep: prefixes emptied",
+    "sweep: rows forgotten",
+)
+"""The steps of the jobs that finish what the others began."""
+
+CRASH_POINTS: Final = (*ADD, *DELETE, *SWEEP)
+"""All of them."""
+
+
+def reached(point: str) -> None:
+    """Die here, if the environment says so; `point` is one of CRASH_POINTS."""
+    if os.environ.get(VARIABLE) == point:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,139 @@
+"""The queue: jobs are put into it, looked at, repeated and cleared away.
+
+Every function works on a connection of the caller's, in whatever transaction that is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.jobs.task import QUEUE
+
+LATE_AFTER = timedelta(minutes=1)
+"""A job that has been due for so long, and that nobody has taken, is late."""
+
+_MOST = 500
+
+
+class State(StrEnum):
+    """What is the matter with a job."""
+
+    WAITING = "waiting"
+    LATE = "late"
+    RUNNING = "running"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job that isn't done. `at` is when something happened to it last."""
+
+    id: int
+    task: str
+    state: State
+    due_at: datetime | None
+    attempts: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jobs:
+    """How many there are in each state, and the oldest of them."""
+
+    counts: dict[State, int]
+    oldest: list[Job]
+
+
+_WAITS = text(
+    "SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND task_name = :task"
+    " AND queue_name = :queue AND queueing_lock IS NULL"
+    " ORDER BY priority DESC, id LIMIT 1 FOR KEY SHARE"
+)
+_ENQUEUE = text(
+    "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(CAST(:queue AS varchar), CAST(:task AS varchar),"
+    " 0, NULL, NULL, CAST('{}' AS jsonb), now() + CAST(:after AS interval))"
+    "::procrastinate_job_to_defer_v1])"
+)
+
+
+async def enqueue(
+    connection: AsyncConnection, task: str, *, after: timedelta = timedelta(0)
+) -> None:
+    """Have a task done once the connection's transaction is committed, and `after` it.
+
+    If the same task waits already, that is enough: it is held fast until the commit, so that no
+    worker takes it before what it is to see is there.
+    """
+    job = {"task": f"{QUEUE}.{task}", "queue": QUEUE}
+    if (await connection.execute(_WAITS, job)).first() is None:
+        await connection.execute(_ENQUEUE, job | {"after": after})
+
+
+_STATES = """
+    SELECT id, substr(task_name, length(queue_name) + 2) AS task, scheduled_at AS due_at, attempts,
+      CASE WHEN status = 'doing' THEN 'running' WHEN status = 'failed' THEN 'failed'
+        WHEN coalesce(scheduled_at, (SELECT min(at) FROM procrastinate_events WHERE job_id = j.id))
+          < now() - CAST(:late AS interval) THEN 'late'
+        ELSE 'waiting' END AS state
+    FROM procrastinate_jobs j
+    WHERE queue_name = :queue AND status IN ('todo', 'doing', 'failed')
+"""
+_COUNTS = text(f"SELECT state, count(*) AS count FROM ({_STATES}) states GROUP BY state")  # noqa: S608  ours
+_OLDEST = text(
+    f"SELECT states.*, (SELECT max(at) FROM procrastinate_events"  # noqa: S608  ours
+    f" WHERE job_id = states.id AND type <> 'scheduled') AS at FROM ({_STATES}) states"
+    " ORDER BY id LIMIT :most"
+)
+
+
+async def listed(connection: AsyncConnection) -> Jobs:
+    """Tell what waits, is late, runs and has failed."""
+    asked = {"queue": QUEUE, "late": LATE_AFTER}
+    found = {row[0]: row[1] for row in await connection.execute(_COUNTS, asked)}
+    rows = await connection.execute(_OLDEST, asked | {"most": _MOST})
+    return Jobs(
+        counts={state: found.get(state, 0) for state in State},
+        oldest=[_job(row._mapping) for row in rows],  # noqa: SLF001  SQLAlchemy's public name
+    )
+
+
+def _job(row: Any) -> Job:  # noqa: ANN401  a row has no type that names its columns
+    return Job(**{**row, "state": State(row["state"])})
+
+
+_RETRY = """
+    UPDATE procrastinate_jobs
+    SET status = 'todo', attempts = 0, scheduled_at = now(), queueing_lock = NULL
+    WHERE queue_name = :queue AND status = 'failed' AND {which}
+    RETURNING id
+"""
+_NOTIFY = text("SELECT pg_notify(:channel, json_build_object('type', 'job_inserted')::text)")
+
+
+async def retry(connection: AsyncConnection, ids: Sequence[int] | None = None) -> list[int]:
+    """Repeat jobs that have failed, all of them if None; gives the ids of those that will be."""
+    which = "true" if ids is None else "id = ANY(:ids)"
+    asked: dict[str, object] = {"queue": QUEUE} | ({} if ids is None else {"ids": list(ids)})
+    repeated = await connection.execute(text(_RETRY.format(which=which)), asked)
+    found = sorted(repeated.scalars())
+    await connection.execute(_NOTIFY, {"channel": f"procrastinate_queue_v1#{QUEUE}"})
+    return found
+
+
+_CLEAR = text(
+    "DELETE FROM procrastinate_jobs j WHERE queue_name = :queue AND status = ANY(CAST(:over AS"
+    " procrastinate_job_status[])) AND NOT EXISTS (SELECT FROM procrastinate_events"
+    " WHERE job_id = j.id AND at >= :before)"
+)
+
+
+async def clear(connection: AsyncConnection, *, ended: datetime, failed: datetime) -> None:
+    """Drop jobs that ended before a time, and those that failed before another."""
+    over = (["succeeded", "cancelled", "aborted"], ended), (["failed"], failed)
+    for states, before in over:
+        await connection.execute(_CLEAR, {"queue": QUEUE, "over": states, "before": before})

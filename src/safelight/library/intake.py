@@ -1,0 +1,100 @@
+"""The intake: row, object, row again, so that a crash leaves only what the rows let undo."""
+
+import asyncio
+import logging
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight import keys
+from safelight.catalog import Reservation
+from safelight.crash_points import reached
+from safelight.errors import Busy, NotFound, SafelightError
+from safelight.library.parts import Parts
+from safelight.library.sweep import Sweep
+from safelight.library.tasks import purge_later
+from safelight.photo import Caption, ImageFacts, Photo
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What became of an upload. `created` is False if the owner had the same bytes already."""
+
+    photo: Photo
+    created: bool
+
+
+class Intake:
+    """Makes photos of bytes that were looked at."""
+
+    def __init__(self, parts: Parts, sweep: Sweep, *, clock: Callable[[], datetime]) -> None:
+        self._parts = parts
+        self._sweep = sweep
+        self._clock = clock
+        self._cleaning: set[asyncio.Task[None]] = set()
+
+    async def take(  # noqa: PLR0913  a photo is made of these
+        self,
+        owner: str,
+        file: BinaryIO,
+        caption: Caption,
+        *,
+        facts: ImageFacts,
+        sha256: str,
+        within: AsyncConnection | None,
+    ) -> Added:
+        """Write a row, then the object, then make the row ready, or leave nothing."""
+        catalog = self._parts.catalog
+        reservation = await catalog.reserve(owner, caption, name=keys.new_name(), now=self._clock())
+        reached("add: row reserved")
+        try:
+            size = await self._store(file, reservation, facts.content_type)
+            reached("add: object written")
+            photo = await catalog.publish(
+                reservation, facts, size=size, sha256=sha256, now=self._clock(), within=within
+            )
+        except BaseException as error:
+            self._undo(reservation)
+            if isinstance(error, NotFound):  # the sweep took it for one that never ends
+                raise Busy("The upload took too long: send it again.") from error
+            raise
+        reached("add: row ready")
+        if photo.id != reservation.id:
+            self._undo(reservation)
+        return Added(photo=photo, created=photo.id == reservation.id)
+
+    async def cleaned_up(self) -> None:
+        """Wait a little until what was undone is."""
+        if self._cleaning:
+            await asyncio.wait(self._cleaning, timeout=5)
+
+    async def _store(self, file: BinaryIO, reservation: Reservation, content_type: str) -> int:
+        key = keys.original(reservation.name)
+        # Mapped, not read: its pages are the kernel's to drop. Not closed by hand, since a write
+        # that was given up may hold on to it a little longer.
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        await self._parts.storage.put(key, data, content_type=content_type)
+        return len(data)
+
+    def _undo(self, reservation: Reservation) -> None:
+        """Undo a reservation, apart from the request, which may be cancelled or late already."""
+        task = asyncio.create_task(self._undone(reservation))
+        self._cleaning.add(task)
+        task.add_done_callback(self._cleaning.discard)
+
+    async def _undone(self, reservation: Reservation) -> None:
+        try:
+            doomed = await self._parts.catalog.abandon(
+                reservation, now=self._clock(), along=purge_later
+            )
+            if doomed:
+                reached("undo: row abandoned")
+                await self._sweep.purge_soon(doomed, passing="undo")
+        except SafelightError as error:
+            _log.warning("reservation %s is left to the sweep: %s", reservation.id, error)

@@ -1,0 +1,66 @@
+"""The tasks: what the library has done by jobs, and when.
+
+Each may run twice, and several at once; none needs another to have run before.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight import jobs
+from safelight.catalog import Catalog
+from safelight.errors import Unavailable
+from safelight.jobs import Task
+from safelight.library.sweep import Sweep
+
+_log = logging.getLogger(__name__)
+
+PURGE: Final = "purge"
+_PURGE_AFTER = timedelta(seconds=5)
+"""By then whoever deleted the photo has purged it, or won't."""
+
+_KEEP_ENDED = timedelta(days=1)
+_KEEP_FAILED = timedelta(days=30)
+
+
+async def purge_later(connection: AsyncConnection) -> None:
+    """Have tombstones purged after the connection's transaction is committed."""
+    await jobs.enqueue(connection, PURGE, after=_PURGE_AFTER)
+
+
+def tasks(catalog: Catalog, sweep: Sweep, clock: Callable[[], datetime]) -> list[Task]:
+    """List all tasks of a library."""
+
+    async def clear() -> None:
+        await cleared(catalog, now=clock())
+
+    return [
+        Task(name=PURGE, work=sweep.purge),
+        Task(name="sweep", work=_patient(sweep.once), cron="* * * * *"),
+        Task(name="clear", work=_patient(clear), cron="17 * * * *"),
+    ]
+
+
+async def cleared(catalog: Catalog, *, now: datetime) -> None:
+    """Drop what has ended: sessions, one-time codes, old jobs."""
+    await catalog.sessions.clear(now=now)
+    await catalog.change(
+        lambda connection: jobs.clear(
+            connection, ended=now - _KEEP_ENDED, failed=now - _KEEP_FAILED
+        )
+    )
+
+
+def _patient(work: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+    """Leave it to the next time if an engine is away: that is soon, and nobody's fault."""
+
+    async def tried() -> None:
+        try:
+            await work()
+        except Unavailable as error:
+            _log.warning("it is tried again at its next time: %s", error)
+
+    return tried

@@ -1,0 +1,65 @@
+"""The calls on jobs: what is still to be done, and what has failed."""
+
+from dataclasses import asdict
+
+import msgspec
+from fastapi import APIRouter, Depends, Response
+
+from safelight import errors
+from safelight.errors import NotFound
+from safelight.library import Library
+from safelight.web import schema
+from safelight.web.photos import ProblemRoute, photo_id
+from safelight.web.views import JobsView, JobView
+from safelight.web.visitors import Visitors
+
+_WHO = (errors.Unauthenticated, errors.ForbiddenOrigin, errors.TooManyAttempts)
+_PRIVATE = {"Cache-Control": "no-store"}
+
+
+def job_router(library: Library, visitors: Visitors) -> APIRouter:
+    """Make the router of ``/jobs``."""
+    router = APIRouter(tags=["jobs"], route_class=ProblemRoute, dependencies=[Depends(visitors)])
+
+    @router.get(
+        "/jobs",
+        summary="Tell which jobs wait, are late, run or have failed",
+        response_class=Response,
+        responses={
+            200: schema.jobs_answer("How many there are, and the oldest of them"),
+            **schema.problems(*_WHO, errors.CatalogUnavailable),
+        },
+    )
+    async def jobs() -> Response:
+        found = await library.jobs()
+        oldest = [JobView(**asdict(job)) for job in found.oldest]
+        return _json(JobsView(**found.counts, oldest=oldest))
+
+    @router.post(
+        "/jobs/retry",
+        summary="Repeat all jobs that have failed; gives their ids",
+        response_class=Response,
+        responses={
+            200: schema.ids_answer("The ids of the jobs that will be done again"),
+            **schema.problems(*_WHO, errors.CatalogUnavailable),
+        },
+    )
+    async def retry_all() -> Response:
+        return _json(await library.retry_jobs())
+
+    @router.post(
+        "/jobs/{job_id}/retry",
+        status_code=204,
+        summary="Repeat a job that has failed",
+        responses=schema.problems(*_WHO, NotFound, errors.CatalogUnavailable),
+    )
+    async def retry(job_id: str) -> Response:
+        if not await library.retry_jobs([photo_id(job_id)]):
+            raise NotFound("There is no such job that has failed.")
+        return Response(status_code=204)
+
+    return router
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json", headers=_PRIVATE)
