@@ -5,6 +5,7 @@ between a group and its member (``SAFELIGHT_S3__ENDPOINT_URL``). Lists are separ
 Sizes are bytes. Times are seconds, or ISO 8601 durations (``P7D``). docs/settings.md names all.
 """
 
+import re
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MiB = 1024 * 1024
 
+_HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]+)?", re.ASCII | re.IGNORECASE)
+_ends_in_a_number = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$").search
+"""Such a host is read as an IPv4 address by the WHATWG's rules, which obstore follows."""
+
+_TOKEN = re.compile(r"[!-~]{16,}")
+"""What an Authorization header can carry."""
+
 
 def _http_url(value: str | None) -> str | None:
     """Take scheme, host and port of an endpoint; a path, query or login in it is an error."""
@@ -26,8 +34,25 @@ def _http_url(value: str | None) -> str | None:
         raise ValueError("give it as http://HOST[:PORT] or https://HOST[:PORT]")
     if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
         raise ValueError("give scheme, host and port only, without path, query or login")
-    _ = parts.port  # raises ValueError for what is no port
+    if not _HOST_AND_PORT.fullmatch(parts.netloc):
+        raise ValueError(
+            "give HOST as an address without a zone, or as a name in ASCII (xn--… for others)"
+        )
+    if parts.port == 0:  # which raises ValueError itself for what is past 65535
+        raise ValueError("a port is 1 to 65535")
+    _is_address(parts.hostname)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_address(host: str) -> bool:
+    """Whether it is an IP address. Raises ValueError for what would be one but is wrong."""
+    if ":" not in host and not _ends_in_a_number(host):
+        return False
+    try:
+        ip_address(host)
+    except ValueError as error:
+        raise ValueError(f"{host} is no IP address") from error
+    return True
 
 
 def _split(value: object) -> object:
@@ -61,6 +86,13 @@ class S3Settings(Group):
     """Long-lived keys that sign links and do nothing else. None: those above."""
     signing_secret_key: SecretStr | None = None
     addressing_style: Literal["path", "virtual"] = "path"
+    conditional_writes: bool = True
+    """Whether the store knows ``If-None-Match: *`` on PUT. False: an object is written without
+    asking whether something has its key, which is random and never used twice."""
+    checksums: bool = True
+    """Whether the store takes x-amz-checksum-sha256. False: what is damaged on the way is noticed
+    only by TLS, or by a store that compares the body with its signed SHA-256; and objects are
+    deleted one by one, since a list of them would need a checksum."""
     timeout: timedelta = Field(
         default=timedelta(seconds=8), gt=timedelta(0), le=timedelta(seconds=60)
     )
@@ -76,9 +108,32 @@ class S3Settings(Group):
             raise ValueError("SESSION_TOKEN needs ACCESS_KEY and SECRET_KEY beside it")
         if (self.signing_access_key is None) != (self.signing_secret_key is None):
             raise ValueError("set both of SIGNING_ACCESS_KEY and SIGNING_SECRET_KEY, or neither")
-        if self.signing_access_key is not None and self.endpoint_url is None:
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_for_a_store_of_ones_own_comes_with_its_endpoint(self) -> Self:
+        given = {
+            "ACCESS_KEY": self.access_key is not None,
+            "SIGNING_ACCESS_KEY": self.signing_access_key is not None,
+            "ADDRESSING_STYLE=virtual": self.addressing_style == "virtual",
+        }
+        useless = [name for name, is_given in given.items() if is_given]
+        if useless and self.endpoint_url is None:
+            # Or the photos would silently go to the embedded store.
             raise ValueError(
-                "SIGNING_ACCESS_KEY needs ENDPOINT_URL: the embedded store has its own"
+                f"{' and '.join(useless)} can't be used with the embedded store: set"
+                " SAFELIGHT_S3__ENDPOINT_URL (for AWS: https://s3.REGION.amazonaws.com)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_bucket_stands_before_a_name(self) -> Self:
+        endpoints = filter(None, (self.endpoint_url, self.public_endpoint_url))
+        hosts = [urlsplit(endpoint).hostname or "" for endpoint in endpoints]
+        if self.addressing_style == "virtual" and any(map(_is_address, hosts)):
+            raise ValueError(
+                "ADDRESSING_STYLE=virtual can't put the bucket before an IP address: give the"
+                " endpoint by name, or set ADDRESSING_STYLE=path"
             )
         return self
 
@@ -131,6 +186,15 @@ class LimitSettings(Group):
     min_rate: int = Field(default=512, ge=0)
     """Bytes a second that a body must bring on average, once `idle_timeout` has gone by."""
 
+    @model_validator(mode="after")
+    def _the_largest_photo_can_be_spooled(self) -> Self:
+        if self.max_spooled_bytes < self.max_form_bytes:
+            raise ValueError(
+                "MAX_SPOOLED_BYTES must be MAX_FORM_BYTES or more: else the largest photos that"
+                " are allowed always get 503"
+            )
+        return self
+
 
 class Settings(BaseSettings):
     """Everything that can be configured, read from the environment."""
@@ -148,7 +212,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     data_dir: Path = Path("safelight-data")
     """Where the embedded engines keep everything, and where uploads are spooled."""
-    token: SecretStr | None = Field(default=None, min_length=16)
+    token: SecretStr | None = None
     """What `Authorization: Bearer` must carry. None: made at the first start, and kept."""
     auth: Literal["token", "none"] = "token"
     """`none` serves one fixed owner without asking, on loopback only."""
@@ -171,6 +235,13 @@ class Settings(BaseSettings):
     def _origins_are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(filter(None, map(_http_url, origins)))
 
+    @field_validator("token")
+    @classmethod
+    def _token_can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
+        if token and not _TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("give 16 or more printable ASCII characters, without spaces")
+        return token
+
     @field_validator("database_url")
     @classmethod
     def _database_is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
@@ -182,6 +253,12 @@ class Settings(BaseSettings):
     def _no_questions_only_on_loopback(self) -> Self:
         if self.auth == "none" and not self.on_loopback:
             raise ValueError("AUTH=none is for loopback only: set HOST=127.0.0.1, or AUTH=token")
+        if self.auth == "none" and "*" in self.allowed_hosts:
+            # Any site could give its own name our address, and its pages would then be ours.
+            raise ValueError(
+                "AUTH=none needs ALLOWED_HOSTS without '*', or any site's page could come in by"
+                " DNS rebinding: name the hosts, or set AUTH=token"
+            )
         return self
 
     @property

@@ -1,5 +1,6 @@
 """A running service, and a browser to visit it with."""
 
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -7,8 +8,12 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 import browser
+from acceptance.network import addresses
 from acceptance.service import Service, serving
 from acceptance.visits import Visit, Visiting
+
+collect_ignore = [] if addresses(socket.AF_INET) else ["test_lan.py"]
+"""There is no other machine to be on a machine without a network."""
 
 
 @pytest.fixture(scope="session")

@@ -41,12 +41,12 @@ def serving(data_dir: Path, **settings: str) -> Iterator[Service]:
         served.start()
         asks = settings.get("SAFELIGHT_AUTH") != "none"
         yield Service(
-            url=served.url, store=_told(served, "Photo store"), token=served.token if asks else ""
+            url=served.url, store=told(served, "Photo store"), token=served.token if asks else ""
         )
     finally:
         served.stop()
 
 
-def _told(served: Served, label: str) -> str:
+def told(served: Served, label: str) -> str:
     lines = (line.strip() for line in served.screen.splitlines())
     return next(line for line in lines if line.startswith(label)).split()[-1].rstrip("/")

@@ -4,100 +4,15 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 import psutil
 import pytest
-import uvloop
 
-from safelight.cli.relay import Relay
+from integration.relaying import echo, relaying
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 MiB = 1024 * 1024
-
-
-async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A store that says back what it is told, and ends when the visitor does."""
-    while piece := await reader.read(65536):
-        writer.write(piece)
-        await writer.drain()
-    writer.close()
-
-
-class Way:
-    """A way through a relay to a store, on an event loop of the kind that `serve` runs."""
-
-    def __init__(self, port: int, relay: Relay) -> None:
-        self.port = port
-        self.relay = relay
-
-    def connect(self, *, small: bool = False) -> socket.socket:
-        visitor = socket.socket()
-        if small:
-            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        visitor.settimeout(10)
-        visitor.connect(("127.0.0.1", self.port))
-        return visitor
-
-    def under_way(self) -> int:
-        return len(self.relay._under_way)
-
-
-@asynccontextmanager
-async def _relaying(store: Serve | None, **limits: object) -> AsyncIterator[Way]:
-    behind, visited = await _behind(store or _echo)
-    port = behind.sockets[0].getsockname()[1]
-    if store is None:
-        behind.close()
-        await behind.wait_closed()
-    relay = Relay(port, **limits)  # type: ignore[arg-type]  # the test's own
-    server = await asyncio.start_server(relay, "127.0.0.1", 0, limit=relay.limit, backlog=256)
-    try:
-        yield Way(server.sockets[0].getsockname()[1], relay)
-    finally:
-        server.close()
-        await relay.close()
-        behind.close()
-        for writer in visited:
-            writer.transport.abort()
-        await asyncio.sleep(0.01)  # for the loop to be told that they are closed
-
-
-async def _behind(store: Serve) -> tuple[asyncio.Server, list[asyncio.StreamWriter]]:
-    visited: list[asyncio.StreamWriter] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visited.append(writer)
-        with contextlib.suppress(OSError):
-            await store(reader, writer)
-
-    return await asyncio.start_server(serve, "127.0.0.1", 0), visited
-
-
-@contextmanager
-def relaying(store: Serve | None, **limits: object) -> Iterator[Way]:
-    """Relay on a thread of its own; None is a store that is not there."""
-    way: Way | None = None
-    ready, over = threading.Event(), threading.Event()
-
-    async def live() -> None:
-        nonlocal way
-        async with _relaying(store, **limits) as way:
-            ready.set()
-            await asyncio.to_thread(over.wait)
-
-    thread = threading.Thread(target=lambda: uvloop.run(live()))
-    thread.start()
-    try:
-        assert ready.wait(10)
-        assert way is not None
-        yield way
-    finally:
-        over.set()
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 def _all(visitor: socket.socket) -> bytes:
@@ -119,8 +34,13 @@ def _sockets() -> int:
 
 def test_what_is_said_comes_back_whole_and_in_order() -> None:
     said = bytes(range(256)) * 4096
-    with relaying(_echo) as way, way.connect() as visitor:
-        sender = threading.Thread(target=lambda: (visitor.sendall(said * 8), _end(visitor)))
+    with relaying(echo) as way, way.connect() as visitor:
+
+        def send() -> None:
+            visitor.sendall(said * 8)
+            _end(visitor)
+
+        sender = threading.Thread(target=send)
         sender.start()
         assert _all(visitor) == said * 8
         sender.join()
@@ -147,7 +67,7 @@ def test_a_visitor_who_has_said_all_still_hears_the_answer() -> None:
 def test_much_said_before_the_store_is_reached_is_kept() -> None:
     """One that sent a quarter of a mebibyte was once cut off, if connecting took a while."""
     said = bytes(4 * MiB)
-    with relaying(_echo) as way:
+    with relaying(echo) as way:
         visitors = [way.connect() for _ in range(8)]
         threads = [threading.Thread(target=visitor.sendall, args=(said,)) for visitor in visitors]
         for thread in threads:
@@ -161,25 +81,27 @@ def test_much_said_before_the_store_is_reached_is_kept() -> None:
             visitor.close()
 
 
-def test_nothing_is_left_of_connections_that_ended_in_good_order() -> None:
-    """Each once left two sockets behind, when the store ended first or the visitor did."""
+@pytest.mark.parametrize("visitor_ends_first", [True, False])
+def test_nothing_is_left_of_connections_that_ended_in_good_order(
+    *, visitor_ends_first: bool
+) -> None:
+    """Each once left two sockets behind, whoever ended first."""
 
     async def ends_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.write(b"bye")
         writer.close()
 
-    for store in (ends_first, _echo):
-        with relaying(store) as way:
-            before = _sockets()
-            for _ in range(50):
-                with way.connect() as visitor:
-                    visitor.sendall(b"hello")
-                    if store is _echo:
-                        _end(visitor)
-                    assert _all(visitor)
-            _wait_for(lambda: way.under_way() == 0)
-            _wait_for(lambda: _sockets() <= before)
+    with relaying(echo if visitor_ends_first else ends_first) as way:
+        before = _sockets()
+        for _ in range(50):
+            with way.connect() as visitor:
+                visitor.sendall(b"hello")
+                if visitor_ends_first:
+                    _end(visitor)
+                assert _all(visitor)
+        _wait_for(lambda: way.under_way() == 0)
+        _wait_for(lambda: _sockets() <= before)
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
@@ -265,8 +187,25 @@ def test_a_slow_reader_of_twenty_megabytes_costs_little_memory() -> None:
         assert visitor.recv(1) == b""
 
 
+def test_slow_readers_get_the_last_byte_long_after_the_store_has_said_it() -> None:
+    """However much the kernel keeps for them, for one of these sizes the end is with the relay."""
+    said = bytes(range(256)) * 3200
+    sizes = range(32_000, len(said), 32_000)
+
+    async def sends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said[: int(await reader.readline())])
+        writer.close()
+
+    with relaying(sends) as way, contextlib.ExitStack() as stack:
+        visitors = [stack.enter_context(way.connect(small=True)) for _ in sizes]
+        for size, visitor in zip(sizes, visitors, strict=True):
+            visitor.sendall(b"%d\n" % size)
+        threading.Event().wait(3)
+        assert [len(_all(visitor)) for visitor in visitors] == list(sizes)
+
+
 def test_one_connection_too_many_is_closed_and_the_others_go_on() -> None:
-    with relaying(_echo, most=3) as way:
+    with relaying(echo, most=3) as way:
         visitors = [way.connect() for _ in range(3)]
         for visitor in visitors:
             visitor.sendall(b"x")
@@ -286,7 +225,7 @@ def test_one_connection_too_many_is_closed_and_the_others_go_on() -> None:
 
 def test_a_visitor_who_does_nothing_is_ended_and_one_who_does_a_little_is_not() -> None:
     with (
-        relaying(_echo, idle=timedelta(seconds=2)) as way,
+        relaying(echo, idle=timedelta(seconds=2)) as way,
         way.connect() as idle,
         way.connect() as busy,
     ):
@@ -319,7 +258,7 @@ def test_a_visitor_who_takes_nothing_is_ended() -> None:
 
 
 def test_closing_ends_what_is_under_way() -> None:
-    with relaying(_echo) as way:
+    with relaying(echo) as way:
         visitor = way.connect()
         visitor.sendall(b"x")
         assert visitor.recv(1) == b"x"

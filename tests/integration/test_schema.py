@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, create_engine, inspect, make_url, text
 
 from safelight import keys
 from safelight.catalog import Catalog
+from safelight.catalog.schema import _LOCK
 from safelight.engines import EmbeddedEngines
 from safelight.errors import CatalogUnavailable, SettingsError
 from safelight.photo import Caption
@@ -101,6 +102,48 @@ async def test_a_schema_of_a_newer_version_is_refused_and_left_alone(empty: str)
         told = connection.execute("SELECT version_num FROM safelight_alembic_version").fetchall()
     await catalog.close()
     assert told == [("9999",)]
+
+
+async def test_one_waits_for_another_s_migration_longer_than_for_a_query(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = "-c statement_timeout=200ms -c lock_timeout=200ms"
+    monkeypatch.setattr("safelight.catalog.database._OPTIONS", impatient)
+    catalog = Catalog(empty)
+    async with await psycopg.AsyncConnection.connect(empty) as migrating:
+        await migrating.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        waiting = asyncio.create_task(catalog.upgrade())
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        await migrating.rollback()
+        await waiting
+    told = await catalog._database.read(
+        lambda connection: connection.scalar(text("SHOW statement_timeout"))
+    )
+    await catalog.close()
+    assert told == "200ms", "it is for the migration alone"
+
+
+async def test_a_user_that_may_make_no_tables_is_told_so(empty: str) -> None:
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("REVOKE ALL ON SCHEMA public FROM pg_database_owner, public")
+    catalog = Catalog(empty)
+    with pytest.raises(SettingsError, match="may not make tables"):
+        await catalog.upgrade()
+    await catalog.close()
+
+
+async def test_options_of_the_url_are_kept_beside_ours(engines: EmbeddedEngines) -> None:
+    url = make_url(engines.database_url)
+    asked = url.update_query_dict({"options": "-c search_path=mine"}, append=True)
+    catalog = Catalog(_written(asked))
+    told = await catalog._database.read(
+        lambda connection: connection.execute(
+            text("SELECT current_setting('search_path'), current_setting('timezone')")
+        )
+    )
+    await catalog.close()
+    assert tuple(told.one()) == ("mine", "UTC")
 
 
 async def test_a_database_that_is_not_there_is_unavailable_and_told_in_time(

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from safelight.cli.app import read_settings
 from safelight.errors import SettingsError
 from safelight.settings import Settings
+from safelight.sigv4 import Address
 
 CLIENT_VARIABLES = {"SAFELIGHT_URL", "SAFELIGHT_TOKEN"}
 """What the commands that talk to a server are told; see tests/unit/test_cli.py."""
@@ -70,10 +71,24 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SAFELIGHT_PORT", "eighty"),
         ("SAFELIGHT_PORT", "65536"),
         ("SAFELIGHT_TOKEN", "short"),
+        ("SAFELIGHT_TOKEN", "a-token-with-an-end "),
+        ("SAFELIGHT_TOKEN", "a token with spaces"),
+        ("SAFELIGHT_TOKEN", "pässwörter-sind-gut"),
         ("SAFELIGHT_AUTH", "maybe"),
         ("SAFELIGHT_DATABASE_URL", "mysql://root@localhost/photos"),
         ("SAFELIGHT_S3__ENDPOINT_URL", "localhost:9000"),
         ("SAFELIGHT_S3__ENDPOINT_URL", "http://localhost:9000/bucket"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "http://bücher.example"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example:0"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example:"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example:65536"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "http://[fe80::1%eth0]:9000"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "http://[1::2::3]:9000"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "http://10.0.0.256:9000"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "http://0x7fffffffff:9000"),
+        ("SAFELIGHT_S3__PUBLIC_ENDPOINT_URL", "http://bücher.example"),
+        ("SAFELIGHT_S3__PUBLIC_ENDPOINT_URL", "http://store.example:0"),
+        ("SAFELIGHT_S3__PUBLIC_ENDPOINT_URL", "http://[fe80::1%eth0]"),
         ("SAFELIGHT_S3__BUCKET", "No Bucket"),
         ("SAFELIGHT_LINKS__LIFETIME", "P8D"),
         ("SAFELIGHT_LINKS__WINDOW", "P7D"),
@@ -97,6 +112,87 @@ def test_a_key_without_its_secret_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         read_settings()
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://localhost:9000",
+        "https://s3.eu-west-1.amazonaws.com",
+        "http://minio_1:1",
+        "http://10.0.0.1:65535",
+        "http://[::1]:9000",
+        "http://xn--bcher-kva.example",
+    ],
+)
+def test_what_a_link_can_be_signed_for_is_an_endpoint(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_S3__ENDPOINT_URL", f"{endpoint}/")
+    monkeypatch.setenv("SAFELIGHT_S3__PUBLIC_ENDPOINT_URL", endpoint)
+    s3 = read_settings().s3
+    assert s3.endpoint_url == s3.public_endpoint_url == endpoint
+    assert Address.of(endpoint, s3.bucket).origin == endpoint
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ACCESS_KEY": "AKIA", "SECRET_KEY": "hush-hush"},
+        {"ACCESS_KEY": "AKIA", "SECRET_KEY": "hush-hush", "SESSION_TOKEN": "hush-hush"},
+        {"SIGNING_ACCESS_KEY": "AKIA", "SIGNING_SECRET_KEY": "hush-hush"},
+        {"ADDRESSING_STYLE": "virtual"},
+        {"ADDRESSING_STYLE": "virtual", "PUBLIC_ENDPOINT_URL": "http://store.example"},
+    ],
+)
+def test_what_is_for_ones_own_store_is_not_ignored_without_its_endpoint(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"SAFELIGHT_S3__{name}", value)
+    with pytest.raises(SettingsError, match="set SAFELIGHT_S3__ENDPOINT_URL") as caught:
+        read_settings()
+    assert next(iter(given)) in str(caught.value)
+    assert "hush-hush" not in str(caught.value)
+    monkeypatch.setenv("SAFELIGHT_S3__ENDPOINT_URL", "https://s3.eu-west-1.amazonaws.com")
+    read_settings()
+
+
+@pytest.mark.parametrize("name", ["ENDPOINT_URL", "PUBLIC_ENDPOINT_URL"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:9000", "[::1]"])
+def test_no_bucket_is_put_before_an_ip_address(
+    monkeypatch: pytest.MonkeyPatch, name: str, host: str
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example")
+    monkeypatch.setenv(f"SAFELIGHT_S3__{name}", f"http://{host}")
+    read_settings()
+    monkeypatch.setenv("SAFELIGHT_S3__ADDRESSING_STYLE", "virtual")
+    with pytest.raises(SettingsError, match="ADDRESSING_STYLE=path"):
+        read_settings()
+
+
+def test_the_spool_holds_the_largest_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_FORM_BYTES", "1000")
+    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_SPOOLED_BYTES", "1000")
+    read_settings()
+    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_SPOOLED_BYTES", "999")
+    with pytest.raises(SettingsError, match="MAX_SPOOLED_BYTES"):
+        read_settings()
+
+
+def test_a_token_is_any_16_characters_that_can_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_TOKEN", "!~0123456789+/='")
+    token = read_settings().token
+    assert token is not None
+    assert token.get_secret_value() == "!~0123456789+/='"
+
+
+def test_asking_nobody_is_for_hosts_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_ALLOWED_HOSTS", "localhost,*")
+    read_settings()
+    monkeypatch.setenv("SAFELIGHT_AUTH", "none")
+    with pytest.raises(SettingsError, match="ALLOWED_HOSTS"):
+        read_settings()
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "photos.example"])
 def test_asking_nobody_is_for_loopback_only(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("SAFELIGHT_AUTH", "none")
@@ -115,6 +211,7 @@ def test_asking_nobody_is_fine_on_loopback(monkeypatch: pytest.MonkeyPatch, host
 def test_secrets_are_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_TOKEN", "very-secret-token")
     monkeypatch.setenv("SAFELIGHT_DATABASE_URL", "postgresql://u:hush-hush@host/db")
+    monkeypatch.setenv("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example")
     monkeypatch.setenv("SAFELIGHT_S3__ACCESS_KEY", "key")
     monkeypatch.setenv("SAFELIGHT_S3__SECRET_KEY", "s3-hush-hush")
     written = f"{read_settings()!r} {read_settings()}"

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from alembic.util import CommandError
 from psycopg import errors as pg
 from sqlalchemy import ColumnElement, text, update
 from sqlalchemy.exc import IntegrityError
@@ -19,10 +18,10 @@ from safelight.catalog.database import Database, Work
 from safelight.catalog.pages import Cursor, Page
 from safelight.catalog.queries import BY_IDS, PAGES, PUBLISH, RESERVE, TWIN
 from safelight.catalog.rows import COLUMNS, facts_columns, photo
-from safelight.catalog.schema import upgrade
+from safelight.catalog.schema import in_an_operators_terms, upgrade
 from safelight.catalog.sessions import Sessions
 from safelight.catalog.tombstones import Doomed, Tombstones, doomed
-from safelight.errors import NotFound, SettingsError
+from safelight.errors import NotFound
 from safelight.photo import Caption, ImageFacts, Order, Photo, Status
 from safelight.tables import photos, twins
 
@@ -68,16 +67,15 @@ class Catalog:
         await self._database.close()
 
     async def upgrade(self) -> None:
-        """Bring the schema to the newest version; of several at once, one does it."""
-        try:
+        """Bring the schema to the newest version; of several at once, one does it.
+
+        Raises SettingsError if the server won't have the URL's user, has no such database or lets
+        no tables be made there, or if a newer version made what is there.
+        """
+        with in_an_operators_terms():
             await self._database.transaction(
                 lambda connection: connection.run_sync(upgrade), deadline=timedelta(minutes=10)
             )
-        except CommandError as error:
-            raise SettingsError(
-                "The database was made by a newer Safelight: start that version, or restore a"
-                " backup made with this one."
-            ) from error
 
     async def ping(self) -> None:
         """Return if PostgreSQL answers."""

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
@@ -25,6 +26,10 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 _RESTED: Final = 1.0
 """Seconds after which a connection is asked whether it still lives before it is used again."""
 
+_OPTIONS: Final = (
+    "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -33,8 +38,9 @@ class Database:
 
     def __init__(self, url: str, *, deadline: timedelta, pool_size: int = 10) -> None:
         self._deadline = deadline.total_seconds()
+        where = _psycopg(url)
         self._engine: AsyncEngine = create_async_engine(
-            _psycopg(url),
+            where,
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
             pool_size=pool_size,
@@ -44,8 +50,7 @@ class Database:
             # A server that hangs is not noticed by TCP for hours.
             connect_args={
                 "connect_timeout": max(2, int(self._deadline)),
-                "options": "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
-                " -c timezone=UTC",
+                "options": " ".join((*where.normalized_query.get("options", ()), _OPTIONS)),
                 "application_name": "safelight",
             },
         )
@@ -207,9 +212,17 @@ def _ask_the_rested(engine: AsyncEngine) -> None:
 
 def _psycopg(url: str) -> URL:
     try:
-        return make_url(url).set(drivername="postgresql+psycopg")
+        read = make_url(url).set(drivername="postgresql+psycopg")
     except (SQLAlchemyError, ValueError) as error:
         raise SettingsError(
             "SAFELIGHT_DATABASE_URL can't be read: give it as"
             " postgresql://USER:PASSWORD@HOST:PORT/NAME"
         ) from error
+    try:
+        make_conninfo(**dict.fromkeys(read.query, ""))
+    except psycopg.ProgrammingError as error:
+        raise SettingsError(
+            "SAFELIGHT_DATABASE_URL has an option that PostgreSQL doesn't know:"
+            f" {str(error).strip()}"
+        ) from error
+    return read

@@ -1,32 +1,46 @@
 """Other machines of the network: their way to the embedded store.
 
-SeaweedFS binds all its parts to one address, so it stays on loopback; what opens is a relay to
+SeaweedFS binds all its parts to one address, so it stays at 127.0.0.1; what opens is a relay to
 its S3 port, and that port alone, at the addresses where the service itself listens.
 """
 
 import asyncio
-import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from ipaddress import ip_address
-from typing import cast
 from urllib.parse import urlsplit
 
 import psutil
 
+from safelight.cli.relay import Relay
 from safelight.errors import SettingsError
 from safelight.settings import Settings
 
-_HIGH_WATER = 256 * 1024
+_STORES = "127.0.0.1"
+"""Where the embedded store listens already."""
+_FAR_AWAY = "203.0.113.1"
+"""An address of nobody's (RFC 5737): the way there is the way out of this machine."""
+_ANY = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
+_BACKLOG = 256
+_MOMENT, _PAUSE, _LONG_PAUSE = 0.01, 0.1, 5.0
+"""Seconds between looks after the store: when its connection ended, when it is away, and when it
+is there but its port can't be had in the network."""
+
+_log = logging.getLogger("safelight.cli")
 
 
 def addresses(settings: Settings) -> list[str]:
-    """List the addresses, other than loopback's, at which the service can be reached."""
+    """List the addresses, other than loopback's, at which the service can be reached.
+
+    First comes the one on the way out of this machine: others may belong to networks of virtual
+    machines or containers, where no phone is.
+    """
     host = settings.host.strip("[]")
     if settings.on_loopback:
         return []
-    if host not in {"0.0.0.0", "::"}:  # noqa: S104  compared, not bound
+    if host not in _ANY:
         return [host]
     found = [
         each.address
@@ -34,100 +48,114 @@ def addresses(settings: Settings) -> list[str]:
         for each in interface
         if each.family == socket.AF_INET or (host == "::" and each.family == socket.AF_INET6)
     ]
-    return [each for each in found if _is_elsewhere(each)]
+    outward = _outward()
+    return sorted(filter(_is_elsewhere, found), key=lambda each: each != outward)
+
+
+def doors(settings: Settings) -> list[str]:
+    """List where the store has to be let through to: all addresses at which the service is."""
+    host = settings.host.strip("[]")
+    if host not in _ANY:
+        return [host]
+    return [*addresses(settings), *(["::1"] if host == "::" else [])]
 
 
 @asynccontextmanager
 async def relayed(store: str, at: list[str]) -> AsyncIterator[None]:
-    """Pass what comes to the store's port at these addresses on to the store.
+    """Pass what comes to the store's port at these addresses on to the store, but its own.
 
     Raises SettingsError if the port is taken at one of them.
     """
-    port = urlsplit(store).port or 80
-    loop = asyncio.get_running_loop()
-    async with AsyncExitStack() as stack:
-        for address in at:
-            try:
-                server = await loop.create_server(lambda: _Visitor(port), address, port)
-            except OSError as error:
-                raise SettingsError(
-                    f"The photo store's port {port} is taken at {address}: end what uses it, or"
-                    " set SAFELIGHT_HOST=127.0.0.1."
-                ) from error
-            stack.callback(server.close)
+    entrance = _Entrance(urlsplit(store).port or 80, at)
+    await entrance.open()
+    attendance = asyncio.create_task(entrance.attend())
+    try:
         yield
+    finally:
+        attendance.cancel()
+        await asyncio.gather(attendance, return_exceptions=True)
+        await entrance.leave()
 
 
-class _End(asyncio.Protocol):
-    """One end of a relayed connection; what arrives goes to the other, as fast as that takes it."""
+class _Entrance:
+    """Where the relay listens, while the store is there.
 
-    def __init__(self) -> None:
-        self.transport: asyncio.Transport | None = None
-        self.other: _End | None = None
+    SeaweedFS doesn't start where its S3 port is taken at any address of the machine, whichever it
+    is told to bind. So when it has died the relay gives its own up, until it is back.
+    """
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's are no subclasses
-        self.transport.set_write_buffer_limits(high=_HIGH_WATER)
-
-    def data_received(self, data: bytes) -> None:
-        if self.other and self.other.transport:
-            self.other.transport.write(data)
-
-    def eof_received(self) -> bool:
-        if self.other and self.other.transport and self.other.transport.can_write_eof():
-            self.other.transport.write_eof()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's
-        if self.other and self.other.transport:
-            self.other.transport.close()
-
-    def pause_writing(self) -> None:
-        if self.other and self.other.transport:
-            self.other.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self.other and self.other.transport:
-            with contextlib.suppress(RuntimeError):
-                self.other.transport.resume_reading()
-
-
-class _Visitor(_End):
-    """The end that came from the network; what it says before the store is reached is kept."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
+    def __init__(self, port: int, at: list[str]) -> None:
         self._port = port
-        self._early = bytearray()
-        self._reaching: asyncio.Task[None] | None = None
+        self._at = [each for each in dict.fromkeys(map(_numeric, at)) if each != _STORES]
+        self._relay = Relay(port)
+        self._open: list[asyncio.Server] = []
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._reaching = asyncio.create_task(self._reach())
+    async def open(self) -> None:
+        """Listen at every address. SettingsError if that can't be."""
+        for address in self._at:
+            try:
+                server = await asyncio.start_server(
+                    self._relay, address, self._port, limit=self._relay.limit, backlog=_BACKLOG
+                )
+            except OSError as error:
+                self.close()
+                raise SettingsError(
+                    f"The photo store's port {self._port} is taken at {address}: end what uses"
+                    " it, or set SAFELIGHT_HOST=127.0.0.1."
+                ) from error
+            self._open.append(server)
 
-    def data_received(self, data: bytes) -> None:
-        if self.other:
-            super().data_received(data)
-        elif len(self._early) < _HIGH_WATER and self.transport:
-            self._early += data
-        elif self.transport:
-            self.transport.close()
+    def close(self) -> None:
+        """Listen no more; what is under way goes on."""
+        for server in self._open:
+            server.close()
+        self._open.clear()
 
-    async def _reach(self) -> None:
-        store = _End()
-        store.other = self
+    async def leave(self) -> None:
+        """Listen no more, and end what is under way."""
+        self.close()
+        await self._relay.close()
+
+    async def attend(self) -> None:
+        """Close when the store dies, and open when it is back, for ever.
+
+        It is known to be there by a connection to it that lasts: its end is noticed sooner than
+        whoever starts it again looks after it.
+        """
+        while self._at:
+            try:
+                reader, writer = await asyncio.open_connection(_STORES, self._port)
+            except OSError:
+                self.close()
+                await asyncio.sleep(_PAUSE)
+                continue
+            try:
+                if not self._open:
+                    await self.open()
+                await reader.read(1)
+            except SettingsError as error:
+                _log.error("%s", error)
+                await asyncio.sleep(_LONG_PAUSE)
+            except OSError:
+                pass
+            finally:
+                writer.transport.abort()
+            await asyncio.sleep(_MOMENT)
+
+
+def _numeric(host: str) -> str:
+    """Give the address at which the service itself listens, if it was told a name."""
+    return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+
+
+def _outward() -> str | None:
+    """Ask the routing table for the address that goes out of this machine; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: store, "127.0.0.1", self._port)
+            probe.connect((_FAR_AWAY, 9))
         except OSError:
-            store.transport = None
-        if store.transport is None or self.transport is None or self.transport.is_closing():
-            for end in (store, self):
-                if end.transport:
-                    end.transport.close()
-            return
-        self.other = store
-        store.transport.write(bytes(self._early))
+            return None
+        return str(probe.getsockname()[0])
 
 
 def _is_elsewhere(address: str) -> bool:

@@ -1,4 +1,4 @@
-"""A relay: what comes to it goes on to one port of this machine's loopback, and what that says back.
+"""A relay: what comes to it goes on to one port of this machine's loopback, and back.
 
 It is in the service's own process, so what strangers can make it keep is bounded: in connections,
 in bytes for each, and in the time that one may be silent.
@@ -8,15 +8,15 @@ import asyncio
 import contextlib
 import socket
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 _PIECE = 64 * 1024
 _KERNEL = 256 * 1024
 """What the kernel may hold of what goes out: a slow reader is told from one that has stopped by
 whether anything leaves, and out of a larger buffer it leaves too seldom."""
-_GOODBYE = 5.0
-"""Seconds in which the last bytes of a connection have to be taken."""
+_GOODBYE = 2.0
+"""Seconds that a visitor is heard when the store has said all."""
 
 
 class Relay:
@@ -66,50 +66,74 @@ class Relay:
         except OSError:  # refused, or a timeout: the store is being started again
             return
         try:
-            with contextlib.suppress(TimeoutError):
-                await self._both_ways((reader, there), (back, writer))
-            await _bid_goodbye(there, writer)
+            await self._both_ways(_Way(reader, there), _Way(back, writer))
         finally:
             there.transport.abort()
 
-    async def _both_ways(self, *ways: tuple[StreamReader, StreamWriter]) -> None:
-        """Pass on in both directions; ends when both have ended or one has failed."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._idle) as patience:
+    async def _both_ways(self, there: "_Way", back: "_Way") -> None:
+        """Pass on in both directions until the store has said all, one has failed or none moves.
 
-            def moved() -> None:
-                if not patience.expired():
-                    patience.reschedule(loop.time() + self._idle)
+        A visitor who hasn't said all by then is heard a little longer, into the store: if the
+        connection were closed on them, they would get a reset instead of the answer.
+        """
+        try:
+            async with asyncio.timeout(self._idle) as timeout, asyncio.TaskGroup() as passing:
+                patience = _Patience(timeout, self._idle)
+                passing.create_task(there.pass_on(patience))
+                await back.pass_on(patience)
+                patience.give(_GOODBYE)
+        except* OSError:  # which a timeout is too
+            pass
 
-            with contextlib.suppress(OSError):
-                await _all_or_none([_pass_on(*way, moved) for way in ways])
+
+class _Patience:
+    """Moves the end of a timeout away for as long as anything moves."""
+
+    def __init__(self, timeout: asyncio.Timeout, idle: float) -> None:
+        self._timeout = timeout
+        self._idle: float | None = idle
+
+    def moved(self) -> None:
+        if self._idle is not None:
+            self._reschedule(self._idle)
+
+    def give(self, seconds: float) -> None:
+        """Give so long from now, whatever moves."""
+        self._idle = None
+        self._reschedule(seconds)
+
+    def _reschedule(self, seconds: float) -> None:
+        if not self._timeout.expired():
+            self._timeout.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
-async def _all_or_none(works: "list[asyncio._CoroutineLike[None]]") -> None:
-    raise NotImplementedError
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One direction of a connection."""
+
+    reader: StreamReader
+    writer: StreamWriter
+
+    async def pass_on(self, patience: _Patience) -> None:
+        """Pass on what is read, as fast as it's taken, and its end. OSError if either is gone."""
+        _keep_little(self.writer)
+        while piece := await self.reader.read(_PIECE):
+            _check_open(self.writer)
+            self.writer.write(piece)
+            await self.writer.drain()
+            patience.moved()
+        self.writer.transport.set_write_buffer_limits(high=0)
+        await self.writer.drain()  # until all is taken
+        _check_open(self.writer)
+        self.writer.write_eof()
 
 
-async def _pass_on(reader: StreamReader, writer: StreamWriter, moved: Callable[[], None]) -> None:
-    """Pass on what is read, as fast as it's taken, and then its end. OSError if either is gone."""
-    _keep_little(writer)
-    while piece := await reader.read(_PIECE):
-        writer.write(piece)
-        await writer.drain()
-        moved()
-    writer.write_eof()
+def _check_open(writer: StreamWriter) -> None:
+    if writer.is_closing():  # then uvloop would raise a RuntimeError
+        raise ConnectionResetError
 
 
 def _keep_little(writer: StreamWriter) -> None:
     writer.transport.set_write_buffer_limits(high=_PIECE)
     with contextlib.suppress(OSError):
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL)
-
-
-async def _bid_goodbye(*writers: StreamWriter) -> None:
-    """Close, but let what was written go out first."""
-    for writer in writers:
-        writer.close()
-    with contextlib.suppress(OSError):
-        async with asyncio.timeout(_GOODBYE):
-            for writer in writers:
-                await writer.wait_closed()

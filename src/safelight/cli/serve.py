@@ -12,7 +12,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from safelight.cli.lan import addresses, relayed
+from safelight.cli.lan import addresses, doors, relayed
 from safelight.cli.screen import screen
 from safelight.cli.token import token_source
 from safelight.errors import SettingsError
@@ -23,6 +23,9 @@ from safelight.web.connection import Connection
 
 _GRACE = 2
 """Seconds that answers under way may take after Ctrl-C; everything is to end within five."""
+
+_PROXIES = ["127.0.0.0/8", "::1", "::ffff:127.0.0.0/104"]
+"""Whose X-Forwarded-For and X-Forwarded-Proto are believed: what runs on this machine."""
 
 
 def run(settings: Settings, *, worker: bool = True) -> None:
@@ -88,7 +91,7 @@ def _stoppable() -> Iterator[list[uvicorn.Server]]:
 def _open_to_network(settings: Settings, library: Library) -> AbstractAsyncContextManager[None]:
     """Let those who reach the service reach the embedded store's photos too."""
     if library.parts.links_follow_host:
-        return relayed(library.parts.links.endpoint, addresses(settings))
+        return relayed(library.parts.links.endpoint, doors(settings))
     return contextlib.nullcontext()
 
 
@@ -103,6 +106,7 @@ def configuration(app: FastAPI) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
         ws="none",
+        forwarded_allow_ips=_PROXIES,
     )
 
 
@@ -111,7 +115,12 @@ def _listener(settings: Settings) -> socket.socket:
     host = settings.host.strip("[]")
     try:
         family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, settings.port), family=family, backlog=2048)
+        return socket.create_server(
+            (host, settings.port),
+            family=family,
+            backlog=2048,
+            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+        )
     except OSError as error:
         raise SettingsError(
             f"Can't listen at {settings.host}:{settings.port} ({error.strerror}): set"

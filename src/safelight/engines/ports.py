@@ -105,10 +105,11 @@ def _free(port: int) -> bool:
 
 
 def _listenable(port: int) -> bool:
+    """Whether nobody listens at the port, at any address: SeaweedFS wants it so."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind(("0.0.0.0", port))  # noqa: S104  tried, and given up at once
             probe.listen()
         except OSError:
             return False

@@ -10,24 +10,40 @@ from safelight.storage.access import Access
 _log = logging.getLogger(__name__)
 
 _ABSENT = {"404", "NoSuchBucket", "NotFound"}
+_WRONG_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch"}
 _THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 
 def ensure_bucket(access: Access, credentials: Credentials) -> None:
     """Make the bucket if there is none; blocking, for start-up.
 
-    Raises SettingsError if it isn't there and can't be made, or if the store doesn't answer. A
-    store that won't tell whether there is a bucket is believed to have one.
+    Raises SettingsError if it isn't there and can't be made, if the store doesn't answer or if it
+    doesn't take the keys. A store that takes them but won't tell whether there is a bucket is
+    believed to have one.
     """
     # boto3 takes long to import and is needed only here.
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     client = _client(access, credentials)
     try:
-        client.head_bucket(Bucket=access.bucket)
+        # Not head_bucket, whose answer doesn't tell wrong keys from a missing permission.
+        client.list_objects_v2(Bucket=access.bucket, Prefix="photos/-/", MaxKeys=1)
     except ClientError as error:
         if _code(error) in _ABSENT:
             _create(client, access)
+        elif _code(error) in _WRONG_KEYS:
+            raise SettingsError(
+                f"The store at {access.endpoint_url} doesn't take the keys ({_code(error)}):"
+                " correct SAFELIGHT_S3__ACCESS_KEY and SAFELIGHT_S3__SECRET_KEY, or where the AWS"
+                " chain has them from."
+            ) from error
+        else:
+            _log.warning(
+                "the bucket %s can't be listed (%s): photos can be deleted only if the keys have"
+                " s3:ListBucket",
+                access.bucket,
+                _code(error),
+            )
     except BotoCoreError as error:
         raise SettingsError(
             f"The store at {access.endpoint_url} does not answer: start it, or correct"

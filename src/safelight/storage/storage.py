@@ -66,11 +66,10 @@ class Storage:
         credentials: CredentialSource,
         *,
         timeout: timedelta,
-        conditional: bool = True,
     ) -> None:
         self._credentials = credentials
         self._timeout = timeout.total_seconds()
-        self._create = conditional
+        self._create = access.conditional_writes
         self._writing = asyncio.Semaphore(_AT_ONCE)
         self._store = S3Store(
             access.bucket,
@@ -94,7 +93,7 @@ class Storage:
         )
 
     async def put(self, key: str, data: bytes | mmap, *, content_type: str) -> None:
-        """Write an object whole or not at all; the store checks its SHA-256.
+        """Write an object whole or not at all; the store checks its SHA-256, if it can.
 
         The key must be one that is never used again: where the store has conditional writes,
         what already lies there is not replaced, and counts as written if it has the same size
@@ -196,12 +195,17 @@ class Storage:
 
 
 def _config(access: Access) -> "S3Config":
-    return {
+    config: S3Config = {
         "region": access.region,
         "endpoint": _bucket_endpoint(access) if access.virtual_hosted else access.endpoint_url,
-        "checksum_algorithm": "SHA256",
         "virtual_hosted_style_request": access.virtual_hosted,
     }
+    if access.checksums:
+        config["checksum_algorithm"] = "SHA256"
+    else:
+        # The body of a POST ?delete is sent with a checksum, whatever is configured.
+        config["disable_bulk_delete"] = True
+    return config
 
 
 def _is_refusal(error: BaseError) -> bool:

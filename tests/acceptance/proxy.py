@@ -1,0 +1,112 @@
+"""Caddy before a service and its store, as docs/deploy.md has it."""
+
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+DOCS = Path(__file__).parents[2] / "docs" / "deploy.md"
+_CADDY = Path(sys.executable).with_name("caddy")
+_OPTIONS = """{
+\tadmin off
+\tauto_https disable_redirects
+\tskip_install_trust
+\tlocal_certs
+\tdefault_bind 127.0.0.1
+}
+"""
+"""What a test adds to the documented file: no ports but one, on loopback, and an own authority."""
+
+
+def caddyfile(names: Mapping[str, str]) -> str:
+    """Take the Caddyfile out of the docs, with other names and ports in it; each must be there."""
+    found = re.search(r"```caddyfile\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    assert found, "docs/deploy.md has no Caddyfile"
+    text = found[1]
+    for documented, ours in names.items():
+        assert documented in text
+        text = text.replace(documented, ours)
+    return _OPTIONS + text
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A Caddy that runs, and the certificate of its own authority."""
+
+    authority: Path
+
+    def client(self, url: str = "", **options: object) -> httpx.Client:
+        """A client that trusts the authority and finds every name on this machine."""
+        trust = ssl.create_default_context(cafile=str(self.authority))
+        return httpx.Client(
+            base_url=url,
+            transport=OnThisMachine(verify=trust),
+            timeout=30,
+            **options,  # type: ignore[arg-type]  # httpx's own
+        )
+
+    def answers(self, site: str) -> bool:
+        """Whether it has a certificate for the site, and speaks for it."""
+        try:
+            with self.client(site) as client:
+                return client.get("/healthz").status_code > 0
+        except httpx.TransportError:
+            return False
+
+
+class OnThisMachine(httpx.HTTPTransport):
+    """Goes to 127.0.0.1, whatever the name is, and asks there for that name."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        here = httpx.Request(
+            request.method,
+            request.url.copy_with(host="127.0.0.1"),
+            headers=request.headers,
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": request.url.host},
+        )
+        return super().handle_request(here)
+
+
+@contextmanager
+def proxying(folder: Path, text: str, *sites: str) -> Iterator[Proxy]:
+    """Run Caddy by this configuration; it writes nothing outside of the folder."""
+    folder.mkdir()
+    file = folder / "Caddyfile"
+    file.write_text(text)
+    places = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [_CADDY, "run", "--adapter", "caddyfile", "--config", file],
+            env={"PATH": os.environ.get("PATH", ""), **dict.fromkeys(places, str(folder))},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
+    authority = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+    try:
+        deadline = time.monotonic() + 30
+        proxy = Proxy(authority)
+        while not (authority.exists() and all(map(proxy.answers, sites))):
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.05)
+        yield proxy
+    finally:
+        process.terminate()
+        process.wait(20)
