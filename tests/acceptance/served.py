@@ -22,6 +22,7 @@ class Served:
 
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
     process: subprocess.Popen[str] | None = None
     url: str = ""
     screen: str = ""
@@ -43,7 +44,7 @@ class Served:
         """Start it without waiting for anything."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return subprocess.Popen(
-            [SCRIPT, "serve"],
+            [SCRIPT, "serve", *self.arguments],
             env={
                 **kept,
                 "SAFELIGHT_DATA_DIR": str(self.data_dir),

@@ -329,3 +329,23 @@ def test_keys_of_a_store_that_is_not_ours_are_rotated_elsewhere(shell: Shell) ->
     said = shell.run("bucket", "rotate", SAFELIGHT_S3__ENDPOINT_URL="http://localhost:9000")
     assert "docs/credentials.md" in said.line
     assert "no embedded" in shell.run("bucket", "rotate", SAFELIGHT_DATA_DIR="nowhere").line
+
+
+def test_jobs_are_told_and_repeated(server: Served, shell: Shell) -> None:
+    id_ = _add(server)
+    with server.client() as client:
+        assert client.delete(f"/api/photos/{id_}").status_code == 204
+    said = shell.run("jobs")
+    assert said.code == 0
+    told = [line.split("\t") for line in said.out.splitlines()]
+    assert "purge" in [cells[1] for cells in told]
+    assert all(len(cells) == 6 for cells in told)
+    assert re.search(r"\d+ waiting, 0 late, \d+ running, 0 failed\.", said.err)
+    assert {"waiting", "late", "running", "failed", "oldest"} == set(
+        json.loads(shell.run("jobs", "--json").out)
+    )
+    none = shell.run("jobs", "retry")
+    assert (none.code, none.out) == (0, "")
+    missing = shell.run("jobs", "retry", "999999", "abc")
+    assert missing.code == 1
+    assert missing.err.count("There is no job") == 2

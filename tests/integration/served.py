@@ -188,10 +188,10 @@ def _row(owner: str, now: datetime, title: str) -> dict[str, object]:
 
 
 @contextmanager
-def house(settings: Settings) -> Iterator[House]:
+def house(settings: Settings, *, worker: bool = True) -> Iterator[House]:
     """Start a library by its settings, and end it with all its sites."""
     ready: Future[House] = Future()
-    thread = threading.Thread(target=lambda: uvloop.run(_live(settings, ready)))
+    thread = threading.Thread(target=lambda: uvloop.run(_live(settings, ready, worker=worker)))
     thread.start()
     living = ready.result(60)
     try:
@@ -204,8 +204,8 @@ def house(settings: Settings) -> Iterator[House]:
             thread.join(20)
 
 
-async def _live(settings: Settings, ready: "Future[House]") -> None:
-    library = Library.from_settings(settings)
+async def _live(settings: Settings, ready: "Future[House]", *, worker: bool) -> None:
+    library = Library.from_settings(settings, worker=worker)
     try:
         await library.start()
     except BaseException as error:

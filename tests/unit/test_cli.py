@@ -9,8 +9,9 @@ import segno
 from cyclopts import App
 
 from safelight.cli import qr, token
-from safelight.cli.app import app, read_settings
+from safelight.cli.app import app
 from safelight.cli.client_settings import ClientSettings
+from safelight.cli.environment import read_settings
 from safelight.cli.terminal import plain
 from safelight.errors import SettingsError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from safelight.cli.app import read_settings
+from safelight.cli.environment import read_settings
 from safelight.errors import SettingsError
 from safelight.settings import Settings
 from safelight.sigv4 import Address

@@ -3,17 +3,14 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 import safelight
+from safelight.cli.environment import client_settings, read_settings
 from safelight.cli.terminal import complain, leave_pipe, prepare, say
-from safelight.errors import SafelightError, SettingsError
-
-if TYPE_CHECKING:
-    from safelight.cli.client_settings import ClientSettings
-    from safelight.settings import Settings
+from safelight.errors import SafelightError
 
 # What a command needs beside this is imported in it: `safelight --help` must not wait for all.
 # ruff: noqa: PLC0415
@@ -97,7 +94,7 @@ def upload(
     """
     from safelight.cli.upload import upload as run
 
-    return run(_client(), files, title=title, description=description, as_json=json)
+    return run(client_settings(), files, title=title, description=description, as_json=json)
 
 
 @app.command
@@ -120,7 +117,7 @@ def ls(
     """
     from safelight.cli.listing import list_photos
 
-    list_photos(_client(), order=order, limit=limit, as_json=json)
+    list_photos(client_settings(), order=order, limit=limit, as_json=json)
 
 
 @app.command
@@ -137,7 +134,7 @@ def url(
     """
     from safelight.cli.link import show_link
 
-    show_link(_client(), id_, rendition=rendition, qr=qr)
+    show_link(client_settings(), id_, rendition=rendition, qr=qr)
 
 
 @app.command(usage="Usage: safelight rm [OPTIONS] ID…")
@@ -153,7 +150,7 @@ def rm(
     """
     from safelight.cli.removal import remove
 
-    return remove(_client(), ids, yes=yes)
+    return remove(client_settings(), ids, yes=yes)
 
 
 @app.command
@@ -201,7 +198,7 @@ def list_(*, json: Annotated[bool, _option("Give the API's own object.")] = Fals
     """
     from safelight.cli.jobs import list_jobs
 
-    list_jobs(_client(), as_json=json)
+    list_jobs(client_settings(), as_json=json)
 
 
 @jobs.command(usage="Usage: safelight jobs retry [ID…]")
@@ -217,7 +214,7 @@ def retry(
     """
     from safelight.cli.jobs import retry_jobs
 
-    return retry_jobs(_client(), ids or [])
+    return retry_jobs(client_settings(), ids or [])
 
 
 @token.command
@@ -259,8 +256,8 @@ def sessions(
     from safelight.cli.sessions import list_sessions, revoke_sessions
 
     if revoke:
-        return revoke_sessions(_client(), revoke)
-    list_sessions(_client(), as_json=json)
+        return revoke_sessions(client_settings(), revoke)
+    list_sessions(client_settings(), as_json=json)
     return 0
 
 
@@ -275,19 +272,6 @@ def rotate_keys() -> None:
     from safelight.cli.bucket import rotate as run
 
     run(os.environ)
-
-
-def read_settings() -> "Settings":
-    """Read the environment. Raises SettingsError that names every wrong variable."""
-    from pydantic import ValidationError
-
-    from safelight.settings import Settings
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = [f"{_variable(each['loc'])}: {each['msg']}" for each in error.errors()]
-        raise SettingsError("; ".join(wrong)) from error
 
 
 def main() -> None:
@@ -309,13 +293,3 @@ def main() -> None:
         leave_pipe()
         code = 141  # as if SIGPIPE had ended it, which is how other programs end there
     sys.exit(code)
-
-
-def _client() -> "ClientSettings":
-    from safelight.cli.client_settings import ClientSettings
-
-    return ClientSettings.from_environment(os.environ)
-
-
-def _variable(location: tuple[int | str, ...]) -> str:
-    return "SAFELIGHT_" + "__".join(str(step) for step in location).upper()

@@ -1,0 +1,118 @@
+"""A year of coming and going: what has ended is cleared, and the catalog stays small."""
+
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from integration.served import settings_for
+from safelight import keys
+from safelight.engines import EmbeddedEngines
+from safelight.library import Library
+from safelight.library.sweep import Sweep
+from safelight.library.tasks import cleared
+from safelight.photo import Status
+from safelight.tables import codes, photos, sessions
+
+MONTH = timedelta(days=31)
+EACH = 400
+"""Photos deleted, uploads given up, sessions and codes of a month; jobs are ten times as many."""
+
+
+@pytest.fixture
+async def library(engines: EmbeddedEngines, empty: str, tmp_path: Path) -> AsyncIterator[Library]:
+    settings = settings_for(engines, tmp_path, database_url=SecretStr(empty))
+    opened = Library.from_settings(settings, worker=False)
+    async with opened.lifespan(None):
+        yield opened
+
+
+async def test_the_catalog_stays_small_under_a_year_of_churn(library: Library) -> None:
+    began = datetime.now(UTC)
+    sizes = []
+    for month in range(12):
+        now = began + month * MONTH
+        await library.parts.catalog.change(lambda c, now=now: _lived(c, now))  # type: ignore[misc]
+        for later in (timedelta(hours=2), timedelta(hours=4), MONTH):
+            await _jobs_of(library, now + later)
+        sizes.append(await _size(library))
+    assert await _counts(library) == {
+        "safelight_photos": 0,
+        "safelight_sessions": 0,
+        "safelight_codes": 0,
+        "procrastinate_jobs": 0,
+        "procrastinate_events": 0,
+    }
+    assert sizes[-1] <= sizes[1] * 1.2, sizes
+    assert sizes[-1] < 4 * 1024 * 1024, sizes
+
+
+async def _lived(connection: AsyncConnection, now: datetime) -> None:
+    """Leave behind what a month does."""
+    photo: dict[str, object] = {
+        "owner": "o",
+        "title": "t",
+        "description": "d" * 200,
+        "filename": "f",
+        "name": "",
+    }
+    dead = photo | {"status": Status.DELETED, "reserved_at": now, "deleted_at": now}
+    given_up = photo | {"status": Status.PENDING, "reserved_at": now, "deleted_at": None}
+    rows = [each | {"name": keys.new_name()} for each in [dead, given_up] * EACH]
+    await connection.execute(insert(photos), rows)
+    issued = {"issued_by": "x", "created_at": now, "seen_at": now, "address": "a", "browser": "b"}
+    digests = [secrets.token_hex(32) for _ in range(EACH)]
+    await connection.execute(insert(sessions), [issued | {"digest": each} for each in digests])
+    code = {"issued_by": "x", "expires_at": now + timedelta(minutes=15)}
+    await connection.execute(insert(codes), [code | {"digest": each} for each in digests])
+    await connection.execute(
+        text(
+            "WITH ended AS (INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+            " SELECT 'safelight', 'safelight.work', (ARRAY['succeeded', 'failed', 'aborted',"
+            " 'cancelled'])[n % 4 + 1]::procrastinate_job_status"
+            " FROM generate_series(1, :count) AS n RETURNING id)"
+            " INSERT INTO procrastinate_events (job_id, type, at)"
+            " SELECT id, type, :now FROM ended, unnest(ARRAY['deferred', 'started', 'succeeded']"
+            "::procrastinate_job_event_type[]) AS type"
+        ),
+        {"count": 10 * EACH, "now": now},
+    )
+
+
+async def _jobs_of(library: Library, now: datetime) -> None:
+    """Do what the periodic jobs do."""
+    parts = library.parts
+    await Sweep(parts.catalog, parts.storage, clock=lambda: now).once()
+    await cleared(parts.catalog, now=now)
+
+
+async def _size(library: Library) -> int:
+    """Tell the bytes of all tables, once PostgreSQL has made room in them as it does by itself."""
+    engine = create_async_engine(library.database_url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text("VACUUM"))
+        size = await connection.scalar(
+            text(
+                "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r'"
+                " AND (relname LIKE 'safelight%' OR relname LIKE 'procrastinate%')"
+            )
+        )
+    await engine.dispose()
+    return int(size or 0)
+
+
+async def _counts(library: Library) -> dict[str, int]:
+    tables = [each.name for each in (photos, sessions, codes)]
+
+    async def read(connection: AsyncConnection) -> dict[str, int]:
+        return {
+            name: await connection.scalar(text(f"SELECT count(*) FROM {name}")) or 0
+            for name in (*tables, "procrastinate_jobs", "procrastinate_events")
+        }
+
+    return await library.parts.catalog.read(read)
