@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -21,8 +22,9 @@ from safelight.settings import Settings
 from safelight.web import create_app
 from safelight.web.connection import Connection
 
-_GRACE = 2
-"""Seconds that answers under way may take after Ctrl-C; everything is to end within five."""
+_GRACE = 1
+"""Seconds that answers under way may take after Ctrl-C; everything is to end within five, of which
+the engines may take three and a half."""
 
 _PROXIES = ["127.0.0.0/8", "::1", "::ffff:127.0.0.0/104"]
 """Whose X-Forwarded-For and X-Forwarded-Proto are believed: what runs on this machine."""
@@ -35,8 +37,12 @@ def run(settings: Settings) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # It tells of credentials with a traceback, where our own error is a line.
     logging.getLogger("botocore").setLevel(logging.ERROR)
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     listener = _listener(settings)
     uvloop.run(_serve(settings, listener))
+    # Nothing is left to be collected but what the kernel takes back with the process; the
+    # interpreter would spend half a second or more on it, of the five that Ctrl-C may take.
+    gc.freeze()
 
 
 class _Server(uvicorn.Server):
@@ -73,7 +79,7 @@ def _stoppable() -> Iterator[list[uvicorn.Server]]:
         elif starting:
             starting.cancel()
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(each, stop)
     with contextlib.suppress(asyncio.CancelledError):
         yield servers
@@ -101,6 +107,16 @@ def configuration(app: FastAPI) -> uvicorn.Config:
     )
 
 
+def _check_alone(settings: Settings) -> None:
+    """Raise EngineError if another server has the data directory, which then has the port too."""
+    if (settings.data_dir / "lock").is_file():
+        from safelight.engines.lock import Lock  # noqa: PLC0415  an extra, only when used
+
+        lock = Lock(settings.data_dir.resolve() / "lock")
+        lock.acquire()
+        lock.release()
+
+
 def _listener(settings: Settings) -> socket.socket:
     """Take the port before anything is started."""
     host = settings.host.strip("[]")
@@ -113,6 +129,7 @@ def _listener(settings: Settings) -> socket.socket:
             dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
+        _check_alone(settings)
         raise SettingsError(
             f"Can't listen at {settings.host}:{settings.port} ({error.strerror}): set"
             " SAFELIGHT_HOST or SAFELIGHT_PORT."
