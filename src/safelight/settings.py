@@ -252,12 +252,15 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _no_questions_only_on_loopback(self) -> Self:
         if self.auth == "none" and not self.on_loopback:
-            raise ValueError("AUTH=none is for loopback only: set HOST=127.0.0.1, or AUTH=token")
+            raise ValueError(
+                "SAFELIGHT_AUTH=none is for loopback only: set SAFELIGHT_HOST=127.0.0.1, or"
+                " SAFELIGHT_AUTH=token"
+            )
         if self.auth == "none" and "*" in self.allowed_hosts:
             # Any site could give its own name our address, and its pages would then be ours.
             raise ValueError(
-                "AUTH=none needs ALLOWED_HOSTS without '*', or any site's page could come in by"
-                " DNS rebinding: name the hosts, or set AUTH=token"
+                "SAFELIGHT_AUTH=none needs SAFELIGHT_ALLOWED_HOSTS without '*', or any site's page"
+                " could come in by DNS rebinding: name the hosts, or set SAFELIGHT_AUTH=token"
             )
         return self
 

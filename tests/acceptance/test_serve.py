@@ -130,6 +130,11 @@ def test_a_second_server_on_the_same_data_says_so_and_ends(server: Served) -> No
     assert server.is_ready()
 
 
+def test_a_second_server_on_the_same_data_and_port_says_so_too(server: Served) -> None:
+    port = str(httpx.URL(server.url).port)
+    assert str(server.data_dir) in _refusal(server.spawn(SAFELIGHT_PORT=port))
+
+
 def test_a_taken_port_is_named(server: Served) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

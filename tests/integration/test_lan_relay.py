@@ -75,7 +75,9 @@ def test_much_said_before_the_store_is_reached_is_kept() -> None:
         for visitor in visitors:
             left = len(said)
             while left:
-                left -= len(visitor.recv(65536))
+                heard = visitor.recv(65536)
+                assert heard, "it was cut off"
+                left -= len(heard)
         for thread, visitor in zip(threads, visitors, strict=True):
             thread.join()
             visitor.close()

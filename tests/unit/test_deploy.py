@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from safelight.cli.app import read_settings
+from safelight.cli.environment import read_settings
 from safelight.settings import Settings
 
 ROOT = Path(__file__).parents[2]

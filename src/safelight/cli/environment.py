@@ -22,7 +22,7 @@ def read_settings() -> "Settings":
     try:
         return Settings()
     except ValidationError as error:
-        wrong = [f"{_variable(each['loc'])}: {each['msg']}" for each in error.errors()]
+        wrong = [_wrong(each["loc"], each["msg"]) for each in error.errors()]
         raise SettingsError("; ".join(wrong)) from error
 
 
@@ -33,5 +33,8 @@ def client_settings() -> "ClientSettings":
     return ClientSettings.from_environment(os.environ)
 
 
-def _variable(location: tuple[int | str, ...]) -> str:
-    return "SAFELIGHT_" + "__".join(str(step) for step in location).upper()
+def _wrong(location: tuple[int | str, ...], message: str) -> str:
+    """Say what is wrong with which variable, or group of them; at the top it says so itself."""
+    name = "__".join(str(step) for step in location).upper()
+    message = message.removeprefix("Value error, ")
+    return f"SAFELIGHT_{name}: {message}" if name else message

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -21,8 +22,9 @@ from safelight.settings import Settings
 from safelight.web import create_app
 from safelight.web.connection import Connection
 
-_GRACE = 2
-"""Seconds that answers under way may take after Ctrl-C; everything is to end within five."""
+_GRACE = 1
+"""Seconds that answers under way may take after Ctrl-C; everything is to end within five, of which
+the engines may take three and a half."""
 
 _PROXIES = ["127.0.0.0/8", "::1", "::ffff:127.0.0.0/104"]
 """Whose X-Forwarded-For and X-Forwarded-Proto are believed: what runs on this machine."""
@@ -36,6 +38,9 @@ def run(settings: Settings, *, worker: bool = True) -> None:
     tell_by_log()
     listener = _listener(settings)
     uvloop.run(_serve(settings, listener, worker=worker))
+    # Nothing is left to be collected but what the kernel takes back with the process; the
+    # interpreter would spend half a second or more on it, of the five that Ctrl-C may take.
+    gc.freeze()
 
 
 def tell_by_log() -> None:
@@ -46,6 +51,7 @@ def tell_by_log() -> None:
     # They tell with a traceback, or again and again, what our own line tells.
     for frightened in ("botocore", "psycopg.pool"):
         logging.getLogger(frightened).setLevel(logging.ERROR)
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 class _Server(uvicorn.Server):
@@ -82,7 +88,7 @@ def _stoppable() -> Iterator[list[uvicorn.Server]]:
         elif starting:
             starting.cancel()
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(each, stop)
     with contextlib.suppress(asyncio.CancelledError):
         yield servers
@@ -110,6 +116,16 @@ def configuration(app: FastAPI) -> uvicorn.Config:
     )
 
 
+def _check_alone(settings: Settings) -> None:
+    """Raise EngineError if another server has the data directory, which then has the port too."""
+    if (settings.data_dir / "lock").is_file():
+        from safelight.engines.lock import Lock  # noqa: PLC0415  an extra, only when used
+
+        lock = Lock(settings.data_dir.resolve() / "lock")
+        lock.acquire()
+        lock.release()
+
+
 def _listener(settings: Settings) -> socket.socket:
     """Take the port before anything is started."""
     host = settings.host.strip("[]")
@@ -122,6 +138,7 @@ def _listener(settings: Settings) -> socket.socket:
             dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
+        _check_alone(settings)
         raise SettingsError(
             f"Can't listen at {settings.host}:{settings.port} ({error.strerror}): set"
             " SAFELIGHT_HOST or SAFELIGHT_PORT."

@@ -42,6 +42,7 @@ def create_app(
         lifespan=library.lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         middleware=_around(settings),
     )
     app.state.visitors = visitors
