@@ -228,6 +228,24 @@ def test_nothing_is_deleted_before_somebody_agrees(server: Served, shell: Shell)
     assert _photos(server) == []
 
 
+def test_sessions_are_listed_and_revoked(server: Served, shell: Shell) -> None:
+    code = server.screen.partition("sign-in?code=")[2].split()[0]
+    agent = {b"User-Agent": b"Mosaic \x9b31m"}
+    with httpx.Client(base_url=server.url, headers=agent) as browser:
+        assert browser.get("/sign-in", params={"code": code}).status_code == 303
+        assert browser.get("/api/photos").status_code == 200
+        id_, *_, name = shell.run("token", "sessions").out.strip().split("\t")
+        assert name == "Mosaic \ufffd31m"
+        assert [
+            each["id"] for each in json.loads(shell.run("token", "sessions", "--json").out)
+        ] == [int(id_)]
+        assert shell.run("token", "sessions", "--revoke", id_).out == f"ended  {id_}\n"
+        assert browser.get("/api/photos").status_code == 401
+    assert shell.run("token", "sessions", "--revoke", id_).line == (
+        f"safelight: There is no session {id_}.\n"
+    )
+
+
 def test_the_token_is_shown_and_rotated(server: Served, shell: Shell) -> None:
     before = shell.run("token", "show").out.strip()
     assert before == server.token
@@ -285,24 +303,6 @@ def test_bash_completes_commands_and_files(shell: Shell) -> None:
     assert told == ["upload url", "--order", "beach.jpg"]
     for other in ("zsh", "fish"):
         assert "upload" in shell.run("completion", other).out
-
-
-def test_sessions_are_listed_and_revoked(server: Served, shell: Shell) -> None:
-    code = server.screen.partition("sign-in?code=")[2].split()[0]
-    agent = {b"User-Agent": b"Mosaic \x9b31m"}
-    with httpx.Client(base_url=server.url, headers=agent) as browser:
-        assert browser.get("/sign-in", params={"code": code}).status_code == 303
-        assert browser.get("/api/photos").status_code == 200
-        id_, *_, name = shell.run("token", "sessions").out.strip().split("\t")
-        assert name == "Mosaic \ufffd31m"
-        assert [
-            each["id"] for each in json.loads(shell.run("token", "sessions", "--json").out)
-        ] == [int(id_)]
-        assert shell.run("token", "sessions", "--revoke", id_).out == f"ended  {id_}\n"
-        assert browser.get("/api/photos").status_code == 401
-    assert shell.run("token", "sessions", "--revoke", id_).line == (
-        f"safelight: There is no session {id_}.\n"
-    )
 
 
 def test_new_keys_of_the_store_end_every_link(open_tmp_path: Path, tmp_path: Path) -> None:
