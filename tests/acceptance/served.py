@@ -26,6 +26,8 @@ class Served:
     process: subprocess.Popen[str] | None = None
     url: str = ""
     screen: str = ""
+    said: str = ""
+    """All that it ever wrote: its screens and its log."""
     started_in: float = 0.0
     """Seconds from the start to the first /readyz that said 200."""
 
@@ -66,6 +68,7 @@ class Served:
 
         def read() -> None:
             for line in stream:
+                self.said += line
                 lines.put(line)
             lines.put("")
             stream.close()

@@ -55,6 +55,24 @@ def test_everything_in_the_data_directory_is_closed_to_others(server: Served) ->
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in secrets)
 
 
+def test_nothing_secret_is_ever_written(server: Served) -> None:
+    code = server.screen.partition("sign-in?code=")[2].split()[0]
+    wrong = {"Authorization": "Bearer a-wrong-token-of-somebody"}
+    with server.client() as client:
+        files = {"photo": ("holiday-in-secret.jpg", jpeg(270))}
+        added = client.post("/api/photos", files=files).json()
+        httpx.get(f"{server.url}/sign-in", params={"code": code})
+        httpx.get(f"{server.url}/api/photos", headers=wrong)
+        client.get(f"/api/photos/{added['id']}/original")
+        client.post("/api/photos", content=b"nonsense")
+        client.delete(f"/api/photos/{added['id']}")
+    token = server.token
+    server.stop()
+    for secret in (token, "a-wrong-token", "X-Amz-Signature", "holiday-in-secret"):
+        assert secret not in server.said
+    assert server.said.count(code) == 1, "on the screen, for whoever started it"
+
+
 def test_the_second_start_finds_everything_again(server: Served) -> None:
     photo = _add(server)
     token, port = server.token, httpx.URL(str(photo["photo_url"])).port
