@@ -47,6 +47,7 @@ class Connection(HttpToolsProtocol):
         self._head: int | None = None  # bytes of the head that is arriving; None: none is
         self._between = 0  # bytes since the head or the last piece of the body
         self._in_message = False
+        self._in_body = False
         self._running: RequestResponseCycle | None = None
         self._droppable: int | None = None  # after a refusal, what may still come
         self._timer: asyncio.TimerHandle | None = None
@@ -83,6 +84,7 @@ class Connection(HttpToolsProtocol):
         """Begin a head."""
         super().on_message_begin()
         self._in_message = True
+        self._in_body = False
         if self._head is None:
             self._await_head(begun=1)
 
@@ -103,6 +105,7 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_WAITING:
             self._close()
             raise ValueError("too many requests")
+        self._in_body = True
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -112,14 +115,15 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Take what comes next for a head."""
-        self._in_message = False
+        self._in_message = self._in_body = False
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what could not be parsed, unless there is an answer or one before it is due."""
         if self._droppable is not None or self.transport.is_closing():
             return
-        if self._is_answering:
+        own_body = self._in_body and self._running is self.cycle and not self._has_begun
+        if self._is_answering and not own_body:
             self._close()
         else:
             super().send_400_response(msg)
@@ -162,6 +166,11 @@ class Connection(HttpToolsProtocol):
             self._refuse("431 Request Header Fields Too Large")
         elif self._between > MAX_HEAD:
             self._close()
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether any of the answer was written."""
+        return self._running is not None and self._running.response_started
 
     @property
     def _is_answering(self) -> bool:
