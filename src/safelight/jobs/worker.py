@@ -72,13 +72,20 @@ class Worker:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work for as long as the context lasts; then finish what is under way, or hand it back."""
-        task = asyncio.create_task(self._for_ever())
+        ending = asyncio.Event()
+        task = asyncio.create_task(self._for_ever(ending))
         try:
             yield
         finally:
+            ending.set()
             task.cancel()
-            # A database that hangs would be waited for.
-            await asyncio.wait({task}, timeout=self._pace.grace.total_seconds() + 1)
+            # A database that hangs would be waited for. And a pool that is still connecting may
+            # take a cancellation for a failure of the connection, and go on: so more than one.
+            await asyncio.wait({task}, timeout=self._pace.grace.total_seconds() + 0.5)
+            for _ in range(3):
+                if not task.done():
+                    task.cancel()
+                    await asyncio.wait({task}, timeout=0.3)
 
     async def once(self) -> None:
         """Do what is due, and return."""
@@ -86,9 +93,9 @@ class Worker:
         async with app.open_async():
             await self._run(app, wait=False)
 
-    async def _for_ever(self) -> None:
+    async def _for_ever(self, ending: asyncio.Event) -> None:
         failures = 0
-        while True:
+        while not ending.is_set():
             began = asyncio.get_running_loop().time()
             try:
                 app = self._app()
