@@ -72,20 +72,18 @@ class Worker:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work for as long as the context lasts; then finish what is under way, or hand it back."""
-        ending = asyncio.Event()
-        task = asyncio.create_task(self._for_ever(ending))
+        ending, opened = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(self._for_ever(ending, opened))
         try:
             yield
         finally:
             ending.set()
+            # A pool that is still connecting takes a cancellation for a failure, and goes on.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(opened.wait(), 2)
             task.cancel()
-            # A database that hangs would be waited for. And a pool that is still connecting may
-            # take a cancellation for a failure of the connection, and go on: so more than one.
-            await asyncio.wait({task}, timeout=self._pace.grace.total_seconds() + 0.5)
-            for _ in range(3):
-                if not task.done():
-                    task.cancel()
-                    await asyncio.wait({task}, timeout=0.3)
+            # A database that hangs would be waited for.
+            await asyncio.wait({task}, timeout=self._pace.grace.total_seconds() + 1)
 
     async def once(self) -> None:
         """Do what is due, and return."""
@@ -93,13 +91,14 @@ class Worker:
         async with app.open_async():
             await self._run(app, wait=False)
 
-    async def _for_ever(self, ending: asyncio.Event) -> None:
+    async def _for_ever(self, ending: asyncio.Event, opened: asyncio.Event) -> None:
         failures = 0
         while not ending.is_set():
             began = asyncio.get_running_loop().time()
             try:
                 app = self._app()
                 async with app.open_async():
+                    opened.set()
                     await self._work(app)
             except (ProcrastinateException, PoolTimeout, Error, OSError) as error:
                 _log.warning("the worker lost the database: %s", error)
