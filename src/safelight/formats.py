@@ -15,12 +15,14 @@ class Format:
 
     `name` is what we call it, `content_type` what it is stored and served as, `extension` what
     its files are called by (with the dot), and `loader` the libvips operation that decodes it.
+    `in_browsers` tells whether browsers show it.
     """
 
     name: str
     content_type: str
     extension: str
     loader: str
+    in_browsers: bool = True
 
 
 JPEG: Final = Format(

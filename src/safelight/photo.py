@@ -56,6 +56,19 @@ class Caption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """How a rendition is made: no wider than `width` pixels, as WebP.
+
+    `quality` is 1 to 100, `effort` 0 (quick) to 6 (small).
+    """
+
+    name: str
+    width: int
+    quality: int
+    effort: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
     """A smaller copy of a photo, made by us. Sizes in pixels."""
 

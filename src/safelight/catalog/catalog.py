@@ -21,15 +21,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database
 from safelight.catalog.pages import Cursor, Page
 from safelight.catalog.queries import BY_IDS, PAGES, PUBLISH, RESERVE, TWIN
-from safelight.catalog.rows import COLUMNS, facts_columns, photo
+from safelight.catalog.rows import COLUMNS, facts_columns, photo, rendered
 from safelight.catalog.schema import upgrade
 from safelight.catalog.sessions import Sessions
 from safelight.errors import NotFound, SettingsError
-from safelight.photo import Caption, ImageFacts, Order, Photo, Status
+from safelight.photo import Caption, ImageFacts, Order, Photo, Rendition, Status
 from safelight.tables import photos, twins
 
 _ROUNDS = 5
@@ -108,6 +109,8 @@ class Catalog:
         size: int,
         sha256: str,
         now: datetime,
+        renditions: Sequence[Rendition] = (),
+        thumbhash: bytes | None = None,
         within: AsyncConnection | None = None,
     ) -> Photo:
         """Make the row ready, in one statement, unless the owner has the same bytes already.
@@ -121,6 +124,8 @@ class Catalog:
             "size": size,
             "sha256": sha256,
             "created_at": now,
+            "rendered": rendered(renditions),
+            "thumbhash": thumbhash,
             **facts_columns(facts, now=now),
         }
         for _ in range(_ROUNDS):
@@ -179,13 +184,23 @@ class Catalog:
             .returning(*COLUMNS)
         )
 
-        async def work(connection: AsyncConnection) -> Photo:
-            row = (await connection.execute(statement)).one_or_none()
-            if row is None:
-                raise NotFound
-            return photo(row)
+        return await self._changed(statement)
 
-        return await self._database.transaction(work)
+    async def develop(
+        self, owner: str, id_: int, renditions: Sequence[Rendition], thumbhash: bytes
+    ) -> Photo:
+        """Note which renditions there are now. Raises NotFound if the photo went meanwhile."""
+        statement = (
+            update(photos)
+            .where(*_theirs(owner, id_))
+            .values(
+                version=photos.c.version + 1,
+                renditions=[asdict(rendition) for rendition in renditions],
+                thumbhash=thumbhash,
+            )
+            .returning(*COLUMNS)
+        )
+        return await self._changed(statement)
 
     async def bury(self, owner: str, id_: int, *, now: datetime) -> Doomed:
         """Turn a photo into a tombstone. Raises NotFound, also the second time."""
@@ -247,6 +262,15 @@ class Catalog:
                 await connection.execute(noted)
 
         await self._database.transaction(work)
+
+    async def _changed(self, statement: ReturningUpdate[*tuple[Any, ...]]) -> Photo:
+        async def work(connection: AsyncConnection) -> Photo:
+            row = (await connection.execute(statement)).one_or_none()
+            if row is None:
+                raise NotFound
+            return photo(row)
+
+        return await self._database.transaction(work)
 
     async def _bury(self, *which: ColumnElement[bool], now: datetime) -> Doomed | None:
         statement = (

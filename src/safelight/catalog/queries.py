@@ -6,8 +6,21 @@ SQLAlchemy would compose each anew for every call, which costs more than the ask
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, insert, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from safelight.catalog.rows import COLUMNS, FACTS
@@ -19,6 +32,7 @@ _Statement = Select[*_Columns] | ReturningInsert[*_Columns] | ReturningUpdate[*_
 
 _PLACES: Final = {Order.ADDED: photos.c.created_at, Order.TAKEN: photos.c.sort_at}
 _READY: Final = text("status = 'ready'")
+_RENDERED: Final = cast(bindparam("rendered", type_=Text), JSONB)
 _OWNED: Final = (photos.c.owner == bindparam("owner"), _READY)
 
 
@@ -74,7 +88,11 @@ RESERVE: Final = _query(
 PUBLISH: Final = _query(
     update(photos)
     .where(photos.c.id == bindparam("reserved"), text("status = 'pending'"))
+    .values(renditions=_RENDERED)
     .returning(*COLUMNS),
-    *("status", "size", "sha256", "created_at", *FACTS),
+    *("status", "size", "sha256", "created_at", "thumbhash", *FACTS),
 )
-"""Fills in a pending row, and gives its COLUMNS. Takes reserved (its id) and the columns set."""
+"""Fills in a pending row, and gives its COLUMNS.
+
+Takes reserved (its id), rendered (the renditions, as JSON) and the other columns set.
+"""

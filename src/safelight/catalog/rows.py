@@ -1,5 +1,6 @@
 """Rows become photos, photos become rows."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,11 @@ def photo(row: Sequence[Any]) -> Photo:
 def facts_columns(facts: ImageFacts, *, now: datetime) -> dict[str, object]:
     """Spread the facts over the row's columns, with the time that order=taken sorts by."""
     return asdict(facts) | {"sort_at": _sort_at(facts, now)}
+
+
+def rendered(renditions: Sequence[Rendition]) -> str:
+    """Spell renditions as the JSON of their column."""
+    return json.dumps([asdict(rendition) for rendition in renditions])
 
 
 def _sort_at(facts: ImageFacts, now: datetime) -> datetime:

@@ -5,8 +5,11 @@ types, lengths and ranges are checked, and no text of it gets out but printable 
 characters at most.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from mmap import mmap
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -15,7 +18,7 @@ from msgspec import Meta
 from safelight import errors
 from safelight.formats import Format
 from safelight.inspection.limits import DecodeLimits
-from safelight.photo import ImageFacts
+from safelight.photo import ImageFacts, Preset
 
 ANSWER_BYTES: Final = 65_536
 """The longest answer that is read; a longer one is cut, and so no JSON."""
@@ -25,6 +28,7 @@ _REFUSALS: Final = {
 }
 _Side = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _FARTHEST = 14 * 60
+_WEBP: Final = re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL)
 
 
 class BadAnswer(Exception):
@@ -37,6 +41,28 @@ class Inspection:
 
     facts: ImageFacts
     sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """One rendition that was made: its preset, its size in pixels and its bytes."""
+
+    preset: Preset
+    width: int
+    height: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Development:
+    """The renditions of a picture, the narrowest first, its thumbhash and its main colour.
+
+    The colour is six digits of hex.
+    """
+
+    exposures: tuple[Exposure, ...]
+    thumbhash: bytes
+    colour: str
 
 
 class Ready(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,6 +92,13 @@ class _Answer(msgspec.Struct, forbid_unknown_fields=True):
     refusal: _Refusal | None = None
 
 
+class _Developed(msgspec.Struct, forbid_unknown_fields=True):
+    renditions: list[tuple[_Side, _Side, _Side] | None] | None = None
+    thumbhash: Annotated[bytes, Meta(min_length=5, max_length=32)] | None = None
+    colour: Annotated[str, Meta(pattern=r"^[0-9a-f]{6}\Z")] | None = None
+    refusal: _Refusal | None = None
+
+
 def read_ready(message: bytes) -> Ready:
     """Read a child's first word. Raises BadAnswer."""
     try:
@@ -77,6 +110,19 @@ def read_ready(message: bytes) -> Ready:
 def ask_to_inspect(form: Format, *, digest: bool) -> bytes:
     """Spell the request to decode the picture that comes along, and to sum its bytes or not."""
     return _spell({"duty": "inspect", "format": form.name, "digest": digest})
+
+
+def ask_to_develop(facts: ImageFacts, presets: Sequence[Preset]) -> bytes:
+    """Spell the request to make renditions of the picture that comes along."""
+    return _spell(
+        {
+            "duty": "develop",
+            "format": facts.format,
+            "width": facts.width,
+            "height": facts.height,
+            "presets": msgspec.to_builtins(presets),
+        }
+    )
 
 
 def spell_limits(limits: DecodeLimits) -> str:
@@ -95,13 +141,54 @@ def read_inspection(message: bytes, form: Format, limits: DecodeLimits) -> Inspe
     except msgspec.MsgspecError as error:
         raise BadAnswer from error
     if answer.refusal:
-        raise _REFUSALS.get(answer.refusal.code, BadAnswer)(answer.refusal.message)
+        raise _refused(answer.refusal)
     facts = answer.facts
     if not facts or facts.width * facts.height > limits.max_pixels:
         raise BadAnswer
     if facts.frames > limits.max_frames:
         raise BadAnswer
     return Inspection(facts=_image_facts(facts, form), sha256=answer.sha256)
+
+
+def read_development(message: bytes, presets: Sequence[Preset], tray: mmap | bytes) -> Development:
+    """Read the answer to `ask_to_develop`, and take the renditions out of the tray.
+
+    A rendition is believed to be a WebP of the size that it says: those who look at it decode it
+    at their own risk, as they do the original. Raises CorruptImage or BadAnswer.
+    """
+    try:
+        answer = msgspec.json.decode(message, type=_Developed)
+    except msgspec.MsgspecError as error:
+        raise BadAnswer from error
+    if answer.refusal:
+        raise _refused(answer.refusal)
+    if answer.renditions is None or answer.thumbhash is None or answer.colour is None:
+        raise BadAnswer
+    exposures = _exposures(answer.renditions, presets, tray)
+    return Development(exposures=exposures, thumbhash=answer.thumbhash, colour=answer.colour)
+
+
+def _exposures(
+    made: Sequence[tuple[int, int, int] | None], presets: Sequence[Preset], tray: mmap | bytes
+) -> tuple[Exposure, ...]:
+    widest_first = sorted(presets, key=lambda preset: preset.width, reverse=True)
+    if len(made) != len(widest_first):
+        raise BadAnswer
+    exposures, start = [], 0
+    for preset, sizes in zip(widest_first, made, strict=True):
+        if sizes is None:
+            continue
+        width, height, length = sizes
+        data = tray[start : start + length]
+        start += length
+        if width > preset.width or len(data) != length or not _WEBP.match(data):
+            raise BadAnswer
+        exposures.append(Exposure(preset=preset, width=width, height=height, data=data))
+    return tuple(reversed(exposures))
+
+
+def _refused(refusal: _Refusal) -> Exception:
+    return _REFUSALS.get(refusal.code, BadAnswer)(refusal.message)
 
 
 def _image_facts(facts: _Facts, form: Format) -> ImageFacts:

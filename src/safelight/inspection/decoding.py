@@ -85,9 +85,17 @@ def inspect(data: bytes | mmap, form: PictureFormat, limits: DecodeLimits) -> Im
     return facts
 
 
-def _open(data: bytes | mmap, form: PictureFormat, **options: int) -> Any:  # noqa: ANN401
+def open_still(data: bytes | mmap, form: PictureFormat, *, shrink: int = 1) -> Any:  # noqa: ANN401
+    """Open a picture that was inspected: its first frame, to be read once from top to bottom.
+
+    `shrink` is 1, 2, 4 or 8, of a JPEG alone. Raises pyvips.Error, now or when it is read.
+    """
+    return _open(data, form, n=1, **({"shrink": shrink} if shrink > 1 else {}))
+
+
+def _open(data: bytes | mmap, form: PictureFormat, *, n: int = -1, **options: int) -> Any:  # noqa: ANN401
     if form.name in _PAGED:
-        options["n"] = -1
+        options["n"] = n
     source = pyvips.Source.new_from_memory(data)
     return pyvips.Operation.call(
         form.loader, source, access="sequential", fail_on="error", **options

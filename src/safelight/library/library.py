@@ -22,6 +22,7 @@ from safelight.catalog import Cursor, Page, Reservation
 from safelight.errors import InvalidRequest, NotFound, SafelightError, TooLarge
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, checked_text
 from safelight.library.parts import Parts, opened
+from safelight.library.prints import Prints
 from safelight.library.spool import Spool
 from safelight.library.sweep import Sweep
 from safelight.links import Link
@@ -68,6 +69,7 @@ class Library:
         self._stack = AsyncExitStack()
         self._opened: Parts | None = None
         self._sweep: Sweep | None = None
+        self._prints: Prints | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -81,6 +83,8 @@ class Library:
             parts = await stack.enter_async_context(self._open())
             self._sweep = Sweep(parts.catalog, parts.storage, clock=self._clock)
             await stack.enter_async_context(self._sweep.running())
+            self._prints = Prints(parts)
+            stack.push_async_callback(self._prints.close)
             stack.push_async_callback(self._cleaned_up)
             self._opened = parts
             self._stack = stack.pop_all()
@@ -205,6 +209,13 @@ class Library:
         doomed = await self.parts.catalog.bury(owner, id_, now=self._clock())
         await self._swept.purge_soon(doomed)
 
+    async def develop(self, owner: str, id_: int) -> Photo:
+        """Make the renditions that a photo lacks, and give it with them all.
+
+        Twice does no harm. Raises NotFound.
+        """
+        return await self._printed.complete(await self.photo(owner, id_))
+
     def link(
         self,
         photo: Photo,
@@ -226,6 +237,11 @@ class Library:
         assert self._sweep is not None  # noqa: S101  start() made it along with the parts
         return self._sweep
 
+    @property
+    def _printed(self) -> Prints:
+        assert self._prints is not None  # noqa: S101  start() made it along with the parts
+        return self._prints
+
     async def _take_in(  # noqa: PLR0913  a photo is made of these
         self,
         owner: str,
@@ -236,19 +252,33 @@ class Library:
         sha256: str,
         within: AsyncConnection | None,
     ) -> Added:
-        """Write a row, then the object, then make the row ready, or leave nothing."""
-        catalog = self.parts.catalog
+        """Write a row, then the objects, then make the row ready, or leave nothing.
+
+        Renditions that the first screen doesn't need are made afterwards; but nobody can tell
+        when a transaction of the caller's is committed, so within one all of them are made.
+        """
+        catalog, prints = self.parts.catalog, self._printed
+        development = await prints.develop(file, facts, whole=within is not None)
         reservation = await catalog.reserve(owner, caption, name=keys.new_name(), now=self._clock())
         try:
             size = await self._store(file, reservation, facts.content_type)
             photo = await catalog.publish(
-                reservation, facts, size=size, sha256=sha256, now=self._clock(), within=within
+                reservation,
+                facts,
+                size=size,
+                sha256=sha256,
+                now=self._clock(),
+                renditions=await prints.store(reservation.name, development),
+                thumbhash=development.thumbhash,
+                within=within,
             )
         except BaseException:
             self._undo(reservation)
             raise
         if photo.id != reservation.id:
             self._undo(reservation)
+        elif within is None:
+            prints.complete_later(photo)
         return Added(photo=photo, created=photo.id == reservation.id)
 
     @contextmanager
