@@ -47,6 +47,18 @@ def test_a_rendition_has_an_address_that_never_goes_stale(client: httpx.Client) 
     assert client.get(f"/api/photos/{photo['id']}/w2560").status_code == 404
 
 
+def test_a_photo_that_browsers_cannot_show_is_shown_as_its_largest_rendition(
+    client: httpx.Client,
+) -> None:
+    photo = upload(client, pictures.heic(400, 300))
+    assert photo["content_type"] == "image/heic"
+    assert httpx.get(str(photo["original_url"])).content == pictures.heic(400, 300)
+    assert photo["photo_url"] == photo["renditions"][-1]["url"]  # type: ignore[index]  # a list
+    assert photo["renditions"][-1]["width"] == 400  # type: ignore[index]  # a list
+    shown = upload(client, pictures.avif(400, 300))
+    assert shown["photo_url"] == shown["original_url"]
+
+
 def test_renditions_die_with_their_photo(client: httpx.Client) -> None:
     photo = complete(client, upload(client, pictures.jpeg(1400, 300)), 4)
     urls = [made["url"] for made in photo["renditions"]]  # type: ignore[attr-defined]  # a list

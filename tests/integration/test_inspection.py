@@ -1,9 +1,11 @@
 """What a photo is: real pictures and hostile ones, through a real child of the darkroom."""
 
 import hashlib
+import io
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
+import pillow_heif
 import pytest
 import pytest_asyncio
 from hypothesis import given, settings
@@ -43,7 +45,7 @@ async def test_a_photograph_of_each_kind_is_accepted(darkroom: Darkroom, name: s
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (63, 63), (64, 64), (65, 7)])
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
 async def test_a_picture_of_odd_sides_is_accepted(
     darkroom: Darkroom, form: str, size: tuple[int, int]
 ) -> None:
@@ -52,7 +54,7 @@ async def test_a_picture_of_odd_sides_is_accepted(
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF"])
 async def test_width_and_height_are_as_displayed(
     darkroom: Darkroom, form: str, orientation: int
 ) -> None:
@@ -78,6 +80,21 @@ async def test_the_camera_s_time_and_its_offset_are_told(
     facts = await facts_of(darkroom, pictures.save(pictures.astronaut(), form, exif=fields))
     assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's clock
     assert facts.taken_offset == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+async def test_a_heic_is_not_turned_twice(darkroom: Darkroom, orientation: int) -> None:
+    fields = pictures.exif(orientation, "2017:06:17 20:35:13", "+02:00")
+    picture = pictures.astronaut()
+    picture = picture.copy()
+    picture.info["exif"] = fields.tobytes()
+    file = io.BytesIO()
+    pillow_heif.from_pillow(picture).save(file)
+    seen = await inspect(darkroom, file.getvalue())
+    upright = pillow_heif.open_heif(file.getvalue())
+    assert (seen.facts.width, seen.facts.height) == upright.size
+    assert seen.facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's
+    assert seen.facts.taken_offset == timedelta(hours=2)
 
 
 async def test_a_time_without_an_offset_has_none(darkroom: Darkroom) -> None:
@@ -145,7 +162,25 @@ REFUSED = {
     "svg": (pictures.SVG, "unsupported_type"),
     "pdf": (pictures.PDF, "unsupported_type"),
     "tiff": (pictures.save(pictures.astronaut(), "TIFF"), "unsupported_type"),
-    "avif": (pictures.save(pictures.astronaut(), "AVIF"), "unsupported_type"),
+    "an avif of two frames": (pictures.animated("AVIF", 2), "unsupported_type"),
+    "half an avif": (pictures.cut(pictures.avif(), 50), "corrupt_image"),
+    "half a heic": (pictures.cut(pictures.heic(), 50), "corrupt_image"),
+    "an avif header of 60,000 squared": (
+        pictures.heif_claiming(pictures.avif(), 60_000, 60_000),
+        "too_many_pixels",
+    ),
+    "a heic header of 60,000 squared": (
+        pictures.heif_claiming(pictures.heic(), 60_000, 60_000),
+        "too_many_pixels",
+    ),
+    "a heic whose grid is larger than it claims": (
+        pictures.heif_grid_of(pictures.heic(), 60_000, 60_000),
+        "too_many_pixels",
+    ),
+    "a heic of a billion boxes": (
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0\0\0\x08free" * 200_000,
+        "corrupt_image",
+    ),
     "html behind jpeg magic": (b"\xff\xd8\xff\xe0" + pictures.HTML, "corrupt_image"),
     "html behind png magic": (pictures.PNG_SIGNATURE + pictures.HTML, "corrupt_image"),
     "html behind gif magic": (b"GIF89a" + pictures.HTML, "corrupt_image"),
@@ -245,7 +280,9 @@ async def test_a_gif_cut_between_two_frames_is_refused(darkroom: Darkroom) -> No
         assert await outcome(darkroom, data) == "corrupt_image"
 
 
-@pytest.mark.parametrize("name", ["jpeg", "progressive jpeg", "png", "animated gif", "webp"])
+@pytest.mark.parametrize(
+    "name", ["jpeg", "progressive jpeg", "png", "animated gif", "webp", "avif", "heic"]
+)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 async def test_flipped_bits_are_accepted_or_cleanly_refused(

@@ -202,7 +202,7 @@ if CORPUS.is_dir():  # Its pictures aren't ours to copy: where it isn't, this te
     def good_pictures() -> list[dict[str, str]]:
         with (CORPUS / "manifest.tsv").open(encoding="utf-8") as file:
             rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            formats = {"jpeg", "png", "gif", "webp"}
+            formats = {"jpeg", "png", "gif", "webp", "avif", "heic"}
             return [r for r in rows if r["expected"] == "accept" and r["format"] in formats]
 
     async def test_no_picture_of_the_corpus_leaks_and_each_has_its_shape(

@@ -6,7 +6,7 @@ request, which may bring two file descriptors along, gets ``{"taken": true}`` be
 touched, so that a death before it is not blamed on the picture, and then its answer.
 """
 
-import base64
+import contextlib
 import gc
 import json
 import os
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from safelight import errors
 from safelight.darkroom import confinement
-from safelight.formats import FORMATS
+from safelight.darkroom.samples import samples
 from safelight.inspection.limits import DecodeLimits
 from safelight.photo import Preset
 
@@ -29,16 +29,6 @@ _NICENESS: Final = 10
 _REQUEST_BYTES: Final = 4096
 _REASON_CHARACTERS: Final = 500
 _DESCRIPTORS: Final = 2
-_SAMPLES: Final = {
-    "jpeg": "/9j/2wBDAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
-    "AQEBAQEBAQEBAQH/wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAAAAAAAA"
-    "AAAAAAAAAAD/2gAIAQEAAD8AP//Z",
-    "png": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVQImWNoAAAAggCByxOyYQAAAABJRU5E"
-    "rkJggg==",
-    "gif": "R0lGODdhAQABAIEAAAAAAAAAAAAAAAAAACwAAAAAAQABAAAIBAABBAQAOw==",
-    "webp": "UklGRh4AAABXRUJQVlA4TBEAAAAvAAAAAAdQwAIWsP+BiOh/AAA=",
-}
-"""One grey pixel in each format, made with libvips and Pillow."""
 
 
 def main() -> None:
@@ -79,10 +69,10 @@ def _warm_up(limits: DecodeLimits) -> None:
     from safelight.renditions import rendering  # noqa: PLC0415
 
     preset = Preset(name="sample", width=1, quality=1, effort=0)
-    for name, picture in _SAMPLES.items():
-        data = base64.b64decode(picture)
-        decoding.inspect(data, FORMATS[name], limits)
-        list(rendering.render(decoding.open_still(data, FORMATS[name]), [preset]))
+    for form, data in samples():
+        with contextlib.suppress(errors.UnsupportedType):  # An extra that isn't installed.
+            decoding.inspect(data, form, limits)
+            list(rendering.render(decoding.open_still(data, form), [preset]))
     gc.collect()
     gc.freeze()
 

@@ -24,7 +24,13 @@ ANSWER_BYTES: Final = 65_536
 """The longest answer that is read; a longer one is cut, and so no JSON."""
 
 _REFUSALS: Final = {
-    kind.code: kind for kind in (errors.CorruptImage, errors.TooManyPixels, errors.TooManyFrames)
+    kind.code: kind
+    for kind in (
+        errors.CorruptImage,
+        errors.TooManyPixels,
+        errors.TooManyFrames,
+        errors.UnsupportedType,
+    )
 }
 _Side = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _FARTHEST = 14 * 60
@@ -133,8 +139,8 @@ def spell_limits(limits: DecodeLimits) -> str:
 def read_inspection(message: bytes, form: Format, limits: DecodeLimits) -> Inspection:
     """Read the answer to `ask_to_inspect`.
 
-    Raises what the child refused the picture for (CorruptImage, TooManyPixels, TooManyFrames), or
-    BadAnswer.
+    Raises what the child refused the picture for (CorruptImage, TooManyPixels, TooManyFrames, or
+    UnsupportedType if its decoder isn't installed), or BadAnswer.
     """
     try:
         answer = msgspec.json.decode(message, type=_Answer)

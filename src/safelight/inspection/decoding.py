@@ -12,7 +12,7 @@ import pyvips
 from pyvips import ffi, vips_lib
 
 from safelight import errors
-from safelight.inspection import gif, jpeg, png, webp
+from safelight.inspection import gif, heic, heif, jpeg, png, webp
 from safelight.inspection.capture import parse_date_time, parse_offset
 from safelight.inspection.limits import DecodeLimits, Header, admit
 from safelight.photo import ImageFacts
@@ -22,14 +22,18 @@ _HEADERS: Final[dict[str, Callable[[bytes | mmap], Header]]] = {
     "png": png.read_header,
     "gif": gif.read_header,
     "webp": webp.read_header,
+    "avif": heif.read_header,
+    "heic": heif.read_header,
 }
 _ALLOWED: Final = (
     "VipsForeignLoadJpeg",
     "VipsForeignLoadPng",
     "VipsForeignLoadNsgif",
     "VipsForeignLoadWebp",
+    "VipsForeignLoadHeif",
 )
 _PAGED: Final = frozenset({"gif", "webp"})
+_TURNED_ALREADY: Final = frozenset({"avif", "heic"})
 _SMALLEST_TO_SHRINK: Final = 64
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 _CUT_SHORT: Final = "premature end of data segment"
@@ -94,6 +98,8 @@ def open_still(data: bytes | mmap, form: PictureFormat, *, shrink: int = 1) -> A
 
 
 def _open(data: bytes | mmap, form: PictureFormat, *, n: int = -1, **options: int) -> Any:  # noqa: ANN401
+    if form.name == "heic":
+        return heic.open_upright(data)
     if form.name in _PAGED:
         options["n"] = n
     source = pyvips.Source.new_from_memory(data)
@@ -129,7 +135,9 @@ def _read_last_line(image: Any) -> None:  # noqa: ANN401
 
 def _facts(image: Any, form: PictureFormat, header: Header) -> ImageFacts:  # noqa: ANN401
     width, height = header.width, header.height
-    if _field(image, "orientation") in _SIDEWAYS:
+    if form.name in _TURNED_ALREADY:
+        width, height = image.width, image.height
+    elif _field(image, "orientation") in _SIDEWAYS:
         width, height = height, width
     return ImageFacts(
         format=form.name,
