@@ -51,9 +51,12 @@ def _shrunk_upright_in_srgb(image: Any, _largest: Any, preset: Preset) -> Any:  
     """Shrink to the preset's width, turned as it is displayed, alpha kept, in eight bits of sRGB.
 
     libvips does the turning last, when little is left to turn, and takes a profile that is none
-    for sRGB.
+    for sRGB. What has no profile and is sRGB is left alone: the conversion costs more than all
+    the rest.
     """
-    return image.thumbnail_image(preset.width, height=MAX_SIDE, size="down", export_profile="srgb")
+    is_srgb = image.interpretation == "srgb" and not image.get_typeof(_PROFILE)
+    export = {} if is_srgb else {"export_profile": "srgb"}
+    return image.thumbnail_image(preset.width, height=MAX_SIDE, size="down", **export)
 
 
 def _shrunk(image: Any, largest: Any, preset: Preset) -> Any:  # noqa: ANN401
