@@ -10,12 +10,13 @@ import pytest
 import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import ImageCms
 
 import pictures
 from darkrooms import inspect, outcome
 from safelight import errors
 from safelight.darkroom.pool import Darkroom
-from safelight.photo import ImageFacts
+from safelight.photo import Details, ImageFacts
 from safelight.settings import LimitSettings
 
 PHOTOGRAPHS = pictures.photographs()
@@ -103,6 +104,37 @@ async def test_a_time_without_an_offset_has_none(darkroom: Darkroom) -> None:
     )
     assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's clock
     assert facts.taken_offset is None
+
+
+async def test_what_else_a_picture_tells_is_told(darkroom: Darkroom) -> None:
+    fields = pictures.exif(1)
+    fields[0x010F], fields[0x0110] = "Camera Works", "Model (3)"
+    fields.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.0), 3: "E", 4: (2.0, 17.0, 40.0)})
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for data in (
+        pictures.jpeg(exif=fields, icc_profile=profile),
+        pictures.png(exif=fields, icc_profile=profile),
+        pictures.webp(exif=fields, icc_profile=profile),
+        pictures.avif(exif=fields, icc_profile=profile),
+        pictures.heic(exif=fields.tobytes(), icc_profile=profile),
+    ):
+        assert (await facts_of(darkroom, data)).details == Details(
+            profile="sRGB built-in",
+            camera_make="Camera Works",
+            camera_model="Model (3)",
+            located=True,
+        )
+
+
+async def test_what_a_picture_does_not_tell_is_not_made_up(darkroom: Darkroom) -> None:
+    assert (await facts_of(darkroom, pictures.jpeg())).details == Details()
+    assert (await facts_of(darkroom, pictures.png(mode="RGBA"))).details == Details(alpha=True)
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP"])
+async def test_an_animation_tells_how_long_it_is(darkroom: Darkroom, form: str) -> None:
+    facts = await facts_of(darkroom, pictures.animated(form, 5))
+    assert facts.details.duration == timedelta(milliseconds=200)
 
 
 EXIF_OF_NOISE = b"Exif\0\0MM\0*\0\0\0\x08" + pictures.noise(400)

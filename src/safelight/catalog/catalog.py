@@ -26,7 +26,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from safelight.catalog.database import Database
 from safelight.catalog.pages import Cursor, Page
 from safelight.catalog.queries import BY_IDS, PAGES, PUBLISH, RESERVE, TWIN
-from safelight.catalog.rows import COLUMNS, facts_columns, photo, rendered
+from safelight.catalog.rows import COLUMNS, detailed, facts_columns, photo, rendered
 from safelight.catalog.schema import upgrade
 from safelight.catalog.sessions import Sessions
 from safelight.errors import NotFound, SettingsError
@@ -125,6 +125,7 @@ class Catalog:
             "sha256": sha256,
             "created_at": now,
             "rendered": rendered(renditions),
+            "detailed": detailed(facts.details),
             "thumbhash": thumbhash,
             **facts_columns(facts, now=now),
         }

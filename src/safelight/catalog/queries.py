@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Cast,
     Select,
     Text,
     any_,
@@ -32,7 +33,6 @@ _Statement = Select[*_Columns] | ReturningInsert[*_Columns] | ReturningUpdate[*_
 
 _PLACES: Final = {Order.ADDED: photos.c.created_at, Order.TAKEN: photos.c.sort_at}
 _READY: Final = text("status = 'ready'")
-_RENDERED: Final = cast(bindparam("rendered", type_=Text), JSONB)
 _OWNED: Final = (photos.c.owner == bindparam("owner"), _READY)
 
 
@@ -48,6 +48,11 @@ def _query(statement: _Statement, *values: str) -> Query:
     """Write it out; `values` are the columns that it sets."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has none for it
     return Query(statement, str(statement.compile(dialect=dialect, column_keys=values)))
+
+
+def _json(name: str) -> Cast[Any]:
+    """Take a parameter that is JSON already."""
+    return cast(bindparam(name, type_=Text), JSONB)
 
 
 def _page(order: Order, *, after: bool) -> Query:
@@ -88,11 +93,12 @@ RESERVE: Final = _query(
 PUBLISH: Final = _query(
     update(photos)
     .where(photos.c.id == bindparam("reserved"), text("status = 'pending'"))
-    .values(renditions=_RENDERED)
+    .values(renditions=_json("rendered"), details=_json("detailed"))
     .returning(*COLUMNS),
     *("status", "size", "sha256", "created_at", "thumbhash", *FACTS),
 )
 """Fills in a pending row, and gives its COLUMNS.
 
-Takes reserved (its id), rendered (the renditions, as JSON) and the other columns set.
+Takes reserved (its id), rendered and detailed (renditions and details, as JSON), and the other
+columns set.
 """

@@ -94,13 +94,19 @@ def _sketched(image: Any) -> _Message:  # noqa: ANN401
 
 def _spell(facts: ImageFacts) -> _Message:
     """Spell the facts in JSON's types; the format is the server's to know."""
-    moment, offset = facts.taken_at, facts.taken_offset
+    moment, offset, duration = facts.taken_at, facts.taken_offset, facts.details.duration
     return {
         "width": facts.width,
         "height": facts.height,
         "frames": facts.frames,
         "taken_at": None if moment is None else moment.isoformat(),
         "offset_minutes": None if offset is None else int(offset.total_seconds() // 60),
+        "milliseconds": None if duration is None else int(duration.total_seconds() * 1000),
+        "alpha": facts.details.alpha,
+        "profile": facts.details.profile,
+        "camera_make": facts.details.camera_make,
+        "camera_model": facts.details.camera_model,
+        "located": facts.details.located,
     }
 
 

@@ -18,7 +18,7 @@ from msgspec import Meta
 from safelight import errors
 from safelight.formats import Format
 from safelight.inspection.limits import DecodeLimits
-from safelight.photo import ImageFacts, Preset
+from safelight.photo import Details, ImageFacts, Preset
 
 ANSWER_BYTES: Final = 65_536
 """The longest answer that is read; a longer one is cut, and so no JSON."""
@@ -33,6 +33,7 @@ _REFUSALS: Final = {
     )
 }
 _Side = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+_Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _FARTHEST = 14 * 60
 _WEBP: Final = re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL)
 
@@ -85,6 +86,12 @@ class _Facts(msgspec.Struct, forbid_unknown_fields=True):
     frames: Annotated[int, Meta(ge=1)]
     taken_at: Annotated[datetime, Meta(tz=False)] | None
     offset_minutes: Annotated[int, Meta(ge=-_FARTHEST, le=_FARTHEST)] | None
+    milliseconds: Annotated[int, Meta(ge=0, le=2**40)] | None = None
+    alpha: bool = False
+    profile: _Label | None = None
+    camera_make: _Label | None = None
+    camera_model: _Label | None = None
+    located: bool = False
 
 
 class _Refusal(msgspec.Struct, forbid_unknown_fields=True):
@@ -207,6 +214,19 @@ def _image_facts(facts: _Facts, form: Format) -> ImageFacts:
         frames=facts.frames,
         taken_at=facts.taken_at,
         taken_offset=None if minutes is None else timedelta(minutes=minutes),
+        details=_details(facts),
+    )
+
+
+def _details(facts: _Facts) -> Details:
+    lasting = facts.milliseconds
+    return Details(
+        duration=None if lasting is None else timedelta(milliseconds=lasting),
+        alpha=facts.alpha,
+        profile=facts.profile,
+        camera_make=facts.camera_make,
+        camera_model=facts.camera_model,
+        located=facts.located,
     )
 
 

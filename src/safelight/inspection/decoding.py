@@ -5,6 +5,7 @@ through it. Call `lock_loaders` once before anything is decoded.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from mmap import mmap
 from typing import Any, Final, Protocol
 
@@ -14,8 +15,9 @@ from pyvips import ffi, vips_lib
 from safelight import errors
 from safelight.inspection import gif, heic, heif, jpeg, png, webp
 from safelight.inspection.capture import parse_date_time, parse_offset
+from safelight.inspection.labels import label, profile_name
 from safelight.inspection.limits import DecodeLimits, Header, admit
-from safelight.photo import ImageFacts
+from safelight.photo import Details, ImageFacts
 
 _HEADERS: Final[dict[str, Callable[[bytes | mmap], Header]]] = {
     "jpeg": jpeg.read_header,
@@ -147,7 +149,33 @@ def _facts(image: Any, form: PictureFormat, header: Header) -> ImageFacts:  # no
         frames=header.frames,
         taken_at=parse_date_time(str(_field(image, "exif-ifd2-DateTimeOriginal"))),
         taken_offset=parse_offset(str(_field(image, "exif-ifd2-OffsetTimeOriginal"))),
+        details=Details(
+            duration=_duration(image, header),
+            alpha=bool(image.hasalpha()),
+            profile=profile_name(_blob(image, "icc-profile-data")),
+            camera_make=label(_field(image, "exif-ifd0-Make")),
+            camera_model=label(_field(image, "exif-ifd0-Model")),
+            located=_is_located(image),
+        ),
     )
+
+
+def _duration(image: Any, header: Header) -> timedelta | None:  # noqa: ANN401
+    """Add up how long each frame stays, in milliseconds; nothing is known of an APNG's."""
+    delays = _field(image, "delay")
+    if header.frames == 1 or not isinstance(delays, list):
+        return None
+    return timedelta(milliseconds=sum(max(delay, 0) for delay in delays[: header.frames]))
+
+
+def _is_located(image: Any) -> bool:  # noqa: ANN401
+    fields = ("exif-ifd3-GPSLatitude", "exif-ifd3-GPSLongitude")
+    return all(_field(image, name) is not None for name in fields)
+
+
+def _blob(image: Any, name: str) -> bytes:  # noqa: ANN401
+    value = _field(image, name)
+    return value if isinstance(value, bytes) else b""
 
 
 def _field(image: Any, name: str) -> object:  # noqa: ANN401

@@ -11,7 +11,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import BinaryIO, Self
 
@@ -259,6 +259,8 @@ class Library:
         """
         catalog, prints = self.parts.catalog, self._printed
         development = await prints.develop(file, facts, whole=within is not None)
+        details = replace(facts.details, colour=development.colour)
+        facts = replace(facts, details=details)
         reservation = await catalog.reserve(owner, caption, name=keys.new_name(), now=self._clock())
         try:
             size = await self._store(file, reservation, facts.content_type)
