@@ -109,7 +109,7 @@ def photographs() -> dict[str, bytes]:
         "lossless webp": webp(lossless=True),
         "animated webp": animated("WEBP", 3, 256, 192),
         "avif": avif(),
-        "alpha avif": avif(mode="RGBA"),
+        "grey avif": avif(mode="L"),
         "heic": heic(),
         "grey heic": heic(mode="L"),
     }
