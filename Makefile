@@ -43,9 +43,9 @@ dist: $(DEV_STAMP) ## Build the wheel and the source archive into dist/
 lock: $(DEV_STAMP) ## Resolve the newest versions of everything into requirements/
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --extra embedded --group build pyproject.toml --output-file requirements/run.lock
+	  --no-header --no-annotate --extra embedded --extra heic --group build pyproject.toml --output-file requirements/run.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --extra embedded --group dev --constraints requirements/run.lock \
+	  --no-header --no-annotate --extra embedded --extra heic --group dev --constraints requirements/run.lock \
 	  pyproject.toml --output-file requirements/dev.lock
 
 clean: ## Remove what was made here, but never the photos

@@ -19,9 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight import keys
 from safelight.catalog import Catalog
 from safelight.engines import EmbeddedEngines
-from safelight.jobs import Worker, enqueue
+from safelight.jobs import Task, Worker, enqueue
 from safelight.library.sweep import FORGET_AFTER, Sweep
-from safelight.library.tasks import PURGE, tasks
+from safelight.library.tasks import PURGE
 from safelight.photo import Status
 from safelight.settings import Settings
 from safelight.sigv4 import Credentials
@@ -54,7 +54,7 @@ async def _measure(engines: EmbeddedEngines, count: int) -> None:
     sweep = Sweep(catalog, storage, clock=lambda: datetime.now(UTC))
     began = time.monotonic()
     await catalog.change(lambda connection: enqueue(connection, PURGE))
-    worker = Worker(engines.database_url, tasks(catalog, sweep, lambda: datetime.now(UTC))[:1])
+    worker = Worker(engines.database_url, [Task(name=PURGE, work=sweep.purge)])
     async with worker.running():
         while await catalog.read(_unpurged):  # noqa: ASYNC110  a row tells nobody
             await asyncio.sleep(0.1)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import footprint
+import ladder
 import pages
 import photograph
 import plot
@@ -84,6 +85,8 @@ def _measured(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str
         rows += by_size
         _say("uploads")
         rows += uploads.measure(on, photo, rounds=3 if quick else 7, uploads=10 if quick else 30)
+        _say("renditions")
+        rows += ladder.measure(on.folder, rounds=3 if quick else 7)
         _say("memory")
         rows += footprint.measure(on, photo, long=long)
     return rows, points

@@ -30,14 +30,14 @@ async def works(darkroom: Darkroom, photo: Path) -> bool:
 
 async def drill(darkroom: Darkroom, act: str) -> Any:  # noqa: ANN401, whatever it finds
     request = json.dumps({"duty": "drill", "act": act}).encode()
-    return await darkroom._ask(request, None, lambda answer: json.loads(answer)["drill"])
+    return await darkroom._ask(request, [], lambda answer: json.loads(answer)["drill"])
 
 
 async def inspect_drill(darkroom: Darkroom, act: str) -> messages.Inspection:
     """Drill, and take the answer for that of an inspection."""
     return await darkroom._ask(
         json.dumps({"duty": "drill", "act": act}).encode(),
-        None,
+        [],
         lambda answer: messages.read_inspection(answer, JPEG, darkroom.limits),
     )
 

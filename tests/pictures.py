@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import skimage.data
 from PIL import Image
 
@@ -72,6 +73,16 @@ def webp(width: int = 256, height: int = 192, **options: Any) -> bytes:  # noqa:
     return save(astronaut(width, height), "WEBP", **options)
 
 
+def avif(width: int = 256, height: int = 192, mode: str = "RGB", **options: Any) -> bytes:  # noqa: ANN401
+    return save(astronaut(width, height, mode), "AVIF", speed=10, **options)
+
+
+def heic(width: int = 256, height: int = 192, mode: str = "RGB", **options: Any) -> bytes:  # noqa: ANN401
+    file = io.BytesIO()
+    pillow_heif.from_pillow(astronaut(width, height, mode)).save(file, **options)
+    return file.getvalue()
+
+
 def animated(form: str, frames: int = 5, width: int = 64, height: int = 48) -> bytes:
     """A GIF, WEBP or PNG in which the photograph moves to the side."""
     first = np.asarray(astronaut(width, height))
@@ -97,6 +108,10 @@ def photographs() -> dict[str, bytes]:
         "webp": webp(),
         "lossless webp": webp(lossless=True),
         "animated webp": animated("WEBP", 3, 256, 192),
+        "avif": avif(),
+        "grey avif": avif(mode="L"),
+        "heic": heic(),
+        "grey heic": heic(mode="L"),
     }
 
 
@@ -249,3 +264,23 @@ def webp_with_a_bad_second_frame() -> bytes:
     data = webp_of_frames(2, 64, 48)
     pixels = data.rindex(b"VP8 ") + 22
     return data[:pixels] + b"\xff" * (len(data) - pixels)
+
+
+# HEIF, byte by byte
+
+
+def heif_claiming(data: bytes, width: int, height: int) -> bytes:
+    """A good AVIF or HEIC whose properties tell of another size."""
+    claiming = bytearray(data)
+    struct.pack_into(">II", claiming, claiming.index(b"ispe") + 8, width, height)
+    return bytes(claiming)
+
+
+def heif_grid_of(data: bytes, width: int, height: int) -> bytes:
+    """A HEIC that calls its picture a grid, put together to another size than it claims."""
+    item = data.index(b"hvc1", data.index(b"infe"))
+    changed = bytearray(data)
+    changed[item : item + 4] = b"grid"
+    pixels = data.index(b"mdat") + 4
+    changed[pixels : pixels + 12] = struct.pack(">BBBBII", 0, 1, 63, 63, width, height)
+    return bytes(changed)

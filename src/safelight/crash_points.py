@@ -14,6 +14,7 @@ ADD: Final = (
     "add: inspected",
     "add: row reserved",
     "add: object written",
+    "add: renditions written",
     "add: row ready",
     "undo: row abandoned",
     "undo: objects gone",

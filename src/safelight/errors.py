@@ -130,7 +130,7 @@ class UnsupportedType(Invalid):
     """The bytes are none of the accepted formats, whatever the name or the Content-Type says."""
 
     code = "unsupported_type"
-    text = "This is not a photo of an accepted format: send a JPEG, PNG, GIF or WebP."
+    text = "This is not a photo of an accepted format: send a JPEG, PNG, GIF, WebP, AVIF or HEIC."
 
 
 class EmptyFile(Invalid):

@@ -14,13 +14,16 @@ class Format:
     """A format of pictures.
 
     `name` is what we call it, `content_type` what it is stored and served as, `extension` what
-    its files are called by (with the dot), and `loader` the libvips operation that decodes it.
+    its files are called by (with the dot), and `loader` the libvips operation that decodes it;
+    empty if none does.
+    `in_browsers` tells whether browsers show it.
     """
 
     name: str
     content_type: str
     extension: str
     loader: str
+    in_browsers: bool = True
 
 
 JPEG: Final = Format(
@@ -31,11 +34,17 @@ GIF: Final = Format(name="gif", content_type="image/gif", extension=".gif", load
 WEBP: Final = Format(
     name="webp", content_type="image/webp", extension=".webp", loader="webpload_source"
 )
+AVIF: Final = Format(
+    name="avif", content_type="image/avif", extension=".avif", loader="heifload_source"
+)
+HEIC: Final = Format(
+    name="heic", content_type="image/heic", extension=".heic", loader="", in_browsers=False
+)
 
-FORMATS: Final[dict[str, Format]] = {form.name: form for form in (JPEG, PNG, GIF, WEBP)}
+FORMATS: Final[dict[str, Format]] = {form.name: form for form in (JPEG, PNG, GIF, WEBP, AVIF, HEIC)}
 """Every accepted format by its name."""
 
-HEAD_BYTES: Final = 32
+HEAD_BYTES: Final = 64
 """How many of a file's first bytes `recognise` needs at the most."""
 
 _MAGIC: Final = (
@@ -47,6 +56,13 @@ _MAGIC: Final = (
     (GIF, re.compile(rb"GIF8[79]a")),
     # RFC 9649, 2.3 to 2.7. The four bytes left open are the size.
     (WEBP, re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL)),
+    # ISO/IEC 23000-22, and 23008-12, annex B: the major brand, or a general one and among those
+    # that are compatible ours. Sequences (avis, hevc) are another thing: no still picture.
+    (AVIF, re.compile(rb".{4}ftyp(?:avif|(?:mif1|miaf).{4}(?:.{4}){0,8}?avif)", re.DOTALL)),
+    (
+        HEIC,
+        re.compile(rb".{4}ftyp(?:hei[cxms]|(?:mif1|miaf).{4}(?:.{4}){0,8}?hei[cxms])", re.DOTALL),
+    ),
 )
 
 

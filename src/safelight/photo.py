@@ -24,6 +24,23 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What else a picture tells. Texts are its own words, 100 characters at the most.
+
+    `duration` is of an animation, `profile` the name of its colour profile; `located` tells
+    whether it says where it was taken, and `colour` is its main colour, six digits of hex.
+    """
+
+    duration: timedelta | None = None
+    alpha: bool = False
+    profile: str | None = None
+    camera_make: str | None = None
+    camera_model: str | None = None
+    located: bool = False
+    colour: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFacts:
     """What a picture's own bytes tell of it, found by decoding it to its last line.
 
@@ -39,6 +56,7 @@ class ImageFacts:
     frames: int = 1
     taken_at: datetime | None = None
     taken_offset: timedelta | None = None
+    details: Details = Details()
 
     @property
     def animated(self) -> bool:
@@ -53,6 +71,19 @@ class Caption:
     title: str = ""
     description: str = ""
     filename: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """How a rendition is made: no wider than `width` pixels, as WebP.
+
+    `quality` is 1 to 100, `effort` 0 (quick) to 6 (small).
+    """
+
+    name: str
+    width: int
+    quality: int
+    effort: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MiB = 1024 * 1024
+_MAX_STEPS = 8
 
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]+)?", re.ASCII | re.IGNORECASE)
 _ends_in_a_number = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$").search
@@ -196,6 +197,28 @@ class LimitSettings(Group):
         return self
 
 
+class RenditionSettings(Group):
+    """The smaller copies of a photo."""
+
+    widths: Annotated[tuple[Annotated[int, Field(ge=16, le=16_383)], ...], NoDecode] = (
+        *(320, 640, 1280, 2560),
+    )
+    """Their widths in pixels; each photo gets those that are no wider than itself."""
+    quality: int = Field(default=77, ge=1, le=100)
+    """Of WebP, 1 to 100."""
+    effort: int = Field(default=1, ge=0, le=6)
+    """What WebP's encoder takes on for a smaller file, 0 (quick) to 6."""
+
+    _lists = field_validator("widths", mode="before")(_split)
+
+    @field_validator("widths")
+    @classmethod
+    def _widths_are_a_ladder(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
+        if not 1 <= len(set(widths)) == len(widths) <= _MAX_STEPS:
+            raise ValueError(f"give one to {_MAX_STEPS} different widths")
+        return widths
+
+
 class Settings(BaseSettings):
     """Everything that can be configured, read from the environment."""
 
@@ -227,6 +250,7 @@ class Settings(BaseSettings):
     s3: S3Settings = S3Settings()
     links: LinkSettings = LinkSettings()
     limits: LimitSettings = LimitSettings()
+    renditions: RenditionSettings = RenditionSettings()
 
     _lists = field_validator("allowed_hosts", "origins", mode="before")(_split)
 

@@ -58,6 +58,8 @@ photos = Table(
     Column("taken_offset", Interval),
     # What order=taken sorts by: the capture time, or when the photo came where there is none.
     Column("sort_at", DateTime(timezone=True)),
+    # What else the picture tells: camera, colour profile, duration and the like.
+    Column("details", JSONB, nullable=False, server_default=text("'{}'")),
     Column("thumbhash", LargeBinary),
     Column("renditions", JSONB, nullable=False, server_default=text("'[]'")),
     CheckConstraint("status IN ('pending', 'ready', 'deleted')", name="status"),

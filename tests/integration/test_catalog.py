@@ -4,6 +4,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from safelight import keys
 from safelight.catalog import Catalog, Cursor, Doomed, Reservation
 from safelight.engines import EmbeddedEngines
 from safelight.errors import InvalidRequest, NotFound
-from safelight.photo import Caption, ImageFacts, Order, Photo
+from safelight.photo import Caption, Details, ImageFacts, Order, Photo
 from safelight.tables import photos
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -291,3 +292,19 @@ async def _status(catalog: Catalog, id_: int) -> str | None:
         return found
 
     return await catalog._database.read(read)
+
+
+async def test_all_facts_of_a_photo_come_back(catalog: Catalog, owner: str) -> None:
+    details = Details(
+        duration=timedelta(milliseconds=1_230),
+        alpha=True,
+        profile="Display P3",
+        camera_make="Ä",
+        camera_model="\u2603",
+        located=True,
+        colour="0a0b0c",
+    )
+    photo = await add(catalog, owner, facts=replace(FACTS, details=details))
+    assert photo.facts.details == details
+    assert (await catalog.photo(owner, photo.id)).facts.details == details
+    assert (await add(catalog, owner)).facts.details == Details()

@@ -44,7 +44,7 @@ async def meets_expectation(darkroom: Darkroom, path: Path, row: dict[str, str])
             facts = (await darkroom.inspect(file)).facts
         except errors.Invalid as refusal:
             within = int(row["width"]) * int(row["height"]) <= darkroom.limits.max_pixels
-            ours = row["format"] in {"jpeg", "png", "gif", "webp"}
+            ours = row["format"] in {"jpeg", "png", "gif", "webp", "avif", "heic"}
             wrong = row["expected"] == "accept" and within and ours
             return f"{path.name}: {refusal.code}" if wrong else ""
     if row["expected"] == "reject":

@@ -128,7 +128,7 @@ def test_children_die_with_a_server_that_is_killed(photo: Path) -> None:
         "    room = Darkroom(LimitSettings(), children=1, drill=True)\n"
         "    await room.start()\n"
         "    print(*(worker.pid for worker in room._workers), flush=True)\n"
-        '    await room._ask(b\'{"duty": "drill", "act": "hang"}\', None, json.loads)\n'
+        '    await room._ask(b\'{"duty": "drill", "act": "hang"}\', [], json.loads)\n'
         "asyncio.run(main())\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as server:

@@ -1,5 +1,6 @@
 """POST /api/photos: what goes in, what comes back, and what is refused for what it is."""
 
+import base64
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,6 +28,8 @@ def test_an_upload_is_answered_with_the_photo_and_its_address(client: httpx.Clie
     assert links["photo_url"] == links["original_url"]
     assert isinstance(photo.pop("id"), int)
     assert photo.pop("created_at").endswith("Z")
+    assert len(base64.b64decode(photo.pop("thumbhash"))) > 5
+    assert [made.pop("url")[:4] for made in photo["renditions"]] == ["http"]
     assert photo == {
         "title": "A cat",
         "description": "On\na mat",
@@ -38,8 +41,7 @@ def test_an_upload_is_answered_with_the_photo_and_its_address(client: httpx.Clie
         "height": 200,
         "animated": False,
         "taken_at": "2024-05-06T07:08:09+02:00",
-        "thumbhash": None,
-        "renditions": [],
+        "renditions": [{"name": "w320", "width": 100, "height": 200, "content_type": "image/webp"}],
     }
 
 

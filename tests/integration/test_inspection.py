@@ -1,19 +1,22 @@
 """What a photo is: real pictures and hostile ones, through a real child of the darkroom."""
 
 import hashlib
+import io
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
+import pillow_heif
 import pytest
 import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import ImageCms
 
 import pictures
 from darkrooms import inspect, outcome
 from safelight import errors
 from safelight.darkroom.pool import Darkroom
-from safelight.photo import ImageFacts
+from safelight.photo import Details, ImageFacts
 from safelight.settings import LimitSettings
 
 PHOTOGRAPHS = pictures.photographs()
@@ -43,7 +46,7 @@ async def test_a_photograph_of_each_kind_is_accepted(darkroom: Darkroom, name: s
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (63, 63), (64, 64), (65, 7)])
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
 async def test_a_picture_of_odd_sides_is_accepted(
     darkroom: Darkroom, form: str, size: tuple[int, int]
 ) -> None:
@@ -52,7 +55,7 @@ async def test_a_picture_of_odd_sides_is_accepted(
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF"])
 async def test_width_and_height_are_as_displayed(
     darkroom: Darkroom, form: str, orientation: int
 ) -> None:
@@ -80,12 +83,58 @@ async def test_the_camera_s_time_and_its_offset_are_told(
     assert facts.taken_offset == timedelta(hours=hours)
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+async def test_a_heic_is_not_turned_twice(darkroom: Darkroom, orientation: int) -> None:
+    fields = pictures.exif(orientation, "2017:06:17 20:35:13", "+02:00")
+    picture = pictures.astronaut()
+    picture = picture.copy()
+    picture.info["exif"] = fields.tobytes()
+    file = io.BytesIO()
+    pillow_heif.from_pillow(picture).save(file)
+    seen = await inspect(darkroom, file.getvalue())
+    upright = pillow_heif.open_heif(file.getvalue())
+    assert (seen.facts.width, seen.facts.height) == upright.size
+    assert seen.facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's
+    assert seen.facts.taken_offset == timedelta(hours=2)
+
+
 async def test_a_time_without_an_offset_has_none(darkroom: Darkroom) -> None:
     facts = await facts_of(
         darkroom, pictures.jpeg(exif=pictures.exif(taken_at="2017:06:17 20:35:13"))
     )
     assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's clock
     assert facts.taken_offset is None
+
+
+async def test_what_else_a_picture_tells_is_told(darkroom: Darkroom) -> None:
+    fields = pictures.exif(1)
+    fields[0x010F], fields[0x0110] = "Camera Works", "Model (3)"
+    fields.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.0), 3: "E", 4: (2.0, 17.0, 40.0)})
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for data in (
+        pictures.jpeg(exif=fields, icc_profile=profile),
+        pictures.png(exif=fields, icc_profile=profile),
+        pictures.webp(exif=fields, icc_profile=profile),
+        pictures.avif(exif=fields, icc_profile=profile),
+        pictures.heic(exif=fields.tobytes(), icc_profile=profile),
+    ):
+        assert (await facts_of(darkroom, data)).details == Details(
+            profile="sRGB built-in",
+            camera_make="Camera Works",
+            camera_model="Model (3)",
+            located=True,
+        )
+
+
+async def test_what_a_picture_does_not_tell_is_not_made_up(darkroom: Darkroom) -> None:
+    assert (await facts_of(darkroom, pictures.jpeg())).details == Details()
+    assert (await facts_of(darkroom, pictures.png(mode="RGBA"))).details == Details(alpha=True)
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP"])
+async def test_an_animation_tells_how_long_it_is(darkroom: Darkroom, form: str) -> None:
+    facts = await facts_of(darkroom, pictures.animated(form, 5))
+    assert facts.details.duration == timedelta(milliseconds=200)
 
 
 EXIF_OF_NOISE = b"Exif\0\0MM\0*\0\0\0\x08" + pictures.noise(400)
@@ -145,7 +194,25 @@ REFUSED = {
     "svg": (pictures.SVG, "unsupported_type"),
     "pdf": (pictures.PDF, "unsupported_type"),
     "tiff": (pictures.save(pictures.astronaut(), "TIFF"), "unsupported_type"),
-    "avif": (pictures.save(pictures.astronaut(), "AVIF"), "unsupported_type"),
+    "an avif of two frames": (pictures.animated("AVIF", 2), "unsupported_type"),
+    "half an avif": (pictures.cut(pictures.avif(), 50), "corrupt_image"),
+    "half a heic": (pictures.cut(pictures.heic(), 50), "corrupt_image"),
+    "an avif header of 60,000 squared": (
+        pictures.heif_claiming(pictures.avif(), 60_000, 60_000),
+        "too_many_pixels",
+    ),
+    "a heic header of 60,000 squared": (
+        pictures.heif_claiming(pictures.heic(), 60_000, 60_000),
+        "too_many_pixels",
+    ),
+    "a heic whose grid is larger than it claims": (
+        pictures.heif_grid_of(pictures.heic(), 60_000, 60_000),
+        "too_many_pixels",
+    ),
+    "a heic of a billion boxes": (
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0\0\0\x08free" * 200_000,
+        "corrupt_image",
+    ),
     "html behind jpeg magic": (b"\xff\xd8\xff\xe0" + pictures.HTML, "corrupt_image"),
     "html behind png magic": (pictures.PNG_SIGNATURE + pictures.HTML, "corrupt_image"),
     "html behind gif magic": (b"GIF89a" + pictures.HTML, "corrupt_image"),
@@ -245,7 +312,9 @@ async def test_a_gif_cut_between_two_frames_is_refused(darkroom: Darkroom) -> No
         assert await outcome(darkroom, data) == "corrupt_image"
 
 
-@pytest.mark.parametrize("name", ["jpeg", "progressive jpeg", "png", "animated gif", "webp"])
+@pytest.mark.parametrize(
+    "name", ["jpeg", "progressive jpeg", "png", "animated gif", "webp", "avif", "heic"]
+)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 async def test_flipped_bits_are_accepted_or_cleanly_refused(

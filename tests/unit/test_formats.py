@@ -23,8 +23,9 @@ OTHERS = {
     "bmp": pictures.save(pictures.astronaut(), "BMP"),
     "ico": pictures.save(pictures.astronaut(64, 64), "ICO"),
     "ppm": pictures.save(pictures.astronaut(), "PPM"),
-    "avif": b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miafMA1B",
-    "heic": b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf",
+    "a sequence of avif": b"\0\0\0\x2cftypavis\0\0\0\0avifavismsf1iso8mif1miaf",
+    "a sequence of heic": b"\0\0\0\x1cftyphevc\0\0\0\0msf1hevciso8",
+    "heif of another codec": b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafj2ki",
     "mp4": b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41",
     "wave": b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0",
     "webp without a picture": b"RIFF\x24\0\0\0WEBPEXIF",
@@ -47,12 +48,31 @@ def test_nothing_else_is_a_picture(name: str) -> None:
     assert recognise(OTHERS[name][:HEAD_BYTES]) is None
 
 
+@pytest.mark.parametrize(
+    ("brands", "name"),
+    [
+        (b"avif\0\0\0\0mif1miaf", "avif"),
+        (b"mif1\0\0\0\0mif1miafavif", "avif"),
+        (b"mif1\0\0\0\0mif1heic", "heic"),
+        (b"heix\0\0\0\0mif1heix", "heic"),
+    ],
+)
+def test_a_heif_is_known_by_its_brands(brands: bytes, name: str) -> None:
+    assert recognise(b"\0\0\0\x1cftyp" + brands) is FORMATS[name]
+
+
+def test_only_heic_is_unknown_to_browsers() -> None:
+    assert [form.name for form in FORMATS.values() if not form.in_browsers] == ["heic"]
+
+
 def test_a_format_is_served_as_what_it_is() -> None:
     assert {form.content_type: form.extension for form in FORMATS.values()} == {
         "image/jpeg": ".jpg",
         "image/png": ".png",
         "image/gif": ".gif",
         "image/webp": ".webp",
+        "image/avif": ".avif",
+        "image/heic": ".heic",
     }
 
 

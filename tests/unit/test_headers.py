@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import pictures
 from safelight import errors
-from safelight.inspection import gif, jpeg, png, webp
+from safelight.inspection import gif, heif, jpeg, png, webp
 from safelight.inspection.capture import parse_date_time, parse_offset
 from safelight.inspection.limits import DecodeLimits, Header, admit
 
@@ -19,12 +19,16 @@ READERS: dict[str, Callable[[bytes], Header]] = {
     "png": png.read_header,
     "gif": gif.read_header,
     "webp": webp.read_header,
+    "avif": heif.read_header,
+    "heic": heif.read_header,
 }
 SMALL = {
     "jpeg": pictures.jpeg(16, 16),
     "png": pictures.animated("PNG", 3, 16, 16),
     "gif": pictures.animated("GIF", 3, 16, 16),
     "webp": pictures.animated("WEBP", 3, 16, 16),
+    "avif": pictures.avif(16, 16),
+    "heic": pictures.heic(16, 16),
 }
 PHOTOGRAPHS = pictures.photographs()
 ANIMATIONS = {form: pictures.animated(form) for form in ("GIF", "PNG", "WEBP")}
@@ -49,6 +53,8 @@ def test_a_header_tells_the_size_and_the_frames(name: str) -> None:
     ("form", "data", "size"),
     [
         ("jpeg", pictures.jpeg_claiming(60_000, 50_000), (60_000, 50_000)),
+        ("avif", pictures.heif_claiming(pictures.avif(), 60_000, 50_000), (60_000, 50_000)),
+        ("heic", pictures.heif_grid_of(pictures.heic(), 60_000, 50_000), (60_000, 50_000)),
         ("jpeg", pictures.jpeg_claiming(60_000, 50_000, progressive=True), (60_000, 50_000)),
         ("png", pictures.png_of_zeros(50_000, 20), (50_000, 20)),
         ("gif", pictures.gif_of_frames(1, 65_535, 65_534), (65_535, 65_534)),
@@ -129,6 +135,8 @@ def test_noise_behind_the_magic_is_read_or_refused(form: str, data: bytes) -> No
         "png": pictures.PNG_SIGNATURE,
         "gif": b"GIF89a",
         "webp": b"RIFF\x40\0\0\0WEBPVP8X",
+        "avif": b"\0\0\0\x10ftypavif\0\0\0\0\0\0\0\0meta",
+        "heic": b"\0\0\0\x10ftypheic\0\0\0\0\0\0\0\0meta",
     }
     _read_or_refuse(form, magic[form] + data)
 

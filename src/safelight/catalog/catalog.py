@@ -13,21 +13,24 @@ from psycopg import errors as pg
 from sqlalchemy import ColumnElement, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database, Work
 from safelight.catalog.pages import Cursor, Page
 from safelight.catalog.queries import BY_IDS, PAGES, PUBLISH, RESERVE, TWIN
-from safelight.catalog.rows import COLUMNS, facts_columns, photo
+from safelight.catalog.rows import COLUMNS, detailed, facts_columns, photo, rendered
 from safelight.catalog.schema import in_an_operators_terms, upgrade
 from safelight.catalog.sessions import Sessions
 from safelight.catalog.tombstones import Doomed, Tombstones, doomed
 from safelight.errors import NotFound
-from safelight.photo import Caption, ImageFacts, Order, Photo, Status
+from safelight.photo import Caption, ImageFacts, Order, Photo, Rendition, Status
 from safelight.tables import photos, twins
 
 T = TypeVar("T")
 Along = Callable[[AsyncConnection], Awaitable[None]]
 """What somebody else does in a transaction of the catalog's."""
+AlongWith = Callable[[AsyncConnection, Photo], Awaitable[None]]
+"""The same, with the photo that the transaction is about."""
 
 _ROUNDS = 5
 """How often becoming ready is tried when the twin that won goes away at the same moment."""
@@ -82,10 +85,17 @@ class Catalog:
         await self._database.read(lambda connection: connection.execute(text("SELECT 1")))
 
     async def reserve(
-        self, owner: str, caption: Caption, *, name: str, now: datetime
+        self,
+        owner: str,
+        caption: Caption,
+        *,
+        name: str,
+        now: datetime,
+        renditions: Sequence[Rendition] = (),
     ) -> Reservation:
-        """Commit a pending row that names its key, before anything is written there."""
+        """Commit a pending row that names its keys, before anything is written there."""
         row = {"owner": owner, "status": str(Status.PENDING), "name": name, "reserved_at": now}
+        row |= {"rendered": rendered(renditions)}
         ((id_,),) = await self._database.change(RESERVE, row | asdict(caption))
         return Reservation(id=id_, owner=owner, name=name)
 
@@ -97,24 +107,30 @@ class Catalog:
         size: int,
         sha256: str,
         now: datetime,
+        renditions: Sequence[Rendition] = (),
+        thumbhash: bytes | None = None,
         within: AsyncConnection | None = None,
+        along: AlongWith | None = None,
     ) -> Photo:
         """Make the row ready, in one statement, unless the owner has the same bytes already.
 
         The photo that comes back is the row's own, or the twin that was there first: compare the
-        ids. `within` is a transaction of the caller's. Raises NotFound if the row isn't pending
-        any more.
+        ids. `within` is a transaction of the caller's; `along` is done in the same one, if the row
+        gets ready. Raises NotFound if the row isn't pending any more.
         """
         columns: dict[str, object] = {
             "status": str(Status.READY),
             "size": size,
             "sha256": sha256,
             "created_at": now,
+            "rendered": rendered(renditions),
+            "detailed": detailed(facts.details),
+            "thumbhash": thumbhash,
             **facts_columns(facts, now=now),
         }
         for _ in range(_ROUNDS):
             try:
-                published = await self._filled_in(reservation, columns, within)
+                published = await self._filled_in(reservation, columns, within, along)
             except _TwinIsThere:
                 published = await self.twin(reservation.owner, sha256, within=within)
                 if published is None:
@@ -168,13 +184,23 @@ class Catalog:
             .returning(*COLUMNS)
         )
 
-        async def work(connection: AsyncConnection) -> Photo:
-            row = (await connection.execute(statement)).one_or_none()
-            if row is None:
-                raise NotFound
-            return photo(row)
+        return await self._changed(statement)
 
-        return await self._database.transaction(work)
+    async def develop(
+        self, owner: str, id_: int, renditions: Sequence[Rendition], thumbhash: bytes
+    ) -> Photo:
+        """Note which renditions there are now. Raises NotFound if the photo went meanwhile."""
+        statement = (
+            update(photos)
+            .where(*_theirs(owner, id_))
+            .values(
+                version=photos.c.version + 1,
+                renditions=[asdict(rendition) for rendition in renditions],
+                thumbhash=thumbhash,
+            )
+            .returning(*COLUMNS)
+        )
+        return await self._changed(statement)
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` of somebody else's on a connection of the catalog's, outside a transaction."""
@@ -203,6 +229,15 @@ class Catalog:
         pending = (photos.c.id == reservation.id, photos.c.status == Status.PENDING)
         return await self._bury(*pending, now=now, along=along)
 
+    async def _changed(self, statement: ReturningUpdate[*tuple[Any, ...]]) -> Photo:
+        async def work(connection: AsyncConnection) -> Photo:
+            row = (await connection.execute(statement)).one_or_none()
+            if row is None:
+                raise NotFound
+            return photo(row)
+
+        return await self._database.transaction(work)
+
     async def _bury(
         self, *which: ColumnElement[bool], now: datetime, along: Along | None
     ) -> Doomed | None:
@@ -224,16 +259,29 @@ class Catalog:
         return await self._database.transaction(work)
 
     async def _filled_in(
-        self, reservation: Reservation, columns: dict[str, object], within: AsyncConnection | None
+        self,
+        reservation: Reservation,
+        columns: dict[str, object],
+        within: AsyncConnection | None,
+        along: AlongWith | None,
     ) -> Photo | None:
         """Fill in the row; None if it isn't pending. Raises _TwinIsThere."""
         parameters = columns | {"reserved": reservation.id}
+
+        async def work(connection: AsyncConnection) -> Photo | None:
+            filled_in = _first((await connection.execute(PUBLISH.statement, parameters)).all())
+            if filled_in and along:
+                await along(connection, filled_in)
+            return filled_in
+
         try:
-            if within is None:
-                return _first(await self._database.change(PUBLISH, parameters))
-            # A savepoint, so that losing against a twin doesn't spoil the caller's transaction.
-            async with within.begin_nested():
-                return _first((await within.execute(PUBLISH.statement, parameters)).all())
+            if within:
+                # A savepoint, so that losing against a twin doesn't spoil the caller's transaction.
+                async with within.begin_nested():
+                    return await work(within)
+            if along:
+                return await self._database.transaction(work)
+            return _first(await self._database.change(PUBLISH, parameters))
         except (IntegrityError, pg.UniqueViolation) as error:
             if str(twins.name) not in str(error):
                 raise

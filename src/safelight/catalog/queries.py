@@ -6,8 +6,22 @@ SQLAlchemy would compose each anew for every call, which costs more than the ask
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, insert, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Cast,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from safelight.catalog.rows import COLUMNS, FACTS
@@ -34,6 +48,11 @@ def _query(statement: _Statement, *values: str) -> Query:
     """Write it out; `values` are the columns that it sets."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has none for it
     return Query(statement, str(statement.compile(dialect=dialect, column_keys=values)))
+
+
+def _json(name: str) -> Cast[Any]:
+    """Take a parameter that is JSON already."""
+    return cast(bindparam(name, type_=Text), JSONB)
 
 
 def _page(order: Order, *, after: bool) -> Query:
@@ -66,15 +85,20 @@ TWIN: Final = _query(select(*COLUMNS).where(*_OWNED, photos.c.sha256 == bindpara
 """COLUMNS of an owner's photo. Takes owner, sha256."""
 
 RESERVE: Final = _query(
-    insert(photos).returning(photos.c.id),
+    insert(photos).values(renditions=_json("rendered")).returning(photos.c.id),
     *("owner", "status", "name", "reserved_at", "title", "description", "filename"),
 )
-"""Makes a row, and gives its id. Takes its columns."""
+"""Makes a row, and gives its id. Takes its columns, and rendered (renditions, as JSON)."""
 
 PUBLISH: Final = _query(
     update(photos)
     .where(photos.c.id == bindparam("reserved"), text("status = 'pending'"))
+    .values(renditions=_json("rendered"), details=_json("detailed"))
     .returning(*COLUMNS),
-    *("status", "size", "sha256", "created_at", *FACTS),
+    *("status", "size", "sha256", "created_at", "thumbhash", *FACTS),
 )
-"""Fills in a pending row, and gives its COLUMNS. Takes reserved (its id) and the columns set."""
+"""Fills in a pending row, and gives its COLUMNS.
+
+Takes reserved (its id), rendered and detailed (renditions and details, as JSON), and the other
+columns set.
+"""

@@ -1,11 +1,12 @@
 """Rows become photos, photos become rows."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from safelight.photo import ImageFacts, Photo, Rendition
+from safelight.photo import Details, ImageFacts, Photo, Rendition
 from safelight.tables import photos
 
 COLUMNS = (
@@ -28,6 +29,7 @@ COLUMNS = (
     photos.c.frames,
     photos.c.taken_at,
     photos.c.taken_offset,
+    photos.c.details,
 )
 
 
@@ -42,7 +44,7 @@ def photo(row: Sequence[Any]) -> Photo:
     """Make the value of a row of COLUMNS that is ready."""
     (id_, version, owner, name, title, description, filename, size, *others) = row
     (sha256, created_at, thumbhash, renditions, form, content_type, *others) = others
-    (width, height, frames, taken_at, taken_offset) = others
+    (width, height, frames, taken_at, taken_offset, details) = others
     facts = ImageFacts(
         format=form,
         content_type=content_type,
@@ -51,6 +53,7 @@ def photo(row: Sequence[Any]) -> Photo:
         frames=frames,
         taken_at=taken_at,
         taken_offset=taken_offset,
+        details=_details(details),
     )
     return Photo(
         id=id_,
@@ -71,7 +74,25 @@ def photo(row: Sequence[Any]) -> Photo:
 
 def facts_columns(facts: ImageFacts, *, now: datetime) -> dict[str, object]:
     """Spread the facts over the row's columns, with the time that order=taken sorts by."""
-    return asdict(facts) | {"sort_at": _sort_at(facts, now)}
+    columns = {name: getattr(facts, name) for name in FACTS if name != "sort_at"}
+    return columns | {"sort_at": _sort_at(facts, now)}
+
+
+def detailed(details: Details) -> str:
+    """Spell the details as the JSON of their column; durations are in seconds."""
+    seconds = None if details.duration is None else details.duration.total_seconds()
+    return json.dumps(asdict(details) | {"duration": seconds})
+
+
+def _details(column: Mapping[str, Any]) -> Details:
+    seconds = column.get("duration")
+    duration = None if seconds is None else timedelta(seconds=seconds)
+    return Details(**{**column, "duration": duration})
+
+
+def rendered(renditions: Sequence[Rendition]) -> str:
+    """Spell renditions as the JSON of their column."""
+    return json.dumps([asdict(rendition) for rendition in renditions])
 
 
 def _sort_at(facts: ImageFacts, now: datetime) -> datetime:

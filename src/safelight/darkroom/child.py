@@ -2,41 +2,33 @@
 
 The server runs ``python -I -m safelight.darkroom.child LIMITS`` with one end of a socket pair as
 its standard input; messages are JSON, one a packet. First comes ``{"ready": …}``. Then each
-request, which may bring one file descriptor along, gets ``{"taken": true}`` before the picture is
+request, which may bring two file descriptors along, gets ``{"taken": true}`` before the picture is
 touched, so that a death before it is not blamed on the picture, and then its answer.
 """
 
-import base64
+import contextlib
 import gc
 import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from safelight import errors
 from safelight.darkroom import confinement
-from safelight.formats import FORMATS
+from safelight.darkroom.samples import samples
 from safelight.inspection.limits import DecodeLimits
+from safelight.photo import Preset
 
 _Message = dict[str, Any]
-_Duty = Callable[[_Message, int], _Message]
+_Duty = Callable[[_Message, Sequence[int]], _Message]
 
 _CHANNEL: Final = 0
 _NICENESS: Final = 10
 _REQUEST_BYTES: Final = 4096
 _REASON_CHARACTERS: Final = 500
-_SAMPLES: Final = {
-    "jpeg": "/9j/2wBDAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
-    "AQEBAQEBAQEBAQH/wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAAAAAAAA"
-    "AAAAAAAAAAD/2gAIAQEAAD8AP//Z",
-    "png": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVQImWNoAAAAggCByxOyYQAAAABJRU5E"
-    "rkJggg==",
-    "gif": "R0lGODdhAQABAIEAAAAAAAAAAAAAAAAAACwAAAAAAQABAAAIBAABBAQAOw==",
-    "webp": "UklGRh4AAABXRUJQVlA4TBEAAAAvAAAAAAdQwAIWsP+BiOh/AAA=",
-}
-"""One grey pixel in each format, made with libvips and Pillow."""
+_DESCRIPTORS: Final = 2
 
 
 def main() -> None:
@@ -62,7 +54,8 @@ def _duties(limits: DecodeLimits, *, drill: bool) -> Mapping[str, _Duty]:
     """Import the decoder here, so that its failure can be told."""
     from safelight.darkroom.duties import Inspector  # noqa: PLC0415
 
-    duties: dict[str, _Duty] = {"inspect": Inspector(limits).inspect}
+    inspector = Inspector(limits)
+    duties: dict[str, _Duty] = {"inspect": inspector.inspect, "develop": inspector.develop}
     if drill:
         from safelight.darkroom.drill import rehearse  # noqa: PLC0415
 
@@ -73,30 +66,33 @@ def _duties(limits: DecodeLimits, *, drill: bool) -> Mapping[str, _Duty]:
 def _warm_up(limits: DecodeLimits) -> None:
     """Meet every loader once, while threads, libraries and memory can still be had."""
     from safelight.inspection import decoding  # noqa: PLC0415
+    from safelight.renditions import rendering  # noqa: PLC0415
 
-    for name, picture in _SAMPLES.items():
-        decoding.inspect(base64.b64decode(picture), FORMATS[name], limits)
+    preset = Preset(name="sample", width=1, quality=1, effort=0)
+    for form, data in samples():
+        with contextlib.suppress(errors.UnsupportedType):  # An extra that isn't installed.
+            decoding.inspect(data, form, limits)
+            list(rendering.render(decoding.open_still(data, form), [preset]))
     gc.collect()
     gc.freeze()
 
 
 def _serve(channel: socket.socket, duties: Mapping[str, _Duty]) -> None:
     while True:
-        message, descriptors, _, _ = socket.recv_fds(channel, _REQUEST_BYTES, 1)
+        message, descriptors, _, _ = socket.recv_fds(channel, _REQUEST_BYTES, _DESCRIPTORS)
         if not message:
             os._exit(0)  # The server has hung up, and there is nothing to clean up.
         request = json.loads(message)
-        photo = descriptors[0] if descriptors else -1
         _send(channel, {"taken": True})
-        _send(channel, _answer(duties[request["duty"]], request, photo))
+        _send(channel, _answer(duties[request["duty"]], request, descriptors))
         gc.collect()  # The maps of pictures that an error's traceback held on to.
-        if photo >= 0:
-            os.close(photo)
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
-def _answer(duty: _Duty, request: _Message, photo: int) -> _Message:
+def _answer(duty: _Duty, request: _Message, descriptors: Sequence[int]) -> _Message:
     try:
-        return duty(request, photo)
+        return duty(request, descriptors)
     except errors.Invalid as refusal:
         return {"refusal": {"code": refusal.code, "message": str(refusal)}}
     except Exception:  # noqa: BLE001, an odd picture found a hole in our code: its own fault alone

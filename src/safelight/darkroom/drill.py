@@ -12,16 +12,16 @@ import resource
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 _Message = dict[str, Any]
 _DESCRIPTORS: Final = 32
 
 
-def rehearse(request: _Message, photo: int) -> _Message:
+def rehearse(request: _Message, descriptors: Sequence[int]) -> _Message:
     """Perform `act`; if that comes to an end, give what it found."""
-    del photo
+    del descriptors
     return {"drill": _ACTS[request["act"]]()}
 
 

@@ -5,9 +5,11 @@ No child is kept for long: one is started when a picture needs it (about half a 
 """
 
 import asyncio
+import fcntl
 import logging
+import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import BinaryIO, Final, TypeVar
@@ -15,19 +17,23 @@ from typing import BinaryIO, Final, TypeVar
 from safelight import errors
 from safelight.darkroom import messages
 from safelight.darkroom.capacity import Capacity
-from safelight.darkroom.messages import BadAnswer, Inspection
+from safelight.darkroom.messages import BadAnswer, Development, Exposure, Inspection
 from safelight.darkroom.queue import Queue
 from safelight.darkroom.worker import Died, Gone, StartFailed, Worker
 from safelight.formats import HEAD_BYTES, Format, recognise
 from safelight.inspection.limits import DecodeLimits
+from safelight.photo import ImageFacts, Preset
 from safelight.settings import LimitSettings
 
-__all__ = ["Darkroom", "Inspection"]
+__all__ = ["Darkroom", "Development", "Exposure", "Inspection"]
 
 _JOBS: Final = 200
 _IDLE: Final = timedelta(seconds=60)
 _GRACE: Final = timedelta(seconds=1)
 """What the clock on the wall allows beyond a decode's CPU time."""
+
+_TRAY_BYTES: Final = 32 << 20
+"""For all renditions of one request: some 2 MB each come of a photo full of detail."""
 
 _Answer = TypeVar("_Answer")
 _log = logging.getLogger(__name__)
@@ -87,17 +93,33 @@ class Darkroom:
         with _read_only(descriptor) as photo:
             return await self._ask(
                 messages.ask_to_inspect(form, digest=digest),
-                photo,
+                [photo],
                 lambda answer: messages.read_inspection(answer, form, self.limits),
             )
 
+    async def develop(
+        self, file: BinaryIO | int, facts: ImageFacts, presets: Sequence[Preset]
+    ) -> Development:
+        """Make renditions of a picture that was inspected, and sketch it.
+
+        `file` as for `inspect`, `facts` as it found them. A rendition that would be unreasonably
+        large is left out. Raises CorruptImage, as `inspect` does, or Busy.
+        """
+        descriptor = file if isinstance(file, int) else file.fileno()
+        with _read_only(descriptor) as photo, _tray() as (tray, contents):
+            return await self._ask(
+                messages.ask_to_develop(facts, presets),
+                [photo, tray],
+                lambda answer: messages.read_development(answer, presets, contents),
+            )
+
     async def _ask(
-        self, request: bytes, photo: int | None, read: Callable[[bytes], _Answer]
+        self, request: bytes, descriptors: Sequence[int], read: Callable[[bytes], _Answer]
     ) -> _Answer:
         """Wait for a turn, then have a child answer, and `read` what it says."""
         async with self._queue.turn():
             try:
-                return await self._ask_twice(request, photo, read)
+                return await self._ask_twice(request, descriptors, read)
             except (Died, BadAnswer) as failure:
                 if self._closed:
                     raise errors.Busy from failure
@@ -108,19 +130,19 @@ class Darkroom:
                 raise errors.Busy from failure
 
     async def _ask_twice(
-        self, request: bytes, photo: int | None, read: Callable[[bytes], _Answer]
+        self, request: bytes, descriptors: Sequence[int], read: Callable[[bytes], _Answer]
     ) -> _Answer:
         try:
-            return await self._ask_once(request, photo, read)
+            return await self._ask_once(request, descriptors, read)
         except Gone:  # Somebody ended an idle child: no picture's fault.
-            return await self._ask_once(request, photo, read)
+            return await self._ask_once(request, descriptors, read)
 
     async def _ask_once(
-        self, request: bytes, photo: int | None, read: Callable[[bytes], _Answer]
+        self, request: bytes, descriptors: Sequence[int], read: Callable[[bytes], _Answer]
     ) -> _Answer:
         worker = await self._take()
         try:
-            answer = await worker.ask(request, photo, self._deadline)
+            answer = await worker.ask(request, descriptors, self._deadline)
             result = read(answer)
         except errors.Invalid:
             self._keep(worker)
@@ -202,3 +224,19 @@ def _read_only(descriptor: int) -> Iterator[int]:
         yield photo
     finally:
         os.close(photo)
+
+
+@contextmanager
+def _tray() -> Iterator[tuple[int, mmap.mmap]]:
+    """Give memory for a child to lay renditions down in, which it can make no larger."""
+    try:
+        tray = os.memfd_create("tray", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    except OSError as error:  # Too many files are open.
+        raise errors.Busy from error
+    try:
+        os.ftruncate(tray, _TRAY_BYTES)
+        fcntl.fcntl(tray, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+        with mmap.mmap(tray, _TRAY_BYTES, prot=mmap.PROT_READ) as contents:
+            yield tray, contents
+    finally:
+        os.close(tray)

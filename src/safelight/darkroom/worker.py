@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final, Self
@@ -86,15 +87,15 @@ class Worker:
         """Whether the child runs, as far as the kernel has told yet."""
         return self._process.poll() is None
 
-    async def ask(self, request: bytes, photo: int | None, within: timedelta) -> bytes:
-        """Hand over a request, with a descriptor if there is one, and wait for the answer.
+    async def ask(self, request: bytes, descriptors: Sequence[int], within: timedelta) -> bytes:
+        """Hand over a request with its descriptors, and wait for the answer.
 
         Raises Gone if the child never took it, Died if it didn't survive it or wasn't done in time.
         """
         self.jobs += 1
         try:
             async with asyncio.timeout(within.total_seconds()):
-                await self._hand_over(request, photo)
+                await self._hand_over(request, descriptors)
                 answer = await self._receive()
         except TimeoutError as late:
             raise Died(late=True) from late
@@ -124,9 +125,9 @@ class Worker:
             raise StartFailed(ready.reason)
         self.confined = ready.confined
 
-    async def _hand_over(self, request: bytes, photo: int | None) -> None:
+    async def _hand_over(self, request: bytes, descriptors: Sequence[int]) -> None:
         try:
-            socket.send_fds(self._channel, [request], [] if photo is None else [photo])
+            socket.send_fds(self._channel, [request], descriptors)
         except OSError as error:
             raise Gone from error
         if not await self._receive():

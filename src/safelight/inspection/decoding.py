@@ -5,6 +5,7 @@ through it. Call `lock_loaders` once before anything is decoded.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from mmap import mmap
 from typing import Any, Final, Protocol
 
@@ -12,24 +13,29 @@ import pyvips
 from pyvips import ffi, vips_lib
 
 from safelight import errors
-from safelight.inspection import gif, jpeg, png, webp
+from safelight.inspection import gif, heic, heif, jpeg, png, webp
 from safelight.inspection.capture import parse_date_time, parse_offset
+from safelight.inspection.labels import label, profile_name
 from safelight.inspection.limits import DecodeLimits, Header, admit
-from safelight.photo import ImageFacts
+from safelight.photo import Details, ImageFacts
 
 _HEADERS: Final[dict[str, Callable[[bytes | mmap], Header]]] = {
     "jpeg": jpeg.read_header,
     "png": png.read_header,
     "gif": gif.read_header,
     "webp": webp.read_header,
+    "avif": heif.read_header,
+    "heic": heif.read_header,
 }
 _ALLOWED: Final = (
     "VipsForeignLoadJpeg",
     "VipsForeignLoadPng",
     "VipsForeignLoadNsgif",
     "VipsForeignLoadWebp",
+    "VipsForeignLoadHeif",
 )
 _PAGED: Final = frozenset({"gif", "webp"})
+_TURNED_ALREADY: Final = frozenset({"avif", "heic"})
 _SMALLEST_TO_SHRINK: Final = 64
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 _CUT_SHORT: Final = "premature end of data segment"
@@ -85,9 +91,19 @@ def inspect(data: bytes | mmap, form: PictureFormat, limits: DecodeLimits) -> Im
     return facts
 
 
-def _open(data: bytes | mmap, form: PictureFormat, **options: int) -> Any:  # noqa: ANN401
+def open_still(data: bytes | mmap, form: PictureFormat, *, shrink: int = 1) -> Any:  # noqa: ANN401
+    """Open a picture that was inspected: its first frame, to be read once from top to bottom.
+
+    `shrink` is 1, 2, 4 or 8, of a JPEG alone. Raises pyvips.Error, now or when it is read.
+    """
+    return _open(data, form, n=1, **({"shrink": shrink} if shrink > 1 else {}))
+
+
+def _open(data: bytes | mmap, form: PictureFormat, *, n: int = -1, **options: int) -> Any:  # noqa: ANN401
+    if form.name == "heic":
+        return heic.open_upright(data)
     if form.name in _PAGED:
-        options["n"] = -1
+        options["n"] = n
     source = pyvips.Source.new_from_memory(data)
     return pyvips.Operation.call(
         form.loader, source, access="sequential", fail_on="error", **options
@@ -121,7 +137,9 @@ def _read_last_line(image: Any) -> None:  # noqa: ANN401
 
 def _facts(image: Any, form: PictureFormat, header: Header) -> ImageFacts:  # noqa: ANN401
     width, height = header.width, header.height
-    if _field(image, "orientation") in _SIDEWAYS:
+    if form.name in _TURNED_ALREADY:
+        width, height = image.width, image.height
+    elif _field(image, "orientation") in _SIDEWAYS:
         width, height = height, width
     return ImageFacts(
         format=form.name,
@@ -131,7 +149,33 @@ def _facts(image: Any, form: PictureFormat, header: Header) -> ImageFacts:  # no
         frames=header.frames,
         taken_at=parse_date_time(str(_field(image, "exif-ifd2-DateTimeOriginal"))),
         taken_offset=parse_offset(str(_field(image, "exif-ifd2-OffsetTimeOriginal"))),
+        details=Details(
+            duration=_duration(image, header),
+            alpha=bool(image.hasalpha()),
+            profile=profile_name(_blob(image, "icc-profile-data")),
+            camera_make=label(_field(image, "exif-ifd0-Make")),
+            camera_model=label(_field(image, "exif-ifd0-Model")),
+            located=_is_located(image),
+        ),
     )
+
+
+def _duration(image: Any, header: Header) -> timedelta | None:  # noqa: ANN401
+    """Add up how long each frame stays, in milliseconds; nothing is known of an APNG's."""
+    delays = _field(image, "delay")
+    if header.frames == 1 or not isinstance(delays, list):
+        return None
+    return timedelta(milliseconds=sum(max(delay, 0) for delay in delays[: header.frames]))
+
+
+def _is_located(image: Any) -> bool:  # noqa: ANN401
+    fields = ("exif-ifd3-GPSLatitude", "exif-ifd3-GPSLongitude")
+    return all(_field(image, name) is not None for name in fields)
+
+
+def _blob(image: Any, name: str) -> bytes:  # noqa: ANN401
+    value = _field(image, name)
+    return value if isinstance(value, bytes) else b""
 
 
 def _field(image: Any, name: str) -> object:  # noqa: ANN401

@@ -3,7 +3,8 @@
 Every function works on a connection of the caller's, in whatever transaction that is.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -51,27 +52,34 @@ class Jobs:
 
 _WAITS = text(
     "SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND task_name = :task"
-    " AND queue_name = :queue AND queueing_lock IS NULL"
+    " AND queue_name = :queue AND queueing_lock IS NULL AND args = CAST(:about AS jsonb)"
     " ORDER BY priority DESC, id LIMIT 1 FOR KEY SHARE"
 )
 _ENQUEUE = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(CAST(:queue AS varchar), CAST(:task AS varchar),"
-    " 0, NULL, NULL, CAST('{}' AS jsonb), now() + CAST(:after AS interval))"
+    " CAST(:priority AS integer), NULL, NULL, CAST(:about AS jsonb),"
+    " now() + CAST(:after AS interval))"
     "::procrastinate_job_to_defer_v1])"
 )
 
 
 async def enqueue(
-    connection: AsyncConnection, task: str, *, after: timedelta = timedelta(0)
+    connection: AsyncConnection,
+    task: str,
+    *,
+    about: Mapping[str, str | int] | None = None,
+    after: timedelta = timedelta(0),
+    priority: int = 0,
 ) -> None:
     """Have a task done once the connection's transaction is committed, and `after` it.
 
-    If the same task waits already, that is enough: it is held fast until the commit, so that no
-    worker takes it before what it is to see is there.
+    `about` is what the task is called with. Jobs of a higher priority are taken first. If the same
+    task waits already, about the same, that is enough: it is held fast until the commit, so that
+    no worker takes it before what it is to see is there.
     """
-    job = {"task": f"{QUEUE}.{task}", "queue": QUEUE}
+    job = {"task": f"{QUEUE}.{task}", "queue": QUEUE, "about": json.dumps(dict(about or {}))}
     if (await connection.execute(_WAITS, job)).first() is None:
-        await connection.execute(_ENQUEUE, job | {"after": after})
+        await connection.execute(_ENQUEUE, job | {"after": after, "priority": priority})
 
 
 _STATES = """

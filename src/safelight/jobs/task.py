@@ -8,6 +8,8 @@ from typing import Final
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.jobs import Job
 
+from safelight.errors import Invalid
+
 QUEUE: Final = "safelight"
 """The name of our queue: a host application's jobs may lie in the same tables."""
 
@@ -19,12 +21,14 @@ PAUSES: Final = (2, 4, 8, 15, 30, 60, 120, 300, 600, 900)
 class Task:
     """Work with a name. It may run twice, so it does no harm then.
 
+    It is called with what the job is about, by keyword. What raises Invalid isn't tried again.
+
     `cron` has it run by itself, once in the whole fleet, and never two at a time; it isn't tried
     again then, since its next time comes anyway. None: it runs when it is enqueued.
     """
 
     name: str
-    work: Callable[[], Awaitable[object]]
+    work: Callable[..., Awaitable[object]]
     cron: str | None = None
 
     @property
@@ -40,6 +44,8 @@ class GrowingPauses(BaseRetryStrategy):
         """Say when; None is never."""
         if isinstance(exception, asyncio.CancelledError):
             return RetryDecision(retry_in={"seconds": 0})
+        if isinstance(exception, Invalid):
+            return None  # the same bytes would give the same answer
         if job.lock is not None or job.attempts >= len(PAUSES):
             return None
         return RetryDecision(retry_in={"seconds": PAUSES[job.attempts]})

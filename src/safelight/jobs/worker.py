@@ -179,7 +179,7 @@ def _register(app: App, task: Task) -> None:
 
 
 def _callable(task: Task) -> Callable[..., Coroutine[Any, Any, None]]:
-    async def work(**_told: object) -> None:  # a periodic job is told its time
-        await task.work()
+    async def work(**about: object) -> None:
+        await task.work(**({} if task.cron else about))  # a periodic job is told its time
 
     return work

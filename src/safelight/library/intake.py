@@ -4,7 +4,7 @@ import asyncio
 import logging
 import mmap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
@@ -15,8 +15,9 @@ from safelight.catalog import Reservation
 from safelight.crash_points import reached
 from safelight.errors import Busy, NotFound, SafelightError
 from safelight.library.parts import Parts
+from safelight.library.prints import Prints
 from safelight.library.sweep import Sweep
-from safelight.library.tasks import purge_later
+from safelight.library.tasks import develop_later, purge_later
 from safelight.photo import Caption, ImageFacts, Photo
 
 _log = logging.getLogger(__name__)
@@ -33,9 +34,12 @@ class Added:
 class Intake:
     """Makes photos of bytes that were looked at."""
 
-    def __init__(self, parts: Parts, sweep: Sweep, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, parts: Parts, sweep: Sweep, prints: Prints, *, clock: Callable[[], datetime]
+    ) -> None:
         self._parts = parts
         self._sweep = sweep
+        self._prints = prints
         self._clock = clock
         self._cleaning: set[asyncio.Task[None]] = set()
 
@@ -49,15 +53,34 @@ class Intake:
         sha256: str,
         within: AsyncConnection | None,
     ) -> Added:
-        """Write a row, then the object, then make the row ready, or leave nothing."""
-        catalog = self._parts.catalog
-        reservation = await catalog.reserve(owner, caption, name=keys.new_name(), now=self._clock())
+        """Write a row, then the objects, then make the row ready, or leave nothing.
+
+        Renditions that the first screen doesn't need are made afterwards, by a job.
+        """
+        catalog, prints = self._parts.catalog, self._prints
+        development = await prints.develop(file, facts)
+        facts = replace(facts, details=replace(facts.details, colour=development.colour))
+        name = keys.new_name()
+        renditions = prints.named(name, development)
+        reservation = await catalog.reserve(
+            owner, caption, name=name, renditions=renditions, now=self._clock()
+        )
         reached("add: row reserved")
         try:
             size = await self._store(file, reservation, facts.content_type)
             reached("add: object written")
+            await prints.store(renditions, development)
+            reached("add: renditions written")
             photo = await catalog.publish(
-                reservation, facts, size=size, sha256=sha256, now=self._clock(), within=within
+                reservation,
+                facts,
+                size=size,
+                sha256=sha256,
+                now=self._clock(),
+                renditions=renditions,
+                thumbhash=development.thumbhash,
+                within=within,
+                along=develop_later if prints.lacks(facts, renditions) else None,
             )
         except BaseException as error:
             self._undo(reservation)

@@ -23,6 +23,7 @@ from safelight.jobs import Jobs, Worker, listed, retry
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, checked_text
 from safelight.library.intake import Added, Intake
 from safelight.library.parts import Parts, opened
+from safelight.library.prints import Prints
 from safelight.library.spool import Spool
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import purge_later, tasks
@@ -67,6 +68,7 @@ class Library:
         self._opened: Parts | None = None
         self._sweep: Sweep | None = None
         self._intake: Intake | None = None
+        self._prints: Prints | None = None
 
     @classmethod
     def from_settings(
@@ -89,11 +91,12 @@ class Library:
         async with AsyncExitStack() as stack:
             parts = await stack.enter_async_context(self._open())
             self._sweep = Sweep(parts.catalog, parts.storage, clock=self._clock)
+            self._prints = Prints(parts)
             if self._works:
-                work = tasks(parts.catalog, self._sweep, self._clock)
+                work = tasks(parts.catalog, self._sweep, self._prints, self._clock)
                 worker = Worker(parts.catalog.url, work)
                 await stack.enter_async_context(worker.running())
-            self._intake = Intake(parts, self._sweep, clock=self._clock)
+            self._intake = Intake(parts, self._sweep, self._prints, clock=self._clock)
             stack.push_async_callback(self._intake.cleaned_up)
             self._opened = parts
             self._stack = stack.pop_all()
@@ -240,6 +243,13 @@ class Library:
         """Repeat failed jobs, all of them if None; gives the ids of those that were."""
         return await self.parts.catalog.change(lambda connection: retry(connection, ids))
 
+    async def develop(self, owner: str, id_: int) -> Photo:
+        """Make the renditions that a photo lacks, and give it with them all.
+
+        Twice does no harm. Raises NotFound.
+        """
+        return await self._printed.complete(await self.photo(owner, id_))
+
     def link(
         self,
         photo: Photo,
@@ -265,6 +275,11 @@ class Library:
     def _swept(self) -> Sweep:
         assert self._sweep is not None  # noqa: S101  start() made it along with the parts
         return self._sweep
+
+    @property
+    def _printed(self) -> Prints:
+        assert self._prints is not None  # noqa: S101  start() made it along with the parts
+        return self._prints
 
     @contextmanager
     def _on_disk(self, file: BinaryIO) -> Iterator[BinaryIO]:

@@ -14,6 +14,8 @@ from safelight.darkroom.pool import Darkroom
 from safelight.errors import CatalogUnavailable, SettingsError
 from safelight.library.spool import Spool
 from safelight.links import Links
+from safelight.photo import Preset
+from safelight.renditions.presets import ladder
 from safelight.settings import LimitSettings, Settings
 from safelight.sigv4 import Credentials
 from safelight.storage import Access, Storage, ensure_bucket
@@ -35,6 +37,7 @@ class Parts:
     links: Links
     spool: Spool
     limits: LimitSettings
+    presets: tuple[Preset, ...]
     engines: "EmbeddedEngines | None" = None
     links_follow_host: bool = False
     """Whether links are signed for the host name that a request came to."""
@@ -69,6 +72,7 @@ async def opened(settings: Settings, clock: Callable[[], datetime]) -> AsyncIter
             links=_links(settings, access, source, clock),
             spool=Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes),
             limits=settings.limits,
+            presets=ladder(settings.renditions),
             engines=engines,
             links_follow_host=not (settings.s3.endpoint_url or settings.s3.public_endpoint_url),
         )

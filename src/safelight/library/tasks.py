@@ -3,6 +3,7 @@
 Each may run twice, and several at once; none needs another to have run before.
 """
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -12,15 +13,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import jobs
 from safelight.catalog import Catalog
-from safelight.errors import Unavailable
+from safelight.errors import NotFound, Unavailable
 from safelight.jobs import Task
+from safelight.library.prints import Prints
 from safelight.library.sweep import Sweep
+from safelight.photo import Photo
 
 _log = logging.getLogger(__name__)
 
 PURGE: Final = "purge"
 _PURGE_AFTER = timedelta(seconds=5)
 """By then whoever deleted the photo has purged it, or won't."""
+
+DEVELOP: Final = "develop"
+_AFTER_OTHERS: Final = -1
+"""Its priority: a crowd of photos to develop must not keep deleted ones in the store."""
 
 _KEEP_ENDED = timedelta(days=1)
 _KEEP_FAILED = timedelta(days=30)
@@ -31,14 +38,27 @@ async def purge_later(connection: AsyncConnection) -> None:
     await jobs.enqueue(connection, PURGE, after=_PURGE_AFTER)
 
 
-def tasks(catalog: Catalog, sweep: Sweep, clock: Callable[[], datetime]) -> list[Task]:
+async def develop_later(connection: AsyncConnection, photo: Photo) -> None:
+    """Have a photo's missing renditions made after the connection's transaction is committed."""
+    about: dict[str, str | int] = {"owner": photo.owner, "id": photo.id}
+    await jobs.enqueue(connection, DEVELOP, about=about, priority=_AFTER_OTHERS)
+
+
+def tasks(
+    catalog: Catalog, sweep: Sweep, prints: Prints, clock: Callable[[], datetime]
+) -> list[Task]:
     """List all tasks of a library."""
+
+    async def develop(*, owner: str, id: int) -> None:  # noqa: A002  as it is in the job
+        with contextlib.suppress(NotFound):  # it was deleted meanwhile
+            await prints.complete(await catalog.photo(owner, id))
 
     async def clear() -> None:
         await cleared(catalog, now=clock())
 
     return [
         Task(name=PURGE, work=sweep.purge),
+        Task(name=DEVELOP, work=develop),
         Task(name="sweep", work=_patient(sweep.once), cron="* * * * *"),
         Task(name="clear", work=_patient(clear), cron="17 * * * *"),
     ]

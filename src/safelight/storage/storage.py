@@ -20,7 +20,7 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store
 
-from safelight.errors import StorageUnavailable
+from safelight.errors import NotFound, StorageUnavailable
 from safelight.sigv4 import Credentials
 from safelight.storage.access import Access
 
@@ -92,17 +92,21 @@ class Storage:
             },
         )
 
-    async def put(self, key: str, data: bytes | mmap, *, content_type: str) -> None:
+    async def put(
+        self, key: str, data: bytes | mmap, *, content_type: str, same_size: bool = True
+    ) -> None:
         """Write an object whole or not at all; the store checks its SHA-256, if it can.
 
         The key must be one that is never used again: where the store has conditional writes,
         what already lies there is not replaced, and counts as written if it has the same size
-        (a first try whose answer was lost).
+        (a first try whose answer was lost), or any size if that may differ.
         """
         async with self._answering(), self._writing:
             try:
                 await self._accepted(lambda: self._put_twice(key, data, content_type))
             except AlreadyExistsError:
+                if not same_size:
+                    return
                 meta = await self._store.head_async(key)
                 if meta["size"] != len(data):
                     raise
@@ -131,6 +135,16 @@ class Storage:
         """
         async with self._answering():
             await self._accepted(lambda: self._store.delete_async(list(keys)))
+
+    async def fetch(self, key: str, write: Callable[[bytes], object]) -> None:
+        """Read an object, and hand its bytes to `write`, piece by piece. Raises NotFound."""
+        async with self._answering():
+            try:
+                found = await self._accepted(lambda: self._store.get_async(key))
+            except FileNotFoundError as error:
+                raise NotFound from error
+            async for piece in found.stream():
+                write(bytes(piece))
 
     async def delete_prefix(self, prefix: str) -> None:
         """Delete every object whose key begins with the prefix; none is no error."""

@@ -15,6 +15,7 @@ from hashlib import blake2b
 import msgspec
 
 from safelight.catalog import Page
+from safelight.formats import FORMATS
 from safelight.library import Library
 from safelight.photo import ImageFacts, Photo
 
@@ -201,9 +202,19 @@ class Views:
         """Put together what clients see of a photo."""
         original = self._library.link(photo, endpoint=endpoint, now=now)
         facts = photo.facts
+        renditions = [
+            RenditionView(
+                name=made.name,
+                width=made.width,
+                height=made.height,
+                content_type=made.content_type,
+                url=self._library.link(photo, made.name, endpoint=endpoint, now=now).url,
+            )
+            for made in photo.renditions
+        ]
         return PhotoView(
             id=photo.id,
-            photo_url=original.url,
+            photo_url=_shown(facts, original.url, renditions),
             original_url=original.url,
             expires_at=original.expires_at,
             title=photo.title,
@@ -218,17 +229,15 @@ class Views:
             taken_at=_taken_at(facts),
             created_at=photo.created_at,
             thumbhash=base64.b64encode(photo.thumbhash).decode() if photo.thumbhash else None,
-            renditions=[
-                RenditionView(
-                    name=made.name,
-                    width=made.width,
-                    height=made.height,
-                    content_type=made.content_type,
-                    url=self._library.link(photo, made.name, endpoint=endpoint, now=now).url,
-                )
-                for made in photo.renditions
-            ],
+            renditions=renditions,
         )
+
+
+def _shown(facts: ImageFacts, original: str, renditions: list[RenditionView]) -> str:
+    """Give the link that any browser can show: the original, or else the largest rendition."""
+    if not renditions or facts.format not in FORMATS or FORMATS[facts.format].in_browsers:
+        return original
+    return max(renditions, key=lambda made: made.width).url
 
 
 def _joined(rendered: list[_Rendered], now: datetime) -> PageView:

@@ -1,0 +1,123 @@
+"""The header of an AVIF or HEIC: the sizes that its items claim (ISO/IEC 14496-12 and 23008-12)."""
+
+import struct
+from collections.abc import Iterator
+from mmap import mmap
+from typing import Final
+
+from safelight import errors
+from safelight.inspection.limits import Header
+
+_Data = bytes | mmap
+_Span = tuple[int, int]
+
+_LONG: Final = 8
+_MAX_BOXES: Final = 20_000
+_NOT_PIXELS: Final = frozenset({b"Exif", b"mime", b"uri "})
+_IN_FILE, _IN_IDAT = 0, 1
+
+
+def read_header(data: _Data) -> Header:
+    """Find the largest picture that any item claims to be.
+
+    A grid claims a size twice, in its properties and in its own data, and both count: a few bytes
+    of it can ask for gigabytes. The bytes of every item that has pixels must lie within the file.
+    The size as displayed is the decoder's to tell, which crops and turns. Raises CorruptImage.
+    """
+    try:
+        return _read(data)
+    except (IndexError, KeyError, struct.error) as cut:
+        raise errors.CorruptImage from cut
+
+
+def _read(data: _Data) -> Header:
+    top = _first_of_each(data, 0, len(data))
+    meta = _first_of_each(data, top[b"meta"][0] + 4, top[b"meta"][1])
+    properties = _first_of_each(data, *meta[b"iprp"])[b"ipco"]
+    sizes = [
+        struct.unpack_from(">II", data, start + 4)
+        for kind, start, _ in _boxes(data, *properties)
+        if kind == b"ispe"
+    ]
+    kinds = _item_kinds(data, *meta[b"iinf"])
+    for item, method, spans in _locations(data, *meta[b"iloc"]):
+        kind = kinds.get(item, b"")
+        if kind in _NOT_PIXELS or method not in {_IN_FILE, _IN_IDAT}:
+            continue
+        first, last = (0, len(data)) if method == _IN_FILE else meta[b"idat"]
+        if any(first + start + length > last for start, length in spans):
+            raise errors.CorruptImage
+        if kind == b"grid" and spans:
+            sizes.append(_grid(data, first + spans[0][0]))
+    if not sizes:
+        raise errors.CorruptImage
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    return Header(width=width, height=height)
+
+
+def _grid(data: _Data, at: int) -> tuple[int, int]:
+    """Read the size that a grid is put together to."""
+    sides: tuple[int, int] = struct.unpack_from(">II" if data[at + 1] & 1 else ">HH", data, at + 4)
+    return sides
+
+
+def _item_kinds(data: _Data, start: int, end: int) -> dict[int, bytes]:
+    """Read what each item is (`iinf`)."""
+    kinds = {}
+    for kind, at, _ in _boxes(data, start + (6 if data[start] == 0 else 8), end):
+        if kind == b"infe" and data[at] >= 2:  # noqa: PLR2004, older ones have no kind
+            item, _, what = struct.unpack_from(">HH4s" if data[at] == 2 else ">IH4s", data, at + 4)  # noqa: PLR2004
+            kinds[item] = what
+    return kinds
+
+
+def _locations(data: _Data, start: int, end: int) -> Iterator[tuple[int, int, list[_Span]]]:
+    """Read where each item's bytes are (`iloc`): its number, in what, and start and length."""
+    version, sizes = data[start], int.from_bytes(data[start + 4 : start + 6], "big")
+    widths = [sizes >> shift & 15 for shift in (12, 8, 4, 0)]
+    offset_size, length_size, base_size = widths[:3]
+    index_size = widths[3] if version else 0
+    wide = 4 if version == 2 else 2  # noqa: PLR2004, the version that counts in 32 bits
+    at = start + 6
+
+    def number(size: int) -> int:
+        nonlocal at
+        if at + size > end:
+            raise errors.CorruptImage
+        at += size
+        return int.from_bytes(data[at - size : at], "big")
+
+    for _ in range(number(wide)):
+        item = number(wide)
+        method = number(2) & 15 if version else _IN_FILE
+        number(2)  # which file: another one can't be had
+        base = number(base_size)
+        spans = []
+        for _ in range(number(2)):
+            number(index_size)
+            offset = number(offset_size)
+            spans.append((base + offset, number(length_size)))
+        yield item, method, spans
+
+
+def _first_of_each(data: _Data, start: int, end: int) -> dict[bytes, _Span]:
+    found: dict[bytes, _Span] = {}
+    for kind, first, last in _boxes(data, start, end):
+        found.setdefault(kind, (first, last))
+    return found
+
+
+def _boxes(data: _Data, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, start and end of the content of each box; the last may be cut short."""
+    for _ in range(_MAX_BOXES):
+        if start + _LONG > end:
+            return
+        size, kind = struct.unpack_from(">I4s", data, start)
+        head = _LONG
+        if size == 1:
+            size, head = struct.unpack_from(">Q", data, start + _LONG)[0], 2 * _LONG
+        last = start + size if size else end
+        if size and size < head:
+            raise errors.CorruptImage
+        yield kind, start + head, min(last, end)
+        start = last
