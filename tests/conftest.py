@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,12 @@ from pathlib import Path
 import pytest
 
 from safelight.engines import EmbeddedEngines
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start, also when they run in a shell's background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog import Catalog
-from safelight.jobs import Pace, State, Task, Worker, enqueue, listed, retry, task
+from safelight.errors import CorruptImage
+from safelight.jobs import Pace, State, Task, Worker, enqueue, enqueue_each, listed, retry, task
 
 QUICK = Pace(
     polling=timedelta(seconds=0.1),
@@ -271,3 +272,56 @@ async def test_the_jobs_of_a_host_application_are_left_alone(catalog: Catalog) -
     assert (await catalog.read(listed)).oldest == []
     states = await _sql(catalog, "SELECT status FROM procrastinate_jobs ORDER BY id")
     assert [state for (state,) in states] == ["todo", "doing", "failed"]
+
+
+async def test_a_job_is_about_what_it_was_put_for_and_is_put_once_for_each(
+    catalog: Catalog,
+) -> None:
+    done: list[tuple[str, int]] = []
+
+    async def work(*, owner: str, id: int) -> None:  # noqa: A002  as it is in the job
+        done.append((owner, id))
+
+    async def put(connection: AsyncConnection) -> None:
+        for number in (1, 2, 1):
+            await enqueue(connection, "work", about={"owner": "me", "id": number})
+        batch = [{"owner": "me", "id": number} for number in (2, 3)]
+        await enqueue_each(connection, "work", batch)
+        await enqueue_each(connection, "work", [])
+
+    await catalog.change(put)
+    assert (await catalog.read(lambda c: listed(c, task="work"))).counts[State.WAITING] == 3
+    assert (await catalog.read(lambda c: listed(c, task="other"))).counts[State.WAITING] == 0
+    await Worker(catalog.url, [Task(name="work", work=work)], pace=QUICK).once()
+    assert sorted(done) == [("me", 1), ("me", 2), ("me", 3)]
+
+
+async def test_jobs_of_a_higher_priority_go_first(catalog: Catalog) -> None:
+    done: list[int] = []
+
+    async def work(*, id: int) -> None:  # noqa: A002  as it is in the job
+        done.append(id)
+        await asyncio.sleep(0.05)
+
+    async def put(connection: AsyncConnection) -> None:
+        late = [{"id": number} for number in range(20)]
+        await enqueue_each(connection, "work", late, priority=-1)
+        await enqueue(connection, "work", about={"id": 100})
+
+    await catalog.change(put)
+    await Worker(catalog.url, [Task(name="work", work=work)], pace=QUICK).once()
+    assert done.index(100) < 4
+
+
+async def test_what_the_same_bytes_would_give_again_is_not_tried_again(catalog: Catalog) -> None:
+    tries = 0
+
+    async def work() -> None:
+        nonlocal tries
+        tries += 1
+        raise CorruptImage
+
+    await _put(catalog)
+    await Worker(catalog.url, [Task(name="work", work=work)], pace=QUICK).once()
+    assert await _states(catalog) == [State.FAILED]
+    assert tries == 1

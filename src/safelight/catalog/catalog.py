@@ -17,7 +17,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database, Work
 from safelight.catalog.pages import Cursor, Page
-from safelight.catalog.queries import BY_IDS, PAGES, PUBLISH, RESERVE, TWIN
+from safelight.catalog.queries import BY_IDS, NEXT, PAGES, PUBLISH, RESERVE, TWIN
 from safelight.catalog.rows import COLUMNS, detailed, facts_columns, photo, rendered
 from safelight.catalog.schema import in_an_operators_terms, upgrade
 from safelight.catalog.sessions import Sessions
@@ -72,8 +72,8 @@ class Catalog:
     async def upgrade(self) -> None:
         """Bring the schema to the newest version; of several at once, one does it.
 
-        Raises SettingsError if the server won't have the URL's user, has no such database or lets
-        no tables be made there, or if a newer version made what is there.
+        Raises SettingsError if the server doesn't answer, won't have the URL's user, has no such
+        database or lets no tables be made there, or if a newer version made what is there.
         """
         with in_an_operators_terms():
             await self._database.transaction(
@@ -160,6 +160,11 @@ class Catalog:
         """Find those of the ids that are there and the owner's, in no order."""
         rows = await self._database.rows(BY_IDS, {"owner": owner, "ids": list(ids)})
         return [photo(row) for row in rows]
+
+    async def next(self, owner: str, *, after: int, limit: int) -> list[Photo]:
+        """List photos by their ids, from the one after `after` on, for who goes through all."""
+        asked = {"owner": owner, "after": after, "count": limit}
+        return [photo(row) for row in await self._database.rows(NEXT, asked)]
 
     async def page(self, owner: str, *, order: Order, after: Cursor | None, limit: int) -> Page:
         """List the ids and versions of a page, newest first."""

@@ -81,6 +81,14 @@ BY_IDS: Final = _query(
 )
 """COLUMNS of an owner's photos. Takes owner, ids."""
 
+NEXT: Final = _query(
+    select(*COLUMNS)
+    .where(*_OWNED, photos.c.id > bindparam("after", type_=BigInteger))
+    .order_by(photos.c.id)
+    .limit(bindparam("count"))
+)
+"""COLUMNS of an owner's photos in the order of their ids. Takes owner, after (an id), count."""
+
 TWIN: Final = _query(select(*COLUMNS).where(*_OWNED, photos.c.sha256 == bindparam("sha256")))
 """COLUMNS of an owner's photo. Takes owner, sha256."""
 

@@ -60,7 +60,7 @@ def in_an_operators_terms() -> Iterator[None]:
         cause = error.__cause__
         wrong = _refusal(str(cause.orig if isinstance(cause, DBAPIError) else cause))
         if wrong is None:
-            raise
+            wrong = "PostgreSQL does not answer: start it, or correct SAFELIGHT_DATABASE_URL."
         raise SettingsError(wrong) from error
     except DBAPIError as error:
         if not isinstance(error.orig, pg.InsufficientPrivilege | pg.InvalidSchemaName):

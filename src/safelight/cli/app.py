@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError, Parameter
 import safelight
 from safelight.cli.environment import client_settings, read_settings
 from safelight.cli.terminal import complain, leave_pipe, prepare, say
-from safelight.errors import SafelightError
+from safelight.errors import OperatorError, SafelightError
 
 # What a command needs beside this is imported in it: `safelight --help` must not wait for all.
 # ruff: noqa: PLC0415
@@ -135,6 +135,27 @@ def url(
     from safelight.cli.link import show_link
 
     show_link(client_settings(), id_, rendition=rendition, qr=qr)
+
+
+@app.command(usage="Usage: safelight render --missing [OPTIONS]")
+def render(
+    *,
+    missing: Annotated[bool, _option("Make what photos lack by the settings of today.")] = False,
+    no_wait: Annotated[bool, _option("Don't wait until it is done.")] = False,
+    json: Annotated[bool, _option("Tell how many photos lacked some as a JSON object.")] = False,
+) -> int:
+    """Have a running server make renditions that its photos lack.
+
+    They lack some after SAFELIGHT_RENDITIONS__… was changed. It goes on in the
+    background, also when this is ended by Ctrl-C.
+
+    Example: safelight render --missing
+    """
+    from safelight.cli.render import render_missing
+
+    if not missing:
+        raise OperatorError("Say --missing: nothing else can be rendered.")
+    return render_missing(client_settings(), wait=not no_wait, as_json=json)
 
 
 @app.command(usage="Usage: safelight rm [OPTIONS] ID…")

@@ -5,6 +5,7 @@ its `code`. What keeps us from the server is an OperatorError that says what to 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -21,6 +22,7 @@ from safelight.errors import NotFound
 _PHOTOS = "api/photos"
 _SESSIONS = "api/sessions"
 _JOBS = "api/jobs"
+_MISSING = "api/renditions/missing"
 _PAGE = 100
 """Photos that are asked for at once."""
 
@@ -41,11 +43,31 @@ class _Jobs(msgspec.Struct):
     oldest: list[dict[str, Any]]
 
 
+class _Counts(msgspec.Struct):
+    waiting: int
+    late: int
+    running: int
+    failed: int
+
+
+class _Undeveloped(msgspec.Struct):
+    photos: int
+    next: int | None
+
+
 class _Photo(msgspec.Struct):
     id: int
     photo_url: str
     original_url: str
     renditions: list[_Rendition]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renderings:
+    """How many photos are still to be rendered, and of how many that failed."""
+
+    left: int
+    failed: int
 
 
 class Client:
@@ -121,6 +143,23 @@ class Client:
         """Tell how many jobs there are in each state, and the oldest of them."""
         jobs: dict[str, Any] = self._checked(self._ask("GET", _JOBS), _Jobs)
         return jobs
+
+    def render_missing(self) -> int:
+        """Have the renditions made that photos lack; gives the number of these photos."""
+        photos: int = 0
+        after: int | None = 0
+        while after is not None:
+            answer = self._ask("POST", f"{_MISSING}?after={after}")
+            batch = self._checked(answer, _Undeveloped)
+            photos += batch["photos"]
+            after = batch["next"]
+        return photos
+
+    def renderings(self) -> Renderings:
+        """Tell how far the making of renditions is."""
+        told = self._checked(self._ask("GET", f"{_JOBS}?task=develop"), _Counts)
+        left = told["waiting"] + told["late"] + told["running"]
+        return Renderings(left=left, failed=told["failed"])
 
     def retry_jobs(self) -> list[int]:
         """Repeat all jobs that have failed; gives their ids."""

@@ -3,7 +3,7 @@
 import asyncio
 
 from safelight.catalog import Catalog
-from safelight.errors import CatalogUnavailable, SettingsError
+from safelight.errors import SettingsError
 from safelight.settings import Settings
 
 
@@ -22,9 +22,5 @@ async def _upgrade(url: str) -> None:
     catalog = Catalog(url)
     try:
         await catalog.upgrade()
-    except CatalogUnavailable as error:
-        raise SettingsError(
-            "PostgreSQL does not answer: start it, or correct SAFELIGHT_DATABASE_URL."
-        ) from error
     finally:
         await catalog.close()

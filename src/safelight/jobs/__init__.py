@@ -3,7 +3,7 @@
 It knows no photos: the library says what a task does.
 """
 
-from safelight.jobs.queue import Job, Jobs, State, clear, enqueue, listed, retry
+from safelight.jobs.queue import Job, Jobs, State, clear, enqueue, enqueue_each, listed, retry
 from safelight.jobs.task import Task
 from safelight.jobs.worker import Pace, Worker
 
@@ -16,6 +16,7 @@ __all__ = [
     "Worker",
     "clear",
     "enqueue",
+    "enqueue_each",
     "listed",
     "retry",
 ]

@@ -82,6 +82,29 @@ async def enqueue(
         await connection.execute(_ENQUEUE, job | {"after": after, "priority": priority})
 
 
+_ENQUEUE_EACH = text(
+    "WITH wanted AS (SELECT about FROM jsonb_array_elements(CAST(:abouts AS jsonb)) AS e(about)"
+    " WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo'"
+    " AND task_name = :task AND queue_name = :queue AND args = about))"
+    " SELECT procrastinate_defer_jobs_v1(array_agg(ROW(CAST(:queue AS varchar),"
+    " CAST(:task AS varchar), CAST(:priority AS integer), NULL, NULL, about, now())"
+    "::procrastinate_job_to_defer_v1)) FROM wanted HAVING count(*) > 0"
+)
+
+
+async def enqueue_each(
+    connection: AsyncConnection,
+    task: str,
+    abouts: Sequence[Mapping[str, str | int]],
+    *,
+    priority: int = 0,
+) -> None:
+    """Have a task done about each of them, but for what it waits to be done about already."""
+    told = json.dumps([dict(about) for about in abouts])
+    job = {"task": f"{QUEUE}.{task}", "queue": QUEUE, "abouts": told, "priority": priority}
+    await connection.execute(_ENQUEUE_EACH, job)
+
+
 _STATES = """
     SELECT id, substr(task_name, length(queue_name) + 2) AS task, scheduled_at AS due_at, attempts,
       CASE WHEN status = 'doing' THEN 'running' WHEN status = 'failed' THEN 'failed'
@@ -90,6 +113,7 @@ _STATES = """
         ELSE 'waiting' END AS state
     FROM procrastinate_jobs j
     WHERE queue_name = :queue AND status IN ('todo', 'doing', 'failed')
+      AND (CAST(:task AS varchar) IS NULL OR task_name = :task)
 """
 _COUNTS = text(f"SELECT state, count(*) AS count FROM ({_STATES}) states GROUP BY state")  # noqa: S608  ours
 _OLDEST = text(
@@ -99,9 +123,10 @@ _OLDEST = text(
 )
 
 
-async def listed(connection: AsyncConnection) -> Jobs:
-    """Tell what waits, is late, runs and has failed."""
-    asked = {"queue": QUEUE, "late": LATE_AFTER}
+async def listed(connection: AsyncConnection, *, task: str | None = None) -> Jobs:
+    """Tell what waits, is late, runs and has failed, of one task or of all."""
+    named = None if task is None else f"{QUEUE}.{task}"
+    asked = {"queue": QUEUE, "late": LATE_AFTER, "task": named}
     found = {row[0]: row[1] for row in await connection.execute(_COUNTS, asked)}
     rows = await connection.execute(_OLDEST, asked | {"most": _MOST})
     return Jobs(

@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
-    contextmanager,
 )
 from datetime import UTC, datetime
 from typing import BinaryIO, Self
@@ -18,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight import keys
 from safelight.catalog import Cursor, Page
 from safelight.crash_points import reached
-from safelight.errors import InvalidRequest, NotFound, SafelightError, TooLarge
+from safelight.errors import InvalidRequest, NotFound, SafelightError
 from safelight.jobs import Jobs, Worker, listed, retry
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, checked_text
 from safelight.library.intake import Added, Intake
@@ -26,14 +24,12 @@ from safelight.library.parts import Parts, opened
 from safelight.library.prints import Prints
 from safelight.library.spool import Spool
 from safelight.library.sweep import Sweep
-from safelight.library.tasks import purge_later, tasks
+from safelight.library.tasks import Undeveloped, develop_each_later, purge_later, tasks
 from safelight.links import Link
 from safelight.photo import Caption, Order, Photo
 from safelight.settings import LimitSettings, Settings
 
 _log = logging.getLogger(__name__)
-
-_CHUNK = 256 * 1024
 
 MAX_PAGE = 500
 """Photos that one page may list."""
@@ -182,7 +178,7 @@ class Library:
         await _check_isolation(within)
         caption = checked(caption or Caption())
         self.parts.links.check()  # before anything is stored: an answer without links is a 503
-        with self._on_disk(file) as photo:
+        with self.spool.keeping(file, limit=self.limits.max_form_bytes) as photo:
             seen = await self.parts.darkroom.inspect(photo, digest=True)
             assert seen.sha256 is not None  # noqa: S101  it was asked for
             reached("add: inspected")
@@ -235,9 +231,9 @@ class Library:
         await self._swept.purge_soon(doomed, passing="delete")
         reached("delete: purge noted")
 
-    async def jobs(self) -> Jobs:
+    async def jobs(self, *, task: str | None = None) -> Jobs:
         """Tell which jobs wait, are late, run or have failed, whoever's photos they are about."""
-        return await self.parts.catalog.read(listed)
+        return await self.parts.catalog.read(lambda connection: listed(connection, task=task))
 
     async def retry_jobs(self, ids: Sequence[int] | None = None) -> list[int]:
         """Repeat failed jobs, all of them if None; gives the ids of those that were."""
@@ -249,6 +245,13 @@ class Library:
         Twice does no harm. Raises NotFound.
         """
         return await self._printed.complete(await self.photo(owner, id_))
+
+    async def develop_missing(self, owner: str, *, after: int = 0) -> Undeveloped:
+        """Have jobs make the renditions that the owner's photos lack, a batch in a call.
+
+        Go on with `after=found.next` until that is None.
+        """
+        return await develop_each_later(self.parts.catalog, self._printed, owner, after=after)
 
     def link(
         self,
@@ -281,27 +284,6 @@ class Library:
         assert self._prints is not None  # noqa: S101  start() made it along with the parts
         return self._prints
 
-    @contextmanager
-    def _on_disk(self, file: BinaryIO) -> Iterator[BinaryIO]:
-        """Give the file if nobody else can reach it by a name, else a spooled copy.
-
-        What is checked must be what is stored: a file that has a name may be changed meanwhile.
-        """
-        limit = self.limits.max_form_bytes
-        if file.seek(0, os.SEEK_END) > limit:
-            raise TooLarge(f"The photo is larger than {limit} bytes.")
-        if _is_nameless(file):
-            file.flush()
-            yield file
-            return
-        with self.spool.file() as copy:
-            file.seek(0)
-            while chunk := file.read(_CHUNK):
-                copy.write(chunk)
-                if copy.size > limit:
-                    raise TooLarge(f"The photo is larger than {limit} bytes.")
-            yield copy.file
-
 
 def _check_owner(owner: str) -> None:
     if not isinstance(owner, str) or not owner or "\0" in owner:
@@ -312,13 +294,6 @@ async def _check_isolation(within: AsyncConnection | None) -> None:
     """Raise ValueError for a snapshot that may be older than the reservation, and not see it."""
     if within and await within.get_isolation_level() not in {"READ COMMITTED", "READ UNCOMMITTED"}:
         raise ValueError("the transaction to add a photo within must be READ COMMITTED")
-
-
-def _is_nameless(file: BinaryIO) -> bool:
-    try:
-        return os.fstat(file.fileno()).st_nlink == 0
-    except OSError:
-        return False
 
 
 def _key(photo: Photo, rendition: str) -> str:

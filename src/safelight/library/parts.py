@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from safelight.catalog import Catalog
 from safelight.credentials import Fixed, Source, source_of
 from safelight.darkroom.pool import Darkroom
-from safelight.errors import CatalogUnavailable, SettingsError
+from safelight.errors import SettingsError
 from safelight.library.spool import Spool
 from safelight.links import Links
 from safelight.photo import Preset
@@ -120,12 +120,7 @@ async def _catalog(
         assert engines is not None  # noqa: S101  _embedded made them for this
         catalog = Catalog(engines.database_url)
     stack.push_async_callback(catalog.close)
-    try:
-        await catalog.upgrade()
-    except CatalogUnavailable as error:
-        raise SettingsError(
-            "PostgreSQL does not answer: start it, or correct SAFELIGHT_DATABASE_URL."
-        ) from error
+    await catalog.upgrade()
     return catalog
 
 

@@ -6,6 +6,7 @@ Each may run twice, and several at once; none needs another to have run before.
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,8 +30,18 @@ DEVELOP: Final = "develop"
 _AFTER_OTHERS: Final = -1
 """Its priority: a crowd of photos to develop must not keep deleted ones in the store."""
 
+_BATCH: Final = 1000
+
 _KEEP_ENDED = timedelta(days=1)
 _KEEP_FAILED = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undeveloped:
+    """How many photos lacked renditions; `next` is where to go on, None at the end."""
+
+    photos: int
+    next: int | None
 
 
 async def purge_later(connection: AsyncConnection) -> None:
@@ -40,8 +51,26 @@ async def purge_later(connection: AsyncConnection) -> None:
 
 async def develop_later(connection: AsyncConnection, photo: Photo) -> None:
     """Have a photo's missing renditions made after the connection's transaction is committed."""
-    about: dict[str, str | int] = {"owner": photo.owner, "id": photo.id}
-    await jobs.enqueue(connection, DEVELOP, about=about, priority=_AFTER_OTHERS)
+    await jobs.enqueue(connection, DEVELOP, about=_about(photo), priority=_AFTER_OTHERS)
+
+
+async def develop_each_later(
+    catalog: Catalog, prints: Prints, owner: str, *, after: int
+) -> Undeveloped:
+    """Have made what an owner's photos lack, of those that come next by their ids."""
+    found = await catalog.next(owner, after=after, limit=_BATCH)
+    lacking = [_about(photo) for photo in found if prints.lacks(photo.facts, photo.renditions)]
+    if lacking:
+        await catalog.change(
+            lambda connection: jobs.enqueue_each(
+                connection, DEVELOP, lacking, priority=_AFTER_OTHERS
+            )
+        )
+    return Undeveloped(photos=len(lacking), next=found[-1].id if len(found) == _BATCH else None)
+
+
+def _about(photo: Photo) -> dict[str, str | int]:
+    return {"owner": photo.owner, "id": photo.id}
 
 
 def tasks(

@@ -1,16 +1,17 @@
 """The calls on jobs: what is still to be done, and what has failed."""
 
 from dataclasses import asdict
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from safelight import errors
 from safelight.errors import NotFound
 from safelight.library import Library
 from safelight.web import schema
 from safelight.web.photos import ProblemRoute, photo_id
-from safelight.web.views import JobsView, JobView
+from safelight.web.views import JobsView, JobView, UndevelopedView
 from safelight.web.visitors import Visitors
 
 _WHO = (errors.Unauthenticated, errors.ForbiddenOrigin, errors.TooManyAttempts)
@@ -30,10 +31,30 @@ def job_router(library: Library, visitors: Visitors) -> APIRouter:
             **schema.problems(*_WHO, errors.CatalogUnavailable),
         },
     )
-    async def jobs() -> Response:
-        found = await library.jobs()
+    async def jobs(
+        task: Annotated[str | None, Query(description="Tell of this task alone")] = None,
+    ) -> Response:
+        found = await library.jobs(task=task)
         oldest = [JobView(**asdict(job)) for job in found.oldest]
         return _json(JobsView(**found.counts, oldest=oldest))
+
+    @router.post(
+        "/renditions/missing",
+        summary="Have the renditions made that photos lack, a batch of photos at a time",
+        response_class=Response,
+        responses={
+            200: schema.undeveloped_answer("How many photos lacked some, and where to go on"),
+            **schema.problems(*_WHO, errors.InvalidRequest, errors.CatalogUnavailable),
+        },
+    )
+    async def develop(
+        owner: Annotated[str, Depends(visitors)],
+        after: Annotated[
+            int, Query(ge=0, le=2**63 - 1, description="The `next` of the batch before")
+        ] = 0,
+    ) -> Response:
+        found = await library.develop_missing(owner, after=after)
+        return _json(UndevelopedView(photos=found.photos, next=found.next))
 
     @router.post(
         "/jobs/retry",

@@ -7,7 +7,7 @@ import msgspec
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.problems import MEDIA_TYPE, STATUSES
-from safelight.web.views import JobsView, PhotoView, SessionView
+from safelight.web.views import JobsView, PhotoView, SessionView, UndevelopedView
 
 _TEXTS = {
     "title": {"type": "string", "maxLength": MAX_TITLE},
@@ -56,7 +56,8 @@ PROBLEM = {
 def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
-        [PhotoView, SessionView, JobsView], ref_template="#/components/schemas/{name}"
+        [PhotoView, SessionView, JobsView, UndevelopedView],
+        ref_template="#/components/schemas/{name}",
     )
     return {**schemas, "Problem": PROBLEM}
 
@@ -83,6 +84,11 @@ def sessions_answer(description: str) -> dict[str, Any]:
 def jobs_answer(description: str) -> dict[str, Any]:
     """Describe an answer that tells of jobs."""
     return _json(description, {"$ref": "#/components/schemas/JobsView"})
+
+
+def undeveloped_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that tells of photos that lacked renditions."""
+    return _json(description, {"$ref": "#/components/schemas/UndevelopedView"})
 
 
 def ids_answer(description: str) -> dict[str, Any]:

@@ -84,6 +84,13 @@ class JobsView(msgspec.Struct):
     oldest: list[JobView]
 
 
+class UndevelopedView(msgspec.Struct):
+    """How many photos of a batch lacked renditions, and where the next batch begins."""
+
+    photos: int
+    next: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Rendered:
     version: int
