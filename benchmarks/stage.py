@@ -136,11 +136,15 @@ class Stage:
         )
         return Database(url=urlunsplit(url._replace(path=f"/{name}")))
 
-    def ours(self, database: Database) -> Server:
+    def ours(self, database: Database, *, worker: bool = True) -> Server:
         """Serve a database by `safelight serve`, exactly as users do."""
         port = free_port()
         server = self._start(
-            [str(Path(sys.executable).parent / "safelight"), "serve"],
+            [
+                str(Path(sys.executable).parent / "safelight"),
+                "serve",
+                *([] if worker else ["--no-worker"]),
+            ],
             port,
             {
                 "SAFELIGHT_PORT": str(port),
