@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
-import psycopg
 import pytest
-from psycopg import sql
-from sqlalchemy import URL, make_url
 
+from databases import database
 from integration.served import House, Site, house, settings_for
 from safelight.engines import EmbeddedEngines
 
@@ -53,17 +50,5 @@ def visitor(guarded: Site) -> Iterator[httpx.Client]:
 @pytest.fixture
 def empty(engines: EmbeddedEngines) -> Iterator[str]:
     """The URL of a database with nothing in it, that our role owns."""
-    name = sql.Identifier(f"empty_{uuid4().hex}")
-    url = make_url(engines.database_url)
-    assert engines._credentials is not None
-    password = engines._credentials.postgres_superuser_password
-    superuser = url.set(username="postgres", password=password, database="postgres")
-    with psycopg.connect(_written(superuser), autocommit=True) as connection:
-        owner = sql.Identifier(str(url.username))
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
-        yield _written(url.set(database=name.as_string().strip('"')))
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-
-
-def _written(url: URL) -> str:
-    return url.render_as_string(hide_password=False)
+    with database(engines) as url:
+        yield url
