@@ -266,6 +266,14 @@ def webp_with_a_bad_second_frame() -> bytes:
     return data[:pixels] + b"\xff" * (len(data) - pixels)
 
 
+def heic_pair() -> bytes:
+    """A HEIC of the photograph and of another picture behind it, which is not the primary one."""
+    file, pair = io.BytesIO(), pillow_heif.from_pillow(astronaut())
+    pair.add_from_pillow(astronaut(200, 100))
+    pair.save(file, primary_index=0)
+    return file.getvalue()
+
+
 # HEIF, byte by byte
 
 
@@ -284,3 +292,61 @@ def heif_grid_of(data: bytes, width: int, height: int) -> bytes:
     pixels = data.index(b"mdat") + 4
     changed[pixels : pixels + 12] = struct.pack(">BBBBII", 0, 1, 63, 63, width, height)
     return bytes(changed)
+
+
+def heif_box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return struct.pack(">I4s", len(body) + 8, kind) + body
+
+
+def heif_content(data: bytes, kind: bytes) -> bytes:
+    """What the first box of a kind holds, found by its name alone."""
+    at = data.index(kind) - 4
+    return data[at + 8 : at + int.from_bytes(data[at : at + 4], "big")]
+
+
+def heif_grid(tile: bytes, columns: int, rows: int) -> bytes:
+    """A good AVIF or HEIC that shows another one's picture many times, side by side.
+
+    All tiles have the same bytes. `tile` must be no smaller than 64 by 64 pixels.
+    """
+    coded, config = (b"hvc1", b"hvcC") if b"hvcC" in tile else (b"av01", b"av1C")
+    width, height = struct.unpack(">II", heif_content(tile, b"ispe")[4:])
+    size = struct.pack(">II", width * columns, height * rows)
+    grid = struct.pack(">BBBB", 0, 1, rows - 1, columns - 1) + size
+    tiles = range(2, 2 + columns * rows)
+    pixels = heif_content(tile, b"mdat")
+
+    def meta(start: int) -> bytes:
+        at = struct.pack(">IHH", 1 << 24, 0x4400, 1 + len(tiles))
+        at += struct.pack(">HHHHII", 1, 1, 0, 1, 0, len(grid))
+        for item in tiles:
+            at += struct.pack(">HHHHII", item, 0, 0, 1, start, len(pixels))
+        kinds = [
+            heif_box(b"infe", struct.pack(">IHH4sB", 2 << 24, item, 0, kind, 0))
+            for item, kind in [(1, b"grid"), *((item, coded) for item in tiles)]
+        ]
+        properties = heif_box(
+            b"ipco",
+            heif_box(b"ispe", bytes(4), size),
+            heif_box(b"ispe", heif_content(tile, b"ispe")),
+            heif_box(config, heif_content(tile, config)),
+        )
+        uses = struct.pack(">IIHBB", 0, 1 + len(tiles), 1, 1, 1)
+        uses += b"".join(struct.pack(">HBBB", item, 2, 2, 0x83) for item in tiles)
+        parts = struct.pack(f">HH{len(tiles)}H", 1, len(tiles), *tiles)
+        return heif_box(
+            b"meta",
+            bytes(4),
+            heif_box(b"hdlr", bytes(8), b"pict", bytes(13)),
+            heif_box(b"pitm", bytes(4), struct.pack(">H", 1)),
+            heif_box(b"iinf", bytes(4), struct.pack(">H", len(kinds)), *kinds),
+            heif_box(b"iref", bytes(4), heif_box(b"dimg", parts)),
+            heif_box(b"iprp", properties, heif_box(b"ipma", uses)),
+            heif_box(b"iloc", at),
+            heif_box(b"idat", grid),
+        )
+
+    head = heif_box(b"ftyp", heif_content(tile, b"ftyp"))
+    start = len(head) + len(meta(0)) + 8
+    return head + meta(start) + heif_box(b"mdat", pixels)
