@@ -154,16 +154,39 @@ def png_chunks(data: bytes | bytearray) -> list[tuple[bytes, int, int]]:
     return found
 
 
-def png_of_zeros(width: int, height: int, depth: int = 1, *, interlaced: bool = False) -> bytes:
-    """A valid grey PNG of any size, all black, made without the memory for its pixels."""
-    row = bytes(1 + (width * depth + 7) // 8)
-    deflate = zlib.compressobj(9)
-    body = b"".join(deflate.compress(row * 100) for _ in range(height // 100))
-    body += deflate.compress(row * (height % 100)) + deflate.flush()
-    header = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, interlaced)
-    return (
-        PNG_SIGNATURE + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", body) + png_chunk(b"IEND")
+def png_of_zeros(
+    width: int, height: int, depth: int = 1, bands: int = 1, *, interlaced: bool = False
+) -> bytes:
+    """A valid PNG of any size, all black, made without the memory for its pixels.
+
+    `bands` is 1 for grey, 3 for colours, 4 with alpha too.
+    """
+    size = sum(
+        lines * (1 + (pixels * depth * bands + 7) // 8)
+        for pixels, lines in _png_passes(width, height, interlaced=interlaced)
+        if pixels
     )
+    header = struct.pack(
+        ">IIBBBBB", width, height, depth, {1: 0, 3: 2, 4: 6}[bands], 0, 0, interlaced
+    )
+    return (
+        PNG_SIGNATURE
+        + png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", deflated_zeros(size))
+        + png_chunk(b"IEND")
+    )
+
+
+def _png_passes(width: int, height: int, *, interlaced: bool) -> list[tuple[int, int]]:
+    """Width and height of each reduced picture (PNG, third edition, 8.1)."""
+    starts_and_steps = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4)]
+    starts_and_steps += [(1, 0, 2, 2), (0, 1, 1, 2)]
+    if not interlaced:
+        return [(width, height)]
+    return [
+        (len(range(left, width, across)), len(range(top, height, down)))
+        for left, top, across, down in starts_and_steps
+    ]
 
 
 def png_with(chunk: bytes) -> bytes:
