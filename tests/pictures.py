@@ -203,6 +203,28 @@ def png_with_wrong_crc(kind: bytes = b"IDAT") -> bytes:
     return bytes(data)
 
 
+def png_before_its_animation() -> bytes:
+    """An APNG of two frames, 40 ms each, behind a picture that is none of them."""
+    return save(
+        astronaut(64, 48),
+        "PNG",
+        save_all=True,
+        default_image=True,
+        append_images=[astronaut(64, 48).rotate(angle) for angle in (10, 20)],
+        duration=40,
+    )
+
+
+def png_of_delays(*delays: tuple[int, int]) -> bytes:
+    """An APNG whose frames stay for these fractions of a second; the first one is shown."""
+    first, *others = (
+        png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 64, 48, 0, 0, *delay, 0, 0))
+        for delay in delays
+    )
+    data = png_with(png_chunk(b"acTL", struct.pack(">II", len(delays), 0)) + first)
+    return data[:-12] + b"".join(others) + data[-12:]
+
+
 # JPEG, byte by byte
 
 

@@ -150,7 +150,7 @@ async def test_what_a_picture_does_not_tell_is_not_made_up(darkroom: Darkroom) -
     assert (await facts_of(darkroom, pictures.png(mode="RGBA"))).details == Details(alpha=True)
 
 
-@pytest.mark.parametrize("form", ["GIF", "WEBP"])
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
 async def test_an_animation_tells_how_long_it_is(darkroom: Darkroom, form: str) -> None:
     facts = await facts_of(darkroom, pictures.animated(form, 5))
     assert facts.details.duration == timedelta(milliseconds=200)
