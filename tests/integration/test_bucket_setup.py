@@ -49,7 +49,7 @@ def _outcomes(
     return {step.title: step.outcome for step in steps}
 
 
-def _client(access: Access, keys: Credentials) -> Any:  # noqa: ANN401  boto3 has no types
+def client_of(access: Access, keys: Credentials) -> Any:  # noqa: ANN401  boto3 has no types
     import boto3  # noqa: PLC0415  slow to import
 
     return boto3.client(
@@ -99,7 +99,7 @@ def test_a_page_sees_the_etag_of_what_it_sent(
 ) -> None:
     set_up(access, keys, origins=[origin])
     service = Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
-    url = _client(access, service).generate_presigned_url(
+    url = client_of(access, service).generate_presigned_url(
         "put_object", Params={"Bucket": access.bucket, "Key": "incoming/of-a-page"}
     )
     said = httpx.put(url, content=b"bytes", headers={"Origin": origin})
@@ -115,7 +115,9 @@ def test_a_page_sees_the_etag_of_what_it_sent(
 
 def test_what_is_left_in_incoming_goes_after_a_day(access: Access, keys: Credentials) -> None:
     set_up(access, keys, origins=["https://any.example"])
-    rules = _client(access, keys).get_bucket_lifecycle_configuration(Bucket=access.bucket)["Rules"]
+    rules = client_of(access, keys).get_bucket_lifecycle_configuration(Bucket=access.bucket)[
+        "Rules"
+    ]
     assert len(rules) == 1
     assert rules[0]["Status"] == "Enabled"
     assert rules[0]["Filter"] == {"Prefix": "incoming/"}
@@ -139,7 +141,7 @@ def test_a_dry_run_changes_nothing(access: Access, keys: Credentials, origin: st
 
 
 def test_rules_of_others_stay(access: Access, keys: Credentials, origin: str) -> None:
-    client = _client(access, keys)
+    client = client_of(access, keys)
     theirs = {
         "ID": "theirs",
         "AllowedOrigins": ["https://theirs.example"],
