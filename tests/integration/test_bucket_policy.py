@@ -284,7 +284,8 @@ def test_who_sets_up_can_read_and_write_no_photo(store: EmbeddedEngines, service
     )
     key = _photo()
     service.signed("PUT", key, b"bytes")
-    for method in ("GET", "PUT", "DELETE"):
+    deeds: tuple[tuple[Method, bytes], ...] = (("GET", b""), ("PUT", b"other"), ("DELETE", b""))
+    for method, content in deeds:
         with pytest.raises(PermissionError):
-            setup.signed(cast("Method", method), key, b"other" if method == "PUT" else b"")
+            setup.signed(method, key, content)
     assert service.signed("GET", key).content == b"bytes"

@@ -1,6 +1,8 @@
 """The policies, as far as they can be read: what they name, and what they leave out."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,3 +44,12 @@ def test_who_sets_up_can_read_and_write_no_object() -> None:
 def test_the_bucket_is_named_in_its_partition(region: str, partition: str) -> None:
     for each in _statements(permissions.service_policy("pictures", region=region)):
         assert each["Resource"].startswith(f"arn:{partition}:s3:::pictures")
+
+
+def test_the_documented_policies_are_those_of_the_code() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "credentials.md").read_text()
+    documented = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    assert documented == [
+        permissions.service_policy("YOUR-BUCKET"),
+        permissions.setup_policy("YOUR-BUCKET"),
+    ]

@@ -60,11 +60,17 @@ def _told(step: Step, origins: tuple[str, ...]) -> str:
 
 
 def _conclude(steps: list[Step], access: Access, *, made: bool) -> None:
-    outcomes = {step.outcome for step in steps}
-    if refused := [step.title for step in steps if step.outcome is Outcome.REFUSED]:
-        raise SettingsError(
-            f"The store refuses {', '.join(refused)}: run this with keys that may set up the"
-            f" bucket {access.bucket!r} (docs/credentials.md has their policy)."
-        )
-    if not made and not outcomes & {Outcome.DONE, Outcome.WANTED}:
+    if refused := [step for step in steps if step.outcome is Outcome.REFUSED]:
+        titles = ", ".join(step.title for step in refused)
+        raise SettingsError(f"The store refuses {titles}: {_advice(refused, access)}")
+    if not made and not {step.outcome for step in steps} & {Outcome.DONE, Outcome.WANTED}:
         say("Nothing had to be changed.")
+
+
+def _advice(refused: list[Step], access: Access) -> str:
+    if any(step.code == "AccessDenied" for step in refused):
+        return (
+            f"run this with keys that may set up the bucket {access.bucket!r}"
+            " (docs/credentials.md has their policy)."
+        )
+    return f"look up {refused[0].code} in its documentation, or set the bucket up by its own means."
