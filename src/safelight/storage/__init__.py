@@ -3,6 +3,18 @@
 from safelight.storage.access import Access
 from safelight.storage.bucket import ensure_bucket
 from safelight.storage.multiparts import Multiparts
+from safelight.storage.rules import page_origins
+from safelight.storage.setup import Outcome, Step, is_there, set_up
 from safelight.storage.storage import Storage
 
-__all__ = ["Access", "Multiparts", "Storage", "ensure_bucket"]
+__all__ = [
+    "Access",
+    "Multiparts",
+    "Outcome",
+    "Step",
+    "Storage",
+    "ensure_bucket",
+    "is_there",
+    "page_origins",
+    "set_up",
+]
