@@ -173,6 +173,7 @@ def test_a_call_is_signed_as_botocore_signs_it(
     assert request.full_url == f"https://{host}{path}?lifecycle"
     headers = {name.lower(): value for name, value in request.header_items()}
     said = headers.pop("authorization")
+    assert headers.get("x-amz-security-token") == token
     theirs = AWSRequest(
         method=request.get_method(), url=request.full_url, headers=headers, data=body
     )
