@@ -23,6 +23,8 @@ from obstore.store import S3Store
 from safelight.errors import NotFound, StorageUnavailable
 from safelight.sigv4 import Credentials
 from safelight.storage.access import Access
+from safelight.tallies import Calls
+from safelight.trail import step
 
 if TYPE_CHECKING:
     from obstore.store import S3Config, S3Credential  # which are there for type checkers alone
@@ -67,6 +69,7 @@ class Storage:
         *,
         timeout: timedelta,
     ) -> None:
+        self.calls = Calls()
         self._credentials = credentials
         self._timeout = timeout.total_seconds()
         self._create = access.conditional_writes
@@ -101,7 +104,7 @@ class Storage:
         what already lies there is not replaced, and counts as written if it has the same size
         (a first try whose answer was lost), or any size if that may differ.
         """
-        async with self._answering(), self._writing:
+        async with self._answering("put"), self._writing:
             try:
                 await self._accepted(lambda: self._put_twice(key, data, content_type))
             except AlreadyExistsError:
@@ -133,12 +136,12 @@ class Storage:
 
         Some of them may be gone when this raises.
         """
-        async with self._answering():
+        async with self._answering("delete"):
             await self._accepted(lambda: self._store.delete_async(list(keys)))
 
     async def fetch(self, key: str, write: Callable[[bytes], object]) -> None:
         """Read an object, and hand its bytes to `write`, piece by piece. Raises NotFound."""
-        async with self._answering():
+        async with self._answering("get"):
             try:
                 found = await self._accepted(lambda: self._store.get_async(key))
             except FileNotFoundError as error:
@@ -150,7 +153,7 @@ class Storage:
         """Delete every object whose key begins with the prefix; none is no error."""
         if not prefix.endswith("/"):
             raise ValueError("a prefix ends with '/', lest it match more than it names")
-        async with self._answering():
+        async with self._answering("delete_prefix"):
             await self._accepted(lambda: self._empty(prefix))
 
     async def _empty(self, prefix: str) -> None:
@@ -159,7 +162,7 @@ class Storage:
 
     async def size(self, key: str) -> int | None:
         """Tell how many bytes an object has; None if there is none."""
-        async with self._answering():
+        async with self._answering("head"):
             try:
                 return (await self._accepted(lambda: self._store.head_async(key)))["size"]
             except FileNotFoundError:
@@ -172,7 +175,7 @@ class Storage:
     async def lists(self) -> bool:
         """Whether the bucket is known to be there: it lets us list it."""
         try:
-            async with self._answering():
+            async with self._answering("list"):
                 async for _ in self._store.list(f"{_NOWHERE}/"):
                     break
         except StorageUnavailable:
@@ -200,12 +203,14 @@ class Storage:
         }
 
     @asynccontextmanager
-    async def _answering(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._timeout):
-                yield
-        except (BaseError, FileNotFoundError, TimeoutError) as error:
-            raise StorageUnavailable from error
+    async def _answering(self, verb: str) -> AsyncIterator[None]:
+        with step(f"storage {verb}"), self.calls.timed(verb):
+            try:
+                async with asyncio.timeout(self._timeout):
+                    yield
+            except (BaseError, FileNotFoundError, TimeoutError) as error:
+                self.calls.errors[verb] += 1
+                raise StorageUnavailable from error
 
 
 def _config(access: Access) -> "S3Config":

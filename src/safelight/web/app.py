@@ -18,6 +18,8 @@ from safelight.web import docs, problems, schema
 from safelight.web.edge import EarlyAnswers, Heads, KnownHosts, SecurityHeaders
 from safelight.web.health import health_router
 from safelight.web.jobs import job_router
+from safelight.web.ledger import Entries, Ledger
+from safelight.web.metrics import metrics_router
 from safelight.web.pages import Pages
 from safelight.web.photos import photo_router
 from safelight.web.sessions import session_router
@@ -36,6 +38,7 @@ def create_app(
     only with ``auth="none"``. ``app.state.visitors`` makes sign-in links, by `invite`.
     """
     visitors = Visitors(library, settings, token=token if callable(token) else lambda: token)
+    ledger = Ledger()
     app = FastAPI(
         title="Safelight",
         version=safelight.__version__,
@@ -43,7 +46,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_around(settings),
+        middleware=_around(settings, ledger),
+        # Theirs would tell collectors the query, with a sign-in code in it.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.visitors = visitors
     problems.install(app)
@@ -51,6 +56,7 @@ def create_app(
     app.include_router(session_router(visitors), prefix="/api")
     app.include_router(job_router(library, visitors), prefix="/api")
     app.include_router(health_router(library))
+    app.include_router(metrics_router(library, ledger, visitors, settings.metrics))
     app.include_router(Pages(library, visitors).router())
     docs.install(app)
     app.mount("/static", StaticFiles(packages=[("safelight.web", "static")]), name="static")
@@ -58,9 +64,11 @@ def create_app(
     return app
 
 
-def _around(settings: Settings) -> list[Middleware]:
+def _around(settings: Settings, ledger: Ledger) -> list[Middleware]:
     """Order matters: the first is the outermost."""
     return [
+        Middleware(Entries, ledger=ledger),
+        *_traced(settings, ledger),
         Middleware(EarlyAnswers),
         Middleware(SecurityHeaders),
         Middleware(KnownHosts, allowed=(*settings.allowed_hosts, settings.host)),
@@ -69,12 +77,20 @@ def _around(settings: Settings) -> list[Middleware]:
             allow_origins=settings.origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match"],
-            expose_headers=["ETag", "Link", "Location", "Retry-After"],
+            expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-Id"],
             max_age=3600,
         ),
         Middleware(Heads),
         Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
     ]
+
+
+def _traced(settings: Settings, ledger: Ledger) -> list[Middleware]:
+    if settings.traces.endpoint_url is None:
+        return []
+    from safelight.web.traces import Traces  # noqa: PLC0415  an extra, only when used
+
+    return [Middleware(Traces, ledger=ledger)]
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
