@@ -80,7 +80,8 @@ class Numbers(Collector):
         self._jobs = {}
         with contextlib.suppress(CatalogUnavailable, TimeoutError):
             async with asyncio.timeout(_PATIENCE.total_seconds()):
-                self._jobs = {**await self._library.job_counts()}
+                counts = await self._library.job_counts()
+                self._jobs = {str(state): count for state, count in counts.items()}
 
     def collect(self) -> Iterator[Metric]:
         """Give all of it."""
