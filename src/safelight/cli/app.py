@@ -28,12 +28,22 @@ app = App(
 for group in GROUPS:
     app.command(group)
 
+_MOST_JOBS = 64
 _ID = "The photo's number, as `safelight ls` shows it."
 
 
 def _at_least_one(_kind: object, value: int | None) -> None:
     if value is not None and value < 1:
         raise ValueError("It must be 1 or more.")
+
+
+def _a_few(_kind: object, value: int) -> None:
+    if not 1 <= value <= _MOST_JOBS:
+        raise ValueError(f"It must be 1 to {_MOST_JOBS}.")
+
+
+_JOBS = 4
+_Jobs = Annotated[int, Parameter(help="How many files are on their way at once.", validator=_a_few)]
 
 
 @app.command
@@ -73,9 +83,10 @@ def upload(
     *,
     title: Annotated[str, option("Their title.")] = "",
     description: Annotated[str, option("What is to be said of them.")] = "",
+    jobs: _Jobs = _JOBS,
     json: Annotated[bool, option("Tell the outcomes as a JSON array.")] = False,
 ) -> int:
-    """Upload photos to a running server.
+    """Upload photos to a running server, straight to its bucket.
 
     Each file's outcome is told in a line: added, already there, or why it can't
     be taken. A server that is busy is asked again a few times.
@@ -84,7 +95,30 @@ def upload(
     """
     from safelight.cli.upload import upload as run
 
-    return run(client_settings(), files, title=title, description=description, as_json=json)
+    return run(
+        client_settings(), files, title=title, description=description, jobs=jobs, as_json=json
+    )
+
+
+@app.command(name="import", usage="Usage: safelight import [OPTIONS] DIR…")
+def import_(
+    places: Annotated[list[Path], Parameter(name="DIR", help="The folders.")],
+    /,
+    *,
+    jobs: _Jobs = _JOBS,
+    dry_run: Annotated[bool, option("Tell what would be sent, and send nothing.")] = False,
+    json: Annotated[bool, option("Tell the outcomes as a JSON array.")] = False,
+) -> int:
+    """Upload all photos in folders, and in the folders in them.
+
+    What is there already is not sent again: after a break, run it once more. What is
+    hidden is left out, and links to folders aren't followed.
+
+    Example: safelight import --dry-run holidays
+    """
+    from safelight.cli.folder_import import import_folders
+
+    return import_folders(client_settings(), places, jobs=jobs, dry_run=dry_run, as_json=json)
 
 
 @app.command
