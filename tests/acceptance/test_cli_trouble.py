@@ -32,14 +32,20 @@ def shell(tmp_path: Path) -> Shell:
 
 BUSY = problem(503, "busy", "Too many uploads are waiting.", Retry_After="1")
 ADDED = Answer(201, PHOTO)
+THERE = Answer(200, PHOTO)
+NOTICE = (
+    "safelight: Files go by the server, and not straight to its bucket: it is older than that.\n"
+)
+AGES = pytest.mark.parametrize("older", [True, False], ids=["older server", "server"])
 
 
-def test_a_busy_server_is_asked_again_when_it_says(shell: Shell) -> None:
-    with standing_in(BUSY, BUSY, ADDED) as server:
+@AGES
+def test_a_busy_server_is_asked_again_when_it_says(shell: Shell, *, older: bool) -> None:
+    with standing_in(BUSY, BUSY, ADDED if older else THERE, older=older) as server:
         began = time.monotonic()
         said = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
-        assert (said.code, said.err) == (0, "")
-        assert said.out.split() == ["added", "7", "a.jpg"]
+        assert (said.code, said.err) == (0, NOTICE if older else "")
+        assert said.out.split() == [*(["added"] if older else ["already", "there"]), "7", "a.jpg"]
         assert time.monotonic() - began >= 2
         assert len(server.asked) == 3
         assert len({size for _, _, size in server.asked}) == 1  # whole each time
@@ -53,7 +59,8 @@ def test_a_server_that_stays_busy_is_left_alone_at_last(shell: Shell) -> None:
         assert len(server.asked) == 5
 
 
-def test_a_connection_that_breaks_is_tried_again(shell: Shell) -> None:
+@AGES
+def test_a_connection_that_breaks_is_tried_again(shell: Shell, *, older: bool) -> None:
     class Breaking(Handler):
         def answer(self) -> None:
             if self.server.asked or self.server.pause:
@@ -64,7 +71,7 @@ def test_a_connection_that_breaks_is_tried_again(shell: Shell) -> None:
 
         do_POST = answer  # noqa: N815
 
-    with standing_in(ADDED) as server:
+    with standing_in(ADDED if older else THERE, older=older) as server:
         server.RequestHandlerClass = Breaking
         assert shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url).code == 0
 
@@ -103,7 +110,7 @@ def test_what_a_server_refuses_is_a_line_that_says_what_to_do(shell: Shell, name
 
 
 def test_a_proxy_that_finds_a_file_too_large_is_told_for_that_file(shell: Shell) -> None:
-    with standing_in(Answer(413, b"<html>"), ADDED) as server:
+    with standing_in(Answer(413, b"<html>"), ADDED, older=True) as server:
         said = shell.run("upload", "a.jpg", "b.jpg", SAFELIGHT_URL=server.url)
         assert "a.jpg: The upload is larger" in said.err
         assert said.out.split() == ["added", "7", "b.jpg"]
@@ -150,15 +157,20 @@ def test_this_machine_is_reached_without_a_proxy(shell: Shell) -> None:
     assert said.code == 0
 
 
-def test_a_large_file_is_never_in_memory_whole(shell: Shell) -> None:
+@AGES
+def test_a_large_file_is_never_in_memory_whole(shell: Shell, *, older: bool) -> None:
     size = 700 * 1024 * 1024
     with (shell.folder / "large.jpg").open("wb") as file:
+        file.write(jpeg())
         file.truncate(size)
 
     def confine() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size // 2, size // 2))
 
-    with standing_in(ADDED) as server:
+    with standing_in(ADDED, older=older) as server:
+        if not older:
+            permit = {"id": "1", "method": "PUT", "url": f"{server.url}/bucket", "headers": {}}
+            server.answers[:0] = [Answer(201, permit), Answer(200, b"")]
         said = subprocess.run(
             [SCRIPT, "upload", shell.folder / "large.jpg"],
             check=True,
@@ -168,13 +180,14 @@ def test_a_large_file_is_never_in_memory_whole(shell: Shell) -> None:
             preexec_fn=confine,
         )
         assert said.stdout.startswith(b"added")
-        assert server.asked[0][2] > size
+        assert max(sent for _, _, sent in server.asked) >= size
 
 
 def test_a_file_that_shrinks_meanwhile_fails_alone(shell: Shell) -> None:
     with (shell.folder / "log.jpg").open("wb") as file:
+        file.write(jpeg())
         file.truncate(200 * 1024 * 1024)
-    with standing_in(ADDED) as server:
+    with standing_in(ADDED, older=True) as server:
         process = shell.start("upload", "log.jpg", "a.jpg", SAFELIGHT_URL=server.url)
         while (shell.folder / "log.jpg").stat().st_size and process.poll() is None:
             if _is_open(process.pid, "log.jpg"):
