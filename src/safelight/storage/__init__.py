@@ -2,6 +2,7 @@
 
 from safelight.storage.access import Access
 from safelight.storage.bucket import ensure_bucket
+from safelight.storage.multiparts import Multiparts
 from safelight.storage.storage import Storage
 
-__all__ = ["Access", "Storage", "ensure_bucket"]
+__all__ = ["Access", "Multiparts", "Storage", "ensure_bucket"]

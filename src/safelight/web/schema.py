@@ -7,7 +7,17 @@ import msgspec
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.problems import MEDIA_TYPE, STATUSES
-from safelight.web.views import JobsView, PhotoView, SessionView, UndevelopedView
+from safelight.web.views import (
+    JobsView,
+    PartsView,
+    PermitView,
+    PhotoView,
+    PutView,
+    SessionView,
+    SignRequest,
+    UndevelopedView,
+    UploadRequest,
+)
 
 _TEXTS = {
     "title": {"type": "string", "maxLength": MAX_TITLE},
@@ -56,7 +66,10 @@ PROBLEM = {
 def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
-        [PhotoView, SessionView, JobsView, UndevelopedView],
+        [
+            *(PhotoView, SessionView, JobsView, UndevelopedView, PermitView, PutView, PartsView),
+            *(UploadRequest, SignRequest),
+        ],
         ref_template="#/components/schemas/{name}",
     )
     return {**schemas, "Problem": PROBLEM}
@@ -72,6 +85,23 @@ def photos_answer(description: str) -> dict[str, Any]:
     return _json(
         description, {"type": "array", "items": {"$ref": "#/components/schemas/PhotoView"}}
     )
+
+
+def json_request(kind: str) -> dict[str, Any]:
+    """Describe a JSON body that one of the components is."""
+    schema = {"$ref": f"#/components/schemas/{kind}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def upload_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is an upload, in one request or in parts."""
+    kinds = [{"$ref": f"#/components/schemas/{kind}"} for kind in ("PutView", "PartsView")]
+    return _json(description, {"oneOf": kinds})
+
+
+def permit_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is a signed request."""
+    return _json(description, {"$ref": "#/components/schemas/PermitView"})
 
 
 def sessions_answer(description: str) -> dict[str, Any]:
