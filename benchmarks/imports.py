@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,8 +90,8 @@ def imported(server: Server, folder: Path, jobs: int) -> Import:
     )
 
 
-async def developed(folder: Path, *, whole: bool) -> float:
-    """Have the darkroom alone inspect and develop all files of a folder; seconds.
+async def developed(paths: Sequence[Path], *, whole: bool) -> float:
+    """Have the darkroom alone inspect and develop files; seconds.
 
     `whole` is whether it makes all renditions, or those that an answer waits for.
     """
@@ -109,7 +110,7 @@ async def developed(folder: Path, *, whole: bool) -> float:
 
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
-        for path in sorted(folder.iterdir()):
+        for path in paths:
             group.create_task(develop(path))
     seconds = time.perf_counter() - began
     await room.close()
@@ -138,9 +139,9 @@ def measure(photos: int, small_ones: int, jobs: int) -> list[Row]:
         _settled(server)
         again = imported(server, tiny, jobs)
         _say(f"small, again: {again}")
-        alone = asyncio.run(developed(large, whole=False))
+        alone = asyncio.run(developed(sorted(large.iterdir()), whole=False))
         _say(f"darkroom alone, before the answer: {alone:.1f} s")
-        whole = asyncio.run(developed(large, whole=True))
+        whole = asyncio.run(developed(sorted(large.iterdir()), whole=True))
         _say(f"darkroom alone, all renditions: {whole:.1f} s")
         many = imported(server, large, jobs)
         _say(f"large: {many}")

@@ -1,4 +1,4 @@
-"""Folders: all that lies in them, at any depth, in the order of their names."""
+"""Folders: all that lies in them, at any depth; by name, and files before folders."""
 
 import os
 from collections.abc import Iterable

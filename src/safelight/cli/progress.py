@@ -101,7 +101,7 @@ def progress(total: int, files: int) -> Iterator[Progress]:
             markup=False,
             table_column=Column(max_width=24, no_wrap=True, overflow="ellipsis"),
         ),
-        BarColumn(bar_width=None),
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),
         TextColumn("{task.fields[files]}/{task.fields[of]} files", markup=False),
         DownloadColumn(),
         TransferSpeedColumn(),
