@@ -80,6 +80,7 @@ class Delivery:
         self._is_sent = False
         self._store_id = ""
         self._etags: dict[int, str] = {}
+        self._was_refused = False
 
     def attempt(self) -> tuple[Photo, bool]:
         """Try, or go on; gives the photo, and whether it's new.
@@ -135,15 +136,23 @@ class Delivery:
                 self._send(self._upload)
             added = self._ways.client.complete(self._upload)
         except Invalid:
-            self._begin_anew()  # the server has ended the upload by itself
+            if self._is_sent:
+                self._begin_anew()  # the server has ended the upload by itself
             raise
         except (NotPermitted, NotFound, UploadIncomplete) as error:
-            self._begin_anew()
-            self._ways.door.refused(error)
+            self._settle_for_another_try(error)
             raise Unavailable(str(error), retry_after=timedelta(seconds=1)) from error
         self._ways.door.used()
         self._upload = None
         return added
+
+    def _settle_for_another_try(self, error: SafelightError) -> None:
+        """Keep the parts that have arrived, once; else begin anew. Raises DoorClosed."""
+        if isinstance(error, NotPermitted) and self._etags and not self._was_refused:
+            self._was_refused = True
+            return
+        self.give_up()
+        self._ways.door.refused(error)
 
     def _reserved(self) -> Reservation | Photo:
         return self._ways.client.reserve(
@@ -209,3 +218,4 @@ class Delivery:
         self._is_sent = False
         self._store_id = ""
         self._etags = {}
+        self._was_refused = False
