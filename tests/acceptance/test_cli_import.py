@@ -21,6 +21,8 @@ from acceptance.shell import Shell
 from acceptance.stand_in import Answer, standing_in
 from pictures import TEXT, cut, heic, jpeg, save
 
+PHOTO = {"id": 7, "photo_url": "http://s3/p", "original_url": "http://s3/o", "renditions": []}
+
 
 @pytest.fixture(scope="module")
 def server(open_tmp_path: Path) -> Iterator[Served]:
@@ -115,6 +117,11 @@ def test_the_same_bytes_in_a_run_are_sent_once(server: Served, shell: Shell) -> 
     assert (said.code, said.err) == (0, "safelight: 1 added, 9 already there.\n")
     assert len({line.split()[-2] for line in said.out.splitlines()}) == 1
     assert len(_photos(server)) == 1
+    with standing_in(Answer(201, PHOTO), pause=0.5) as watched:
+        permit = {"id": "abc", "method": "PUT", "url": f"{watched.url}/b", "headers": {}}
+        watched.answers[:0] = [Answer(201, permit), Answer(200, b"")]
+        assert shell.run("import", "all", SAFELIGHT_URL=watched.url).code == 0
+        assert [method for method, _, _ in watched.asked] == ["POST", "PUT", "POST"]
 
 
 def test_each_refusal_among_many_is_told_with_why(server: Served, shell: Shell) -> None:
@@ -265,9 +272,8 @@ def test_what_was_reserved_is_given_up_on_ctrl_c(shell: Shell) -> None:
 
 def test_a_store_that_cannot_be_reached_is_gone_round(server: Served, shell: Shell) -> None:
     _folder(shell, 3)
-    photo = {"id": 7, "photo_url": "http://s3/p", "original_url": "http://s3/o", "renditions": []}
     permit = {"id": "abc", "method": "PUT", "url": "http://127.0.0.1:1/b", "headers": {}}
-    with standing_in(Answer(201, photo)) as stand_in:
+    with standing_in(Answer(201, PHOTO)) as stand_in:
         stand_in.answers[:0] = [Answer(201, permit), Answer(204, b"")]
         said = shell.run("import", "--jobs", "1", "all", SAFELIGHT_URL=stand_in.url)
         asked = [(method, path) for method, path, _ in stand_in.asked]
