@@ -1,5 +1,6 @@
 """Whole folders, by the command line, to a server and its store."""
 
+import contextlib
 import json
 import os
 import re
@@ -29,7 +30,12 @@ def server(open_tmp_path: Path) -> Iterator[Served]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])  # the same after it was started again
     folder = open_tmp_path / "import" / "safelight-data"
-    served = Served(folder, {"SAFELIGHT_PORT": port}).start()
+    served = Served(folder, {"SAFELIGHT_PORT": port})
+    with contextlib.ExitStack() as stack:
+        # Or the store has its usual port, and another server may have taken it at a second start.
+        with contextlib.suppress(OSError):
+            stack.enter_context(socket.create_server(("127.0.0.1", 8333)))
+        served.start()
     yield served
     served.stop()
 
