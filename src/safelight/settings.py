@@ -232,7 +232,7 @@ class RenditionSettings(Group):
         *(320, 640, 1280, 2560),
     )
     """Their widths in pixels; each photo gets those that are no wider than itself."""
-    quality: int = Field(default=77, ge=1, le=100)
+    quality: int = Field(default=78, ge=1, le=100)
     """Of WebP, 1 to 100."""
     effort: int = Field(default=1, ge=0, le=6)
     """What WebP's encoder takes on for a smaller file, 0 (quick) to 6."""

@@ -14,7 +14,6 @@ from typing import BinaryIO, Self
 
 from safelight.errors import Busy, StorageFull, TooLarge
 
-_CHUNK = 256 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
