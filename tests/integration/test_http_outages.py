@@ -227,8 +227,8 @@ def test_a_catalog_that_goes_away_once_the_bytes_are_stored_leaves_nothing(
     put = storage.put
     stored, broken = asyncio.Event(), asyncio.Event()
 
-    async def put_and_break(key: str, data: mmap, **told: Any) -> None:
-        await put(key, data, **told)
+    async def put_and_break(key: str, data: mmap, **told: object) -> None:
+        await put(key, data, **told)  # type: ignore[arg-type]  # handed on
         stored.set()
         await broken.wait()
 
