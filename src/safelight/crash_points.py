@@ -38,7 +38,16 @@ SWEEP: Final = (
 )
 """The steps of the jobs that finish what the others began."""
 
-CRASH_POINTS: Final = (*ADD, *DELETE, *SWEEP)
+RECONCILE: Final = (
+    "reconcile: suspected",
+    "reconcile: row held",
+    "reconcile: copied",
+    "reconcile: removed",
+    "reconcile: row changed",
+)
+"""The steps of putting right a difference between rows and objects."""
+
+CRASH_POINTS: Final = (*ADD, *DELETE, *SWEEP, *RECONCILE)
 """All of them."""
 
 

@@ -1,6 +1,6 @@
 """What the tests of the web ask for: a library over the engines of the run, and sites over it."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,10 +8,12 @@ import httpx
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
 
 from integration.served import House, Site, house, settings_for
+from safelight import keys
 from safelight.engines import EmbeddedEngines
+from safelight.library import Library
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +65,27 @@ def empty(engines: EmbeddedEngines) -> Iterator[str]:
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
         yield _written(url.set(database=name.as_string().strip('"')))
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture(scope="session")
+def own_engines(open_tmp_path: Path) -> Iterator[EmbeddedEngines]:
+    """Engines whose bucket is nobody else's: for tests that look at all that is in it."""
+    embedded = EmbeddedEngines(open_tmp_path / "own-engines", bucket="safelight")
+    embedded.start()
+    yield embedded
+    embedded.stop()
+
+
+@pytest.fixture
+async def own_library(own_engines: EmbeddedEngines, tmp_path: Path) -> AsyncIterator[Library]:
+    """A library of which nothing is there yet, and whose jobs nobody does."""
+    opened = Library.from_settings(settings_for(own_engines, tmp_path), worker=False)
+    async with opened.lifespan(None):
+        tables = "safelight_photos, procrastinate_jobs, procrastinate_events"
+        await opened.parts.catalog.change(lambda c: c.execute(text(f"TRUNCATE {tables} CASCADE")))
+        for prefix in (keys.PHOTOS, keys.INCOMING, keys.QUARANTINE):
+            await opened.parts.storage.delete_prefix(prefix)
+        yield opened
 
 
 def _written(url: URL) -> str:

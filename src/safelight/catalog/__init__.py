@@ -2,6 +2,7 @@
 
 from safelight.catalog.catalog import Along, Catalog, Reservation
 from safelight.catalog.pages import Cursor, Page
+from safelight.catalog.roll import Entry, Roll, strike
 from safelight.catalog.sessions import Session, Sessions
 from safelight.catalog.tombstones import Doomed, Tombstones
 
@@ -10,9 +11,12 @@ __all__ = [
     "Catalog",
     "Cursor",
     "Doomed",
+    "Entry",
     "Page",
     "Reservation",
+    "Roll",
     "Session",
     "Sessions",
     "Tombstones",
+    "strike",
 ]

@@ -22,6 +22,7 @@ from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, chec
 from safelight.library.intake import Added, Intake
 from safelight.library.parts import Parts, opened
 from safelight.library.prints import Prints
+from safelight.library.reconciler import Reconciler
 from safelight.library.spool import Spool
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import Undeveloped, develop_each_later, purge_later, tasks
@@ -65,6 +66,7 @@ class Library:
         self._sweep: Sweep | None = None
         self._intake: Intake | None = None
         self._prints: Prints | None = None
+        self._reconciler: Reconciler | None = None
 
     @classmethod
     def from_settings(
@@ -88,8 +90,17 @@ class Library:
             parts = await stack.enter_async_context(self._open())
             self._sweep = Sweep(parts.catalog, parts.storage, clock=self._clock)
             self._prints = Prints(parts)
+            self._reconciler = reconciler = Reconciler(
+                parts.catalog, parts.storage, self._sweep, clock=self._clock
+            )
             if self._works:
-                work = tasks(parts.catalog, self._sweep, self._prints, self._clock)
+                work = tasks(
+                    parts.catalog,
+                    self._sweep,
+                    self._prints,
+                    self._clock,
+                    reconcile=reconciler.daily,
+                )
                 worker = Worker(parts.catalog.url, work)
                 await stack.enter_async_context(worker.running())
             self._intake = Intake(parts, self._sweep, self._prints, clock=self._clock)
@@ -252,6 +263,13 @@ class Library:
         Go on with `after=found.next` until that is None.
         """
         return await develop_each_later(self.parts.catalog, self._printed, owner, after=after)
+
+    @property
+    def reconciler(self) -> Reconciler:
+        """What compares all rows, whoever's, with all objects: for operators."""
+        if self._reconciler is None:
+            raise RuntimeError("the library is not started: pass lifespan=library.lifespan")
+        return self._reconciler
 
     def link(
         self,

@@ -18,7 +18,7 @@ from safelight.photo import Preset
 from safelight.renditions.presets import ladder
 from safelight.settings import LimitSettings, Settings
 from safelight.sigv4 import Credentials
-from safelight.storage import Access, Storage, ensure_bucket
+from safelight.storage import Access, Inventory, ensure_bucket
 
 if TYPE_CHECKING:
     from safelight.engines import EmbeddedEngines
@@ -31,7 +31,7 @@ class Parts:
     `engines` is what was started along with it; None if both engines are somebody else's.
     """
 
-    storage: Storage
+    storage: Inventory
     catalog: Catalog
     darkroom: Darkroom
     links: Links
@@ -59,7 +59,7 @@ async def opened(settings: Settings, clock: Callable[[], datetime]) -> AsyncIter
         access = _access(settings, engines)
         source = await _source(settings, engines, clock, stack)
         catalog = await _catalog(settings, engines, stack)
-        storage = Storage(access, source, timeout=settings.s3.timeout)
+        storage = Inventory(access, source, timeout=settings.s3.timeout)
         if settings.s3.endpoint_url and not await storage.lists():
             await asyncio.to_thread(ensure_bucket, access, source.current())
         darkroom = Darkroom(settings.limits)

@@ -54,6 +54,12 @@ async def develop_later(connection: AsyncConnection, photo: Photo) -> None:
     await jobs.enqueue(connection, DEVELOP, about=_about(photo), priority=_AFTER_OTHERS)
 
 
+async def develop_row_later(connection: AsyncConnection, *, owner: str, id_: int) -> None:
+    """Do the same for a photo that is known by its row alone."""
+    about: dict[str, str | int] = {"owner": owner, "id": id_}
+    await jobs.enqueue(connection, DEVELOP, about=about, priority=_AFTER_OTHERS)
+
+
 async def develop_each_later(
     catalog: Catalog, prints: Prints, owner: str, *, after: int
 ) -> Undeveloped:
@@ -74,9 +80,14 @@ def _about(photo: Photo) -> dict[str, str | int]:
 
 
 def tasks(
-    catalog: Catalog, sweep: Sweep, prints: Prints, clock: Callable[[], datetime]
+    catalog: Catalog,
+    sweep: Sweep,
+    prints: Prints,
+    clock: Callable[[], datetime],
+    *,
+    reconcile: Callable[[], Awaitable[object]],
 ) -> list[Task]:
-    """List all tasks of a library."""
+    """List all tasks of a library. `reconcile` is what is safe to be put right unasked."""
 
     async def develop(*, owner: str, id: int) -> None:  # noqa: A002  as it is in the job
         with contextlib.suppress(NotFound):  # it was deleted meanwhile
@@ -90,6 +101,7 @@ def tasks(
         Task(name=DEVELOP, work=develop),
         Task(name="sweep", work=_patient(sweep.once), cron="* * * * *"),
         Task(name="clear", work=_patient(clear), cron="17 * * * *"),
+        Task(name="reconcile", work=_patient(reconcile), cron="41 4 * * *"),
     ]
 
 

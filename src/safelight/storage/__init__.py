@@ -2,6 +2,7 @@
 
 from safelight.storage.access import Access
 from safelight.storage.bucket import ensure_bucket
+from safelight.storage.inventory import Inventory, Stored
 from safelight.storage.storage import Storage
 
-__all__ = ["Access", "Storage", "ensure_bucket"]
+__all__ = ["Access", "Inventory", "Storage", "Stored", "ensure_bucket"]

@@ -7,6 +7,7 @@ import msgspec
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.problems import MEDIA_TYPE, STATUSES
+from safelight.web.told import ToldView
 from safelight.web.views import JobsView, PhotoView, SessionView, UndevelopedView
 
 _TEXTS = {
@@ -56,7 +57,7 @@ PROBLEM = {
 def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
-        [PhotoView, SessionView, JobsView, UndevelopedView],
+        [PhotoView, SessionView, JobsView, UndevelopedView, ToldView],
         ref_template="#/components/schemas/{name}",
     )
     return {**schemas, "Problem": PROBLEM}
@@ -94,6 +95,12 @@ def undeveloped_answer(description: str) -> dict[str, Any]:
 def ids_answer(description: str) -> dict[str, Any]:
     """Describe an answer that is an array of ids."""
     return _json(description, {"type": "array", "items": {"type": "integer"}})
+
+
+def told_answer(description: str) -> dict[str, Any]:
+    """Describe an answer of JSON lines that tell how a comparison goes."""
+    schema = {"$ref": "#/components/schemas/ToldView"}
+    return {"description": description, "content": {"application/x-ndjson": {"schema": schema}}}
 
 
 def problems(*kinds: type[errors.SafelightError]) -> dict[int | str, dict[str, Any]]:
