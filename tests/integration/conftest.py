@@ -81,7 +81,7 @@ async def own_library(own_engines: EmbeddedEngines, tmp_path: Path) -> AsyncIter
     """A library of which nothing is there yet, and whose jobs nobody does."""
     opened = Library.from_settings(settings_for(own_engines, tmp_path), worker=False)
     async with opened.lifespan(None):
-        tables = "safelight_photos, procrastinate_jobs, procrastinate_events"
+        tables = "safelight_photos, safelight_uploads, procrastinate_jobs, procrastinate_events"
         await opened.parts.catalog.change(lambda c: c.execute(text(f"TRUNCATE {tables} CASCADE")))
         for prefix in (keys.PHOTOS, keys.INCOMING, keys.QUARANTINE):
             await opened.parts.storage.delete_prefix(prefix)

@@ -3,15 +3,18 @@
 import io
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pictures
 from safelight import keys
 from safelight.library import Library
 from safelight.library.findings import Finding, Kind, Plan, Tally
+from safelight.library.incoming import Incoming
 from safelight.library.quarantine import Step
 from safelight.library.reconciler import Reconciler
 from safelight.library.sweep import Sweep
+from safelight.library.tasks import settled
 from safelight.photo import Photo
 
 APPLY = Plan(apply=True, grace=timedelta(0))
@@ -26,13 +29,11 @@ def reconciler(
     library: Library, *, later: timedelta = timedelta(0), pause: Step = _no_pause
 ) -> Reconciler:
     """Make one whose clock is ahead of the library's."""
-    parts = library.parts
-
-    def clock():  # type: ignore[no-untyped-def]  # noqa: ANN202  a time
-        return library.now() + later
-
-    sweep = Sweep(parts.catalog, parts.storage, clock=library.now)
-    return Reconciler(parts.catalog, parts.storage, sweep, clock=clock, pause=pause)
+    parts, now = library.parts, library.now
+    sweep = Sweep(parts.catalog, parts.storage, clock=now)
+    incoming = Incoming(parts.catalog, parts.storage, parts.multiparts, clock=now)
+    settle = partial(settled, sweep, incoming)
+    return Reconciler(parts, settle, clock=lambda: now() + later, pause=pause)
 
 
 async def found(

@@ -1,11 +1,13 @@
 """Rows and objects compared, both ways, and put right where that can be done."""
 
-from dataclasses import replace
+import asyncio
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
+from integration.direct import send
 from integration.reconciling import (
     APPLY,
     LOOK,
@@ -20,15 +22,18 @@ from integration.reconciling import (
 )
 from safelight import keys
 from safelight.errors import OperatorError
+from safelight.jobs import State
 from safelight.library import Library
 from safelight.library.findings import Kind, Plan, Tally
 from safelight.library.prints import Prints
 from safelight.library.reconciler import Reconciler
-from safelight.library.sweep import Sweep
+from safelight.library.uploads import Begun
 from safelight.photo import Caption
 from safelight.renditions.presets import ladder
 from safelight.settings import RenditionSettings
 from safelight.storage import Inventory
+from safelight.tables import uploads
+from safelight.upload import Upload
 
 DAY = timedelta(days=1)
 
@@ -55,7 +60,7 @@ async def test_a_rendition_that_is_gone_is_made_again(library: Library) -> None:
     assert await found(library, APPLY) == [(Kind.UNDEVELOPED, key, True)]
     shorter = await library.photo("o", photo.id)
     assert key not in keys_of(shorter)
-    assert (await library.jobs(task="develop")).counts["waiting"] == 1
+    assert (await library.jobs(task="develop")).counts[State.WAITING] == 1
     await library.develop("o", photo.id)
     assert await found(library, LOOK) == []
     assert await stored(library) == keys_of(photo)
@@ -164,7 +169,7 @@ async def test_what_is_not_settled_is_the_sweep_s_business(library: Library) -> 
     buried = await added(library)
     await catalog.bury("o", buried.id, now=now)
     left = {await leave(library, keys.original(pending.name)), *keys_of(buried)}
-    spy = Reconciler(catalog, library.parts.storage, _NoSweep(), clock=library.now)
+    spy = Reconciler(library.parts, _nothing, clock=library.now)
     assert plainly([each async for each in spy.run(APPLY)]) == [
         (Kind.STALE, keys.prefix(pending.name), False)
     ]
@@ -172,12 +177,8 @@ async def test_what_is_not_settled_is_the_sweep_s_business(library: Library) -> 
     assert await found(library, replace(LOOK, grace=DAY)) == []
 
 
-class _NoSweep(Sweep):
-    def __init__(self) -> None:
-        pass
-
-    async def once(self) -> int:
-        return 0
+async def _nothing() -> None:
+    pass
 
 
 async def test_a_rendition_that_is_being_named_again_is_not_taken(library: Library) -> None:
@@ -246,8 +247,8 @@ async def test_a_store_without_an_order_is_refused(library: Library) -> None:
 
     photo = await added(library)
     await leave(library, keys.original(keys.new_name()))
-    storage = Unordered(library.parts.storage)
-    told = Reconciler(library.parts.catalog, storage, _NoSweep(), clock=library.now).run(APPLY)
+    parts = replace(library.parts, storage=Unordered(library.parts.storage))
+    told = Reconciler(parts, _nothing, clock=library.now).run(APPLY)
     with pytest.raises(OperatorError, match="order"):
         [each async for each in told]
     assert keys_of(photo) < await stored(library)
@@ -262,3 +263,68 @@ async def test_every_object_is_seen_however_many_answers_they_fill(library: Libr
     assert {key for _, key, _ in plainly(told)} == left
     assert isinstance(told[-1], Tally)
     assert (told[-1].rows, told[-1].objects) == (1, 1100 + len(keys_of(photo)))
+
+
+async def _begun(library: Library, *, in_parts: bool = False) -> Upload:
+    """Reserve an upload, and send something of it."""
+    begun = await library.begin_upload(
+        "o", size=5, content_type="image/jpeg", caption=Caption(), in_parts=in_parts
+    )
+    assert isinstance(begun, Begun)
+    if in_parts:
+        permit = await library.sign_upload("o", begun.upload.name, "create")
+        assert (await asyncio.to_thread(send, asdict(permit))).status_code == 200
+    else:
+        await leave(library, keys.incoming(begun.upload.name), b"bytes")
+    return begun.upload
+
+
+async def _forgotten(library: Library, *some: Upload) -> None:
+    """Let their rows be gone, as those are that came after a backup was made."""
+    gone = delete(uploads).where(uploads.c.name.in_([each.name for each in some]))
+    await library.parts.catalog.change(lambda connection: connection.execute(gone))
+
+
+async def test_uploads_without_a_row_go_and_those_with_one_stay(library: Library) -> None:
+    kept = [await _begun(library), await _begun(library, in_parts=True)]
+    whole, parts = await _begun(library), await _begun(library, in_parts=True)
+    assert await found(library, APPLY) == []
+    await _forgotten(library, whole, parts)
+    expected = [
+        (Kind.UNFINISHED, keys.incoming(parts.name)),
+        (Kind.UNNAMED, keys.incoming(whole.name)),
+    ]
+    assert await found(library, Plan(apply=True, grace=DAY)) == []
+    assert await found(library, LOOK) == [(*each, False) for each in expected]
+    assert await found(library, APPLY) == [(*each, True) for each in expected]
+    assert await found(library, APPLY) == []
+    assert await stored(library, "incoming/") == {keys.incoming(kept[0].name)}
+    multiparts = library.parts.multiparts
+    assert len(await multiparts.begun(keys.incoming(kept[1].name))) == 1
+    assert await multiparts.begun(keys.incoming(parts.name)) == []
+
+
+async def test_a_reservation_that_nobody_ended_is_told(library: Library) -> None:
+    upload = await _begun(library)
+    overdue = (Kind.STALE, keys.incoming(upload.name), False)
+    spy = Reconciler(library.parts, _nothing, clock=lambda: library.now() + 30 * DAY)
+    assert overdue in plainly([each async for each in spy.run(Plan(apply=True))])
+    spy = Reconciler(library.parts, _nothing, clock=library.now)
+    assert plainly([each async for each in spy.run(Plan())]) == []
+
+
+async def test_every_unfinished_upload_is_seen_however_many_answers_they_fill(
+    library: Library,
+) -> None:
+    begun = {keys.incoming((await _begun(library, in_parts=True)).name) for _ in range(5)}
+    multiparts = library.parts.multiparts
+    ask, asked = multiparts._call, list[str]()
+
+    async def two_at_a_time(method, key, query):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  as the original
+        asked.append(method)
+        return await ask(method, key, {**query, "max-uploads": "2"})
+
+    multiparts._call = two_at_a_time  # type: ignore[method-assign]  # the store's page is too large
+    seen = [each.key async for batch in multiparts.unfinished("incoming/") for each in batch]
+    assert sorted(seen) == sorted(begun)
+    assert len(asked) == 3

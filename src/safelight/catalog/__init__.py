@@ -1,13 +1,15 @@
 """The catalog: a row for every photo, in PostgreSQL. It knows no bytes."""
 
-from safelight.catalog.catalog import Along, Catalog, Reservation
+from safelight.catalog.catalog import Along, AlongWith, Catalog, Reservation
 from safelight.catalog.pages import Cursor, Page
 from safelight.catalog.roll import Entry, Roll, strike
 from safelight.catalog.sessions import Session, Sessions
 from safelight.catalog.tombstones import Doomed, Tombstones
+from safelight.catalog.uploads import UploadEnded, Uploads
 
 __all__ = [
     "Along",
+    "AlongWith",
     "Catalog",
     "Cursor",
     "Doomed",
@@ -18,5 +20,7 @@ __all__ = [
     "Session",
     "Sessions",
     "Tombstones",
+    "UploadEnded",
+    "Uploads",
     "strike",
 ]

@@ -2,5 +2,6 @@
 
 from safelight.library.intake import Added
 from safelight.library.library import MAX_PAGE, Library
+from safelight.library.uploads import Begun, Operation
 
-__all__ = ["MAX_PAGE", "Added", "Library"]
+__all__ = ["MAX_PAGE", "Added", "Begun", "Library", "Operation"]

@@ -73,6 +73,11 @@ class Plan:
     grace: timedelta = timedelta(days=1)
     spare_unnamed: bool = False
 
+    @property
+    def takes_unnamed(self) -> bool:
+        """Whether what no row names goes into quarantine."""
+        return self.apply and not self.spare_unnamed
+
 
 class Count:
     """Counts, and gives the tally."""

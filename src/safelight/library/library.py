@@ -3,12 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    asynccontextmanager,
-)
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import BinaryIO, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,14 +16,17 @@ from safelight.crash_points import reached
 from safelight.errors import InvalidRequest, NotFound, SafelightError
 from safelight.jobs import Jobs, Worker, listed, retry
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, checked_text
+from safelight.library.incoming import Incoming
 from safelight.library.intake import Added, Intake
 from safelight.library.parts import Parts, opened
 from safelight.library.prints import Prints
 from safelight.library.reconciler import Reconciler
 from safelight.library.spool import Spool
 from safelight.library.sweep import Sweep
-from safelight.library.tasks import Undeveloped, develop_each_later, purge_later, tasks
+from safelight.library.tasks import Undeveloped, develop_each_later, purge_later, settled, tasks
+from safelight.library.uploads import Begun, Operation, Uploads
 from safelight.links import Link
+from safelight.permits import Permit
 from safelight.photo import Caption, Order, Photo
 from safelight.settings import LimitSettings, Settings
 
@@ -67,6 +67,7 @@ class Library:
         self._intake: Intake | None = None
         self._prints: Prints | None = None
         self._reconciler: Reconciler | None = None
+        self._direct: Uploads | None = None
 
     @classmethod
     def from_settings(
@@ -90,13 +91,14 @@ class Library:
             parts = await stack.enter_async_context(self._open())
             self._sweep = Sweep(parts.catalog, parts.storage, clock=self._clock)
             self._prints = Prints(parts)
-            self._reconciler = reconciler = Reconciler(
-                parts.catalog, parts.storage, self._sweep, clock=self._clock
-            )
+            incoming = Incoming(parts.catalog, parts.storage, parts.multiparts, clock=self._clock)
+            settle = partial(settled, self._sweep, incoming)
+            self._reconciler = reconciler = Reconciler(parts, settle, clock=self._clock)
             if self._works:
                 work = tasks(
                     parts.catalog,
                     self._sweep,
+                    incoming,
                     self._prints,
                     self._clock,
                     reconcile=reconciler.daily,
@@ -105,6 +107,7 @@ class Library:
                 await stack.enter_async_context(worker.running())
             self._intake = Intake(parts, self._sweep, self._prints, clock=self._clock)
             stack.push_async_callback(self._intake.cleaned_up)
+            self._direct = Uploads(parts, self._intake, incoming, clock=self._clock)
             self._opened = parts
             self._stack = stack.pop_all()
 
@@ -189,16 +192,71 @@ class Library:
         await _check_isolation(within)
         caption = checked(caption or Caption())
         self.parts.links.check()  # before anything is stored: an answer without links is a 503
-        with self.spool.keeping(file, limit=self.limits.max_form_bytes) as photo:
-            seen = await self.parts.darkroom.inspect(photo, digest=True)
-            assert seen.sha256 is not None  # noqa: S101  it was asked for
-            reached("add: inspected")
-            twin = await self.parts.catalog.twin(owner, seen.sha256, within=within)
-            if twin:
-                return Added(photo=twin, created=False)
-            return await self._let_in.take(
-                owner, photo, caption, facts=seen.facts, sha256=seen.sha256, within=within
-            )
+        with self.spool.nameless(file, limit=self.limits.max_form_bytes) as photo:
+            return await self._let_in.admit(owner, photo, caption, within=within)
+
+    async def begin_upload(  # noqa: PLR0913  an upload is made of these
+        self,
+        owner: str,
+        *,
+        size: int,
+        content_type: str,
+        caption: Caption | None = None,
+        sha256: str | None = None,
+        in_parts: bool = False,
+        endpoint: str | None = None,
+    ) -> Begun | Added:
+        """Reserve an upload that its client sends straight to the bucket (docs/uploads.md).
+
+        Gives what it may send, or the photo, if the owner has one of this SHA-256. Raises the
+        errors under `Invalid` for what couldn't be taken, and TooManyUploads. `endpoint` is where
+        the client reaches the store; None: as configured.
+        """
+        _check_owner(owner)
+        return await self._uploads.begin(
+            owner,
+            size=size,
+            content_type=content_type,
+            caption=caption or Caption(),
+            sha256=sha256,
+            in_parts=in_parts,
+            endpoint=endpoint,
+        )
+
+    async def sign_upload(  # noqa: PLR0913  a step of an upload is made of these
+        self,
+        owner: str,
+        name: str,
+        operation: Operation,
+        *,
+        part_number: int | None = None,
+        upload_id: str | None = None,
+        endpoint: str | None = None,
+    ) -> Permit:
+        """Sign a step of an upload in parts. Raises NotFound, InvalidRequest."""
+        return await self._uploads.sign(
+            owner,
+            name,
+            operation,
+            part_number=part_number,
+            upload_id=upload_id,
+            endpoint=endpoint,
+        )
+
+    async def complete_upload(self, owner: str, name: str) -> Added:
+        """Make a photo of what was sent; called again, it gives the same one.
+
+        Raises NotFound, UploadIncomplete while bytes are missing, and the errors under `Invalid`
+        for bytes that can't be taken: those are gone then, and so is the upload.
+        """
+        return await self._uploads.complete(owner, name)
+
+    async def abort_upload(self, owner: str, name: str) -> None:
+        """Give an upload up, with all that was sent of it. Raises NotFound, also the second time.
+
+        If the store is away, what was sent goes as soon as it is back.
+        """
+        await self._uploads.abort(owner, name)
 
     async def photo(self, owner: str, id_: int) -> Photo:
         """Find one. Raises NotFound, for somebody else's too."""
@@ -301,6 +359,11 @@ class Library:
     def _printed(self) -> Prints:
         assert self._prints is not None  # noqa: S101  start() made it along with the parts
         return self._prints
+
+    @property
+    def _uploads(self) -> Uploads:
+        assert self._direct is not None  # noqa: S101  start() made it along with the parts
+        return self._direct
 
 
 def _check_owner(owner: str) -> None:

@@ -7,23 +7,23 @@ docs/decisions/0010-reconcile.md says why that is enough.
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import keys
-from safelight.catalog import Catalog, Entry, strike
+from safelight.catalog import Entry, strike
 from safelight.crash_points import reached
 from safelight.errors import NotFound
 from safelight.library.comparison import entries, shelves, side_by_side, suspicions
 from safelight.library.findings import BEYOND_REPAIR, Count, Finding, Kind, Plan, Tally
+from safelight.library.leftovers import Leftovers
+from safelight.library.parts import Parts
 from safelight.library.quarantine import Kept, Quarantine, Step
-from safelight.library.sweep import Sweep
 from safelight.library.tasks import develop_row_later
 from safelight.photo import Status
-from safelight.storage import Inventory
 
 _log = logging.getLogger(__name__)
 
@@ -41,36 +41,41 @@ class Reconciler:
     """Compares all rows of a catalog with all objects of its bucket.
 
     Any number may run at once, beside everything else that goes on. Raises Unavailable when an
-    engine is away; what was done until then is done, and the next run does the rest. `pause` is
-    for tests: it is awaited at each of the crash points.
+    engine is away; what was done until then is done, and the next run does the rest. `settle` has
+    done what follows from the rows alone, before anything is compared. `pause` is for tests: it is
+    awaited at each of the crash points.
     """
 
     def __init__(
         self,
-        catalog: Catalog,
-        storage: Inventory,
-        sweep: Sweep,
+        parts: Parts,
+        settle: Callable[[], Awaitable[object]],
         *,
         clock: Callable[[], datetime],
         pause: Step = _no_pause,
     ) -> None:
-        self._roll = catalog.roll
-        self._storage = storage
-        self._sweep = sweep
+        self._roll = parts.catalog.roll
+        self._storage = parts.storage
+        self._settle = settle
         self._clock = clock
         self._pause = pause
-        self._quarantine = Quarantine(storage, clock=clock, step=self._step)
+        self._quarantine = Quarantine(parts.storage, clock=clock, step=self._step)
+        self._leftovers = Leftovers(
+            parts.catalog.uploads, parts.storage, parts.multiparts, self._quarantine
+        )
 
     async def run(self, plan: Plan) -> AsyncIterator[Finding | Tally]:
         """Give what differs, and between that how far it is; the last tally is `done`."""
         count = Count()
         if plan.apply:
-            await self._sweep.once()
+            await self._settle()
         async for told in self._compared(plan, count):
             yield told
-        async for finding in self._emptied(plan):
-            count.add(finding)
-            yield finding
+        before = self._clock() - plan.grace
+        for rest in (self._leftovers.found(plan, count, before=before), self._emptied(plan)):
+            async for finding in rest:
+                count.add(finding)
+                yield finding
         yield count.tally(done=True)
 
     async def undo(self, *, apply: bool) -> AsyncIterator[Finding | Tally]:
@@ -152,7 +157,7 @@ class Reconciler:
 
     async def _unnamed(self, suspicion: Finding, plan: Plan) -> Finding | None:
         key, name = suspicion.key, keys.photo_in(suspicion.key)
-        if plan.apply and not plan.spare_unnamed:
+        if plan.takes_unnamed:
             taken = await self._taken(key, name)
             return replace(suspicion, mended=True) if taken else None
         entry = (await self._roll.named([name])).get(name) if name else None

@@ -18,6 +18,13 @@ _CHUNK = 256 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+def _is_nameless(file: BinaryIO) -> bool:
+    try:
+        return os.fstat(file.fileno()).st_nlink == 0
+    except OSError:
+        return False
+
+
 class Spool:
     """Files under one folder, `max_bytes` in all of them together at the most."""
 
@@ -34,14 +41,14 @@ class Spool:
             raise StorageFull from error
 
     @contextmanager
-    def keeping(self, file: BinaryIO, *, limit: int) -> Iterator[BinaryIO]:
-        """Give the file if nobody else can reach it by a name, else a spooled copy of it.
+    def nameless(self, file: BinaryIO, *, limit: int) -> Iterator[BinaryIO]:
+        """Give the file if nobody else can reach it by a name, else a copy.
 
         What is checked must be what is stored: a file that has a name may be changed meanwhile.
-        Raises TooLarge past `limit` bytes.
+        Raises TooLarge for one of more than `limit` bytes.
         """
         if file.seek(0, os.SEEK_END) > limit:
-            raise _too_large(limit)
+            raise TooLarge(f"The photo is larger than {limit} bytes.")
         if _is_nameless(file):
             file.flush()
             yield file
@@ -51,7 +58,7 @@ class Spool:
             while chunk := file.read(_CHUNK):
                 copy.write(chunk)
                 if copy.size > limit:
-                    raise _too_large(limit)
+                    raise TooLarge(f"The photo is larger than {limit} bytes.")
             yield copy.file
 
     def take(self, count: int) -> None:
@@ -103,14 +110,3 @@ class SpooledUpload:
     ) -> None:
         """Close."""
         self.close()
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The photo is larger than {limit} bytes.")
-
-
-def _is_nameless(file: BinaryIO) -> bool:
-    try:
-        return os.fstat(file.fileno()).st_nlink == 0
-    except OSError:
-        return False

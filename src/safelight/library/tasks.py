@@ -16,6 +16,7 @@ from safelight import jobs
 from safelight.catalog import Catalog
 from safelight.errors import NotFound, Unavailable
 from safelight.jobs import Task
+from safelight.library.incoming import Incoming
 from safelight.library.prints import Prints
 from safelight.library.sweep import Sweep
 from safelight.photo import Photo
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 PURGE: Final = "purge"
 _PURGE_AFTER = timedelta(seconds=5)
 """By then whoever deleted the photo has purged it, or won't."""
+
+CLEAR: Final = "incoming"
 
 DEVELOP: Final = "develop"
 _AFTER_OTHERS: Final = -1
@@ -47,6 +50,11 @@ class Undeveloped:
 async def purge_later(connection: AsyncConnection) -> None:
     """Have tombstones purged after the connection's transaction is committed."""
     await jobs.enqueue(connection, PURGE, after=_PURGE_AFTER)
+
+
+async def clear_later(connection: AsyncConnection) -> None:
+    """Have what was sent for ended uploads cleared away after the transaction is committed."""
+    await jobs.enqueue(connection, CLEAR, after=_PURGE_AFTER)
 
 
 async def develop_later(connection: AsyncConnection, photo: Photo) -> None:
@@ -79,9 +87,10 @@ def _about(photo: Photo) -> dict[str, str | int]:
     return {"owner": photo.owner, "id": photo.id}
 
 
-def tasks(
+def tasks(  # noqa: PLR0913  a library has these
     catalog: Catalog,
     sweep: Sweep,
+    incoming: Incoming,
     prints: Prints,
     clock: Callable[[], datetime],
     *,
@@ -93,16 +102,28 @@ def tasks(
         with contextlib.suppress(NotFound):  # it was deleted meanwhile
             await prints.complete(await catalog.photo(owner, id))
 
+    async def swept() -> None:
+        await settled(sweep, incoming)
+
     async def clear() -> None:
         await cleared(catalog, now=clock())
 
     return [
         Task(name=PURGE, work=sweep.purge),
         Task(name=DEVELOP, work=develop),
-        Task(name="sweep", work=_patient(sweep.once), cron="* * * * *"),
+        Task(name=CLEAR, work=incoming.clear),
+        Task(name="sweep", work=_patient(swept), cron="* * * * *"),
         Task(name="clear", work=_patient(clear), cron="17 * * * *"),
         Task(name="reconcile", work=_patient(reconcile), cron="41 4 * * *"),
     ]
+
+
+async def settled(sweep: Sweep, incoming: Incoming) -> None:
+    """Do what follows from the rows: undo what was given up, purge what was deleted."""
+    try:
+        await sweep.once()
+    finally:  # photos that can't be purged keep no upload
+        await incoming.once()
 
 
 async def cleared(catalog: Catalog, *, now: datetime) -> None:

@@ -3,6 +3,15 @@
 from safelight.storage.access import Access
 from safelight.storage.bucket import ensure_bucket
 from safelight.storage.inventory import Inventory, Stored
+from safelight.storage.multiparts import Multiparts, Unfinished
 from safelight.storage.storage import Storage
 
-__all__ = ["Access", "Inventory", "Storage", "Stored", "ensure_bucket"]
+__all__ = [
+    "Access",
+    "Inventory",
+    "Multiparts",
+    "Storage",
+    "Stored",
+    "Unfinished",
+    "ensure_bucket",
+]

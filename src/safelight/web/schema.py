@@ -8,7 +8,17 @@ from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.problems import MEDIA_TYPE, STATUSES
 from safelight.web.told import ToldView
-from safelight.web.views import JobsView, PhotoView, SessionView, UndevelopedView
+from safelight.web.views import (
+    JobsView,
+    PartsView,
+    PermitView,
+    PhotoView,
+    PutView,
+    SessionView,
+    SignRequest,
+    UndevelopedView,
+    UploadRequest,
+)
 
 _TEXTS = {
     "title": {"type": "string", "maxLength": MAX_TITLE},
@@ -57,7 +67,10 @@ PROBLEM = {
 def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
-        [PhotoView, SessionView, JobsView, UndevelopedView, ToldView],
+        [
+            *(PhotoView, SessionView, JobsView, PermitView, PutView, PartsView),
+            *(UploadRequest, SignRequest, UndevelopedView, ToldView),
+        ],
         ref_template="#/components/schemas/{name}",
     )
     return {**schemas, "Problem": PROBLEM}
@@ -73,6 +86,23 @@ def photos_answer(description: str) -> dict[str, Any]:
     return _json(
         description, {"type": "array", "items": {"$ref": "#/components/schemas/PhotoView"}}
     )
+
+
+def json_request(kind: str) -> dict[str, Any]:
+    """Describe a JSON body that one of the components is."""
+    schema = {"$ref": f"#/components/schemas/{kind}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def upload_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is an upload, in one request or in parts."""
+    kinds = [{"$ref": f"#/components/schemas/{kind}"} for kind in ("PutView", "PartsView")]
+    return _json(description, {"oneOf": kinds})
+
+
+def permit_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is a signed request."""
+    return _json(description, {"$ref": "#/components/schemas/PermitView"})
 
 
 def sessions_answer(description: str) -> dict[str, Any]:
