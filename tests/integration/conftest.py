@@ -85,6 +85,9 @@ async def own_library(own_engines: EmbeddedEngines, tmp_path: Path) -> AsyncIter
         await opened.parts.catalog.change(lambda c: c.execute(text(f"TRUNCATE {tables} CASCADE")))
         for prefix in (keys.PHOTOS, keys.INCOMING, keys.QUARANTINE):
             await opened.parts.storage.delete_prefix(prefix)
+        async for batch in opened.parts.multiparts.unfinished(keys.INCOMING):
+            for each in batch:
+                await opened.parts.multiparts.abort(each.key)
         yield opened
 
 

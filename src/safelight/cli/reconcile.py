@@ -27,23 +27,21 @@ def reconcile(
     query = {name: str(value).lower() for name, value in asked.items()}
     query |= {"grace": str(_seconds(grace))}
     tally: Told = {}
+    opening = '{"findings": [\n  '
     with Client(settings) as client, _progress() as progress:
-        if as_json:
-            say('{"findings": [')
         told = client.reconcile(query)
-        for number, finding in enumerate(_findings(told, tally, progress)):
-            if as_json:
-                say(f"{', ' if number else '  '}{json.dumps(finding)}")
-            else:
-                say(
-                    "\t".join(
-                        plain("" if finding.get(key) is None else finding[key]) for key in _KEYS
-                    )
-                )
+        for finding in _findings(told, tally, progress):
+            say(f"{opening}{json.dumps(finding)}" if as_json else _row(finding))
+            opening = ", "
     if as_json:
-        say(f'], "tally": {json.dumps(tally)}}}')
+        say(f'{opening if opening[0] == "{" else ""}], "tally": {json.dumps(tally)}}}')
     complain(_summary(tally, applied=asked["apply"]))
     return 1 if any(tally.get("found", {}).get(kind) for kind in _BEYOND_REPAIR) else 0
+
+
+def _row(finding: Told) -> str:
+    shown = finding | {"mended": "yes" if finding.get("mended") else "no"}
+    return "\t".join(plain("" if shown.get(key) is None else shown[key]) for key in _KEYS)
 
 
 def _findings(told: Iterator[Told], tally: Told, progress: "_Progress") -> Iterator[Told]:
