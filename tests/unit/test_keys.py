@@ -1,4 +1,5 @@
 import re
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -85,7 +86,6 @@ def test_a_rendition_is_named_by_a_digest_and_nothing_else(digest: str) -> None:
         keys.rendition(NAME, digest)
 
 
-NAME = "0123456789abcdef" * 2
 TODAY = date(2026, 2, 28)
 
 
