@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix bench screenshots dist lock clean
+.PHONY: help run test check fix bench fuzz screenshots dist lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := src tests benchmarks examples
+SOURCES := src tests benchmarks examples fuzz
 
 # One environment for all targets. `run` needs only the first lock; the second adds the tools.
 RUN_STAMP := $(VENV)/.run-installed
@@ -32,6 +32,9 @@ fix: $(DEV_STAMP) ## Format, and mend what can be mended by itself
 
 bench: $(DEV_STAMP) ## Measure against the tutorial's way, and print a table
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+fuzz: $(DEV_STAMP) ## Spoil pictures for half an hour, and put them through the darkroom
+	@PYTHONPATH=tests $(BIN)/python fuzz/fuzzer.py $(ARGS)
 
 screenshots: $(DEV_STAMP) ## Make the README's picture anew
 	@$(BIN)/python tests/browser.py

@@ -33,10 +33,13 @@ def send(
 def measure(stage: Stage, photo: Path, *, rounds: int, uploads: int) -> list[Row]:
     """Both ways in turns, one upload after another; then a crowd at ours."""
     database = stage.database("uploads")
-    ours, theirs = stage.ours(database), stage.tutorial(database)
-    rows = [*_cost(ours, theirs, photo, rounds, uploads), *_crowd(ours, photo)]
+    ours, theirs = stage.ours(database, worker=False), stage.tutorial(database)
+    rows = _cost(ours, theirs, photo, rounds, uploads)
     ours.stop()
     theirs.stop()
+    whole = stage.ours(database)
+    rows += _crowd(whole, photo)
+    whole.stop()
     return rows
 
 
@@ -55,14 +58,14 @@ def _cost(ours: Server, theirs: Server, photo: Path, rounds: int, uploads: int) 
     one, other = median(web[ours]), median(web[theirs])
     return [
         Row(
-            what="form upload of a 2.4 MB JPEG: CPU of the web process",
+            what="form upload of a 2.4 MB JPEG: CPU of the web process (--no-worker)",
             ours=f"{one:.1f} ms",
             theirs=f"tutorial {other:.1f} ms",
             figure=ratio(web[ours], web[theirs]),
             limit=0.8,
         ),
         Row(
-            what="the same: CPU of the darkroom's children (hash, decode)",
+            what="the same: CPU of the darkroom's children (hash, decode, two sizes)",
             ours=f"{median(children):.0f} ms",
             theirs="tutorial: none, it checks nothing",
             figure=median(children),

@@ -9,9 +9,11 @@ from typing import Any
 
 from safelight import errors
 from safelight.darkroom import messages
-from safelight.darkroom.pool import Darkroom, Inspection
+from safelight.darkroom.pool import Darkroom, Development, Inspection
 from safelight.formats import JPEG
-from safelight.settings import LimitSettings
+from safelight.photo import ImageFacts
+from safelight.renditions import presets
+from safelight.settings import LimitSettings, RenditionSettings
 
 
 @asynccontextmanager
@@ -63,6 +65,16 @@ async def inspect(darkroom: Darkroom, data: bytes, *, digest: bool = False) -> I
         file.write(data)
         file.flush()
         return await darkroom.inspect(file, digest=digest)
+
+
+async def develop(darkroom: Darkroom, data: bytes) -> tuple[ImageFacts, Development]:
+    """Inspect a picture, and make all renditions of the default ladder."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        facts = (await darkroom.inspect(file)).facts
+        ladder = presets.steps(presets.ladder(RenditionSettings()), facts.width)
+        return facts, await darkroom.develop(file, facts, ladder)
 
 
 async def outcome(darkroom: Darkroom, data: bytes) -> str:

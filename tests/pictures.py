@@ -154,16 +154,39 @@ def png_chunks(data: bytes | bytearray) -> list[tuple[bytes, int, int]]:
     return found
 
 
-def png_of_zeros(width: int, height: int, depth: int = 1, *, interlaced: bool = False) -> bytes:
-    """A valid grey PNG of any size, all black, made without the memory for its pixels."""
-    row = bytes(1 + (width * depth + 7) // 8)
-    deflate = zlib.compressobj(9)
-    body = b"".join(deflate.compress(row * 100) for _ in range(height // 100))
-    body += deflate.compress(row * (height % 100)) + deflate.flush()
-    header = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, interlaced)
-    return (
-        PNG_SIGNATURE + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", body) + png_chunk(b"IEND")
+def png_of_zeros(
+    width: int, height: int, depth: int = 1, bands: int = 1, *, interlaced: bool = False
+) -> bytes:
+    """A valid PNG of any size, all black, made without the memory for its pixels.
+
+    `bands` is 1 for grey, 3 for colours, 4 with alpha too.
+    """
+    size = sum(
+        lines * (1 + (pixels * depth * bands + 7) // 8)
+        for pixels, lines in _png_passes(width, height, interlaced=interlaced)
+        if pixels
     )
+    header = struct.pack(
+        ">IIBBBBB", width, height, depth, {1: 0, 3: 2, 4: 6}[bands], 0, 0, interlaced
+    )
+    return (
+        PNG_SIGNATURE
+        + png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", deflated_zeros(size))
+        + png_chunk(b"IEND")
+    )
+
+
+def _png_passes(width: int, height: int, *, interlaced: bool) -> list[tuple[int, int]]:
+    """Width and height of each reduced picture (PNG, third edition, 8.1)."""
+    starts_and_steps = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4)]
+    starts_and_steps += [(1, 0, 2, 2), (0, 1, 1, 2)]
+    if not interlaced:
+        return [(width, height)]
+    return [
+        (len(range(left, width, across)), len(range(top, height, down)))
+        for left, top, across, down in starts_and_steps
+    ]
 
 
 def png_with(chunk: bytes) -> bytes:
@@ -178,6 +201,28 @@ def png_with_wrong_crc(kind: bytes = b"IDAT") -> bytes:
     end = next(end for name, _, end in png_chunks(data) if name == kind)
     data[end - 1] ^= 0x01
     return bytes(data)
+
+
+def png_before_its_animation() -> bytes:
+    """An APNG of two frames, 40 ms each, behind a picture that is none of them."""
+    return save(
+        astronaut(64, 48),
+        "PNG",
+        save_all=True,
+        default_image=True,
+        append_images=[astronaut(64, 48).rotate(angle) for angle in (10, 20)],
+        duration=40,
+    )
+
+
+def png_of_delays(*delays: tuple[int, int]) -> bytes:
+    """An APNG whose frames stay for these fractions of a second; the first one is shown."""
+    first, *others = (
+        png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 64, 48, 0, 0, *delay, 0, 0))
+        for delay in delays
+    )
+    data = png_with(png_chunk(b"acTL", struct.pack(">II", len(delays), 0)) + first)
+    return data[:-12] + b"".join(others) + data[-12:]
 
 
 # JPEG, byte by byte
@@ -266,6 +311,14 @@ def webp_with_a_bad_second_frame() -> bytes:
     return data[:pixels] + b"\xff" * (len(data) - pixels)
 
 
+def heic_pair() -> bytes:
+    """A HEIC of the photograph and of another picture behind it, which is not the primary one."""
+    file, pair = io.BytesIO(), pillow_heif.from_pillow(astronaut())
+    pair.add_from_pillow(astronaut(200, 100))
+    pair.save(file, primary_index=0)
+    return file.getvalue()
+
+
 # HEIF, byte by byte
 
 
@@ -284,3 +337,61 @@ def heif_grid_of(data: bytes, width: int, height: int) -> bytes:
     pixels = data.index(b"mdat") + 4
     changed[pixels : pixels + 12] = struct.pack(">BBBBII", 0, 1, 63, 63, width, height)
     return bytes(changed)
+
+
+def heif_box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return struct.pack(">I4s", len(body) + 8, kind) + body
+
+
+def heif_content(data: bytes, kind: bytes) -> bytes:
+    """What the first box of a kind holds, found by its name alone."""
+    at = data.index(kind) - 4
+    return data[at + 8 : at + int.from_bytes(data[at : at + 4], "big")]
+
+
+def heif_grid(tile: bytes, columns: int, rows: int) -> bytes:
+    """A good AVIF or HEIC that shows another one's picture many times, side by side.
+
+    All tiles have the same bytes. `tile` must be no smaller than 64 by 64 pixels.
+    """
+    coded, config = (b"hvc1", b"hvcC") if b"hvcC" in tile else (b"av01", b"av1C")
+    width, height = struct.unpack(">II", heif_content(tile, b"ispe")[4:])
+    size = struct.pack(">II", width * columns, height * rows)
+    grid = struct.pack(">BBBB", 0, 1, rows - 1, columns - 1) + size
+    tiles = range(2, 2 + columns * rows)
+    pixels = heif_content(tile, b"mdat")
+
+    def meta(start: int) -> bytes:
+        at = struct.pack(">IHH", 1 << 24, 0x4400, 1 + len(tiles))
+        at += struct.pack(">HHHHII", 1, 1, 0, 1, 0, len(grid))
+        for item in tiles:
+            at += struct.pack(">HHHHII", item, 0, 0, 1, start, len(pixels))
+        kinds = [
+            heif_box(b"infe", struct.pack(">IHH4sB", 2 << 24, item, 0, kind, 0))
+            for item, kind in [(1, b"grid"), *((item, coded) for item in tiles)]
+        ]
+        properties = heif_box(
+            b"ipco",
+            heif_box(b"ispe", bytes(4), size),
+            heif_box(b"ispe", heif_content(tile, b"ispe")),
+            heif_box(config, heif_content(tile, config)),
+        )
+        uses = struct.pack(">IIHBB", 0, 1 + len(tiles), 1, 1, 1)
+        uses += b"".join(struct.pack(">HBBB", item, 2, 2, 0x83) for item in tiles)
+        parts = struct.pack(f">HH{len(tiles)}H", 1, len(tiles), *tiles)
+        return heif_box(
+            b"meta",
+            bytes(4),
+            heif_box(b"hdlr", bytes(8), b"pict", bytes(13)),
+            heif_box(b"pitm", bytes(4), struct.pack(">H", 1)),
+            heif_box(b"iinf", bytes(4), struct.pack(">H", len(kinds)), *kinds),
+            heif_box(b"iref", bytes(4), heif_box(b"dimg", parts)),
+            heif_box(b"iprp", properties, heif_box(b"ipma", uses)),
+            heif_box(b"iloc", at),
+            heif_box(b"idat", grid),
+        )
+
+    head = heif_box(b"ftyp", heif_content(tile, b"ftyp"))
+    start = len(head) + len(meta(0)) + 8
+    return head + meta(start) + heif_box(b"mdat", pixels)

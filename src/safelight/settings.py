@@ -265,6 +265,9 @@ class Settings(BaseSettings):
     """Whose photos this installation serves."""
     database_url: SecretStr | None = None
     """PostgreSQL, as postgresql://USER:PASSWORD@HOST:PORT/NAME. None: the embedded one."""
+    drain: timedelta = Field(default=timedelta(0), ge=timedelta(0), le=timedelta(minutes=10))
+    """How long SIGTERM lets `serve` go on, while /readyz says 503; and again as long for what is
+    under way then. For where a load balancer has others to turn to."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost", "127.0.0.1", "[::1]")
     """The host names that requests may come to, without ports; `*` allows any."""
     origins: Annotated[tuple[str, ...], NoDecode] = ()

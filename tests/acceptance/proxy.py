@@ -27,10 +27,10 @@ _OPTIONS = """{
 """What a test adds to the documented file: no ports but one, on loopback, and an own authority."""
 
 
-def caddyfile(names: Mapping[str, str]) -> str:
+def caddyfile(names: Mapping[str, str], docs: Path = DOCS) -> str:
     """Take the Caddyfile out of the docs, with other names and ports in it; each must be there."""
-    found = re.search(r"```caddyfile\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    assert found, "docs/deploy.md has no Caddyfile"
+    found = re.search(r"```caddyfile\n(.*?)```", docs.read_text(), re.DOTALL)
+    assert found, f"{docs.name} has no Caddyfile"
     text = found[1]
     for documented, ours in names.items():
         assert documented in text

@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
-import psycopg
 import pytest
-from psycopg import sql
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import text
 
+from databases import database
 from integration.served import House, Site, house, settings_for
 from safelight import keys
 from safelight.engines import EmbeddedEngines
@@ -55,16 +53,8 @@ def visitor(guarded: Site) -> Iterator[httpx.Client]:
 @pytest.fixture
 def empty(engines: EmbeddedEngines) -> Iterator[str]:
     """The URL of a database with nothing in it, that our role owns."""
-    name = sql.Identifier(f"empty_{uuid4().hex}")
-    url = make_url(engines.database_url)
-    assert engines._credentials is not None
-    password = engines._credentials.postgres_superuser_password
-    superuser = url.set(username="postgres", password=password, database="postgres")
-    with psycopg.connect(_written(superuser), autocommit=True) as connection:
-        owner = sql.Identifier(str(url.username))
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
-        yield _written(url.set(database=name.as_string().strip('"')))
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    with database(engines) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +79,3 @@ async def own_library(own_engines: EmbeddedEngines, tmp_path: Path) -> AsyncIter
             for each in batch:
                 await opened.parts.multiparts.abort(each.key)
         yield opened
-
-
-def _written(url: URL) -> str:
-    return url.render_as_string(hide_password=False)

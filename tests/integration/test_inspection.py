@@ -83,6 +83,25 @@ async def test_the_camera_s_time_and_its_offset_are_told(
     assert facts.taken_offset == timedelta(hours=hours)
 
 
+async def test_what_lies_beside_a_picture_may_lack_its_last_byte_but_no_more(
+    darkroom: Darkroom,
+) -> None:
+    pair = pictures.heic_pair()
+    assert await outcome(darkroom, pair[:-1]) == "accept"
+    assert await outcome(darkroom, pair[:-100]) == "corrupt_image"
+    assert await outcome(darkroom, pictures.heic()[:-1]) == "corrupt_image"
+
+
+@pytest.mark.parametrize("form", ["heic", "avif"])
+async def test_a_picture_of_tiles_is_accepted_if_all_of_them_are_there(
+    darkroom: Darkroom, form: str
+) -> None:
+    grid = pictures.heif_grid(getattr(pictures, form)(128, 64), 3, 2)
+    facts = await facts_of(darkroom, grid)
+    assert (facts.width, facts.height) == (384, 128)
+    assert await outcome(darkroom, grid[:-1]) == "corrupt_image"
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 async def test_a_heic_is_not_turned_twice(darkroom: Darkroom, orientation: int) -> None:
     fields = pictures.exif(orientation, "2017:06:17 20:35:13", "+02:00")
@@ -131,7 +150,7 @@ async def test_what_a_picture_does_not_tell_is_not_made_up(darkroom: Darkroom) -
     assert (await facts_of(darkroom, pictures.png(mode="RGBA"))).details == Details(alpha=True)
 
 
-@pytest.mark.parametrize("form", ["GIF", "WEBP"])
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
 async def test_an_animation_tells_how_long_it_is(darkroom: Darkroom, form: str) -> None:
     facts = await facts_of(darkroom, pictures.animated(form, 5))
     assert facts.details.duration == timedelta(milliseconds=200)

@@ -249,7 +249,7 @@ def test_an_upload_must_send_the_headers_that_were_signed(engines: EmbeddedEngin
 def test_a_hostile_key_is_written_and_read_under_its_own_name(
     engines: EmbeddedEngines, store: S3Store, key: str
 ) -> None:
-    prefix = f"hostile-{sha256(key.encode()).hexdigest()[:8]}"
+    prefix = f"photos/hostile-{sha256(key.encode()).hexdigest()[:8]}"
     whole = f"{prefix}/{key}"
     body = f"the bytes of {key!r}".encode()
     assert ask(signed(engines, whole, method="PUT"), "PUT", body)[0] == 200

@@ -76,6 +76,28 @@ def test_frames_and_scans_are_counted_one_by_one() -> None:
     assert jpeg.read_header(pictures.jpeg()).scans == 1
 
 
+def test_all_that_the_picture_shown_is_made_of_must_be_there() -> None:
+    grid = pictures.heif_grid(pictures.heic(64, 64), 2, 2)
+    assert heif.read_header(grid).pixels == 128 * 128
+    with pytest.raises(errors.CorruptImage):
+        heif.read_header(grid[:-1])
+    pair = pictures.heic_pair()
+    assert heif.read_header(pair[:-1]).pixels == 256 * 192
+    for cut in (20, 100, len(pair) // 2):
+        with pytest.raises(errors.CorruptImage):
+            heif.read_header(pair[:-cut])
+
+
+def test_the_frames_of_an_apng_and_their_times_are_added_up() -> None:
+    animation = pictures.animated("PNG", 5)
+    assert png.read_header(animation).duration == timedelta(milliseconds=200)
+    first = png.read_header(pictures.png_before_its_animation())
+    assert (first.frames, first.duration) == (3, timedelta(milliseconds=2 * 40))
+    hundredths = pictures.png_of_delays((3, 0), (0, 7), (1, 4))
+    assert png.read_header(hundredths).duration == timedelta(milliseconds=30 + 250)
+    assert png.read_header(pictures.png()).duration is None
+
+
 def test_scans_after_the_end_marker_are_not_the_picture_s() -> None:
     for between in (b"", b"\0\2"):  # The second would do as the length of a segment.
         tail = between + pictures.jpeg_of_scans(50)

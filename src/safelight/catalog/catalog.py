@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from safelight.catalog.database import Database, Work
+from safelight.catalog.database import Database, Work, fetched
 from safelight.catalog.pages import Cursor, Page
 from safelight.catalog.queries import BY_IDS, NEXT, PAGES, PUBLISH, RESERVE, TWIN
 from safelight.catalog.roll import Roll
@@ -286,7 +286,11 @@ class Catalog:
         parameters = columns | {"reserved": reservation.id}
 
         async def work(connection: AsyncConnection) -> Photo | None:
-            filled_in = _first((await connection.execute(PUBLISH.statement, parameters)).all())
+            if within:
+                found: Sequence[Any] = (await within.execute(PUBLISH.statement, parameters)).all()
+            else:
+                found = await fetched(connection, PUBLISH, parameters)
+            filled_in = _first(found)
             if filled_in and along:
                 await along(connection, filled_in)
             return filled_in

@@ -115,8 +115,7 @@ class Database:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             try:
                 async with driver.transaction() if in_transaction else nullcontext():
-                    cursor = await driver.execute(query.sql, parameters, prepare=True)
-                    rows: list[tuple[Any, ...]] = await cursor.fetchall()
+                    rows = await _asked(driver, query, parameters)
             except psycopg.IntegrityError:
                 raise
             except BaseException:
@@ -139,6 +138,28 @@ class Database:
             _abandon(task)
             raise CatalogUnavailable
         return _result(task)
+
+
+async def fetched(
+    connection: AsyncConnection, query: Query, parameters: Mapping[str, object]
+) -> list[tuple[Any, ...]]:
+    """Ask by psycopg itself on a connection of Database's, in whatever transaction that is.
+
+    Raises psycopg's own errors.
+    """
+    return await _asked(
+        (await connection.get_raw_connection()).driver_connection, query, parameters
+    )
+
+
+async def _asked(
+    driver: Any,  # noqa: ANN401  psycopg's, which SQLAlchemy doesn't name
+    query: Query,
+    parameters: Mapping[str, object],
+) -> list[tuple[Any, ...]]:
+    cursor = await driver.execute(query.sql, parameters, prepare=True)
+    found: list[tuple[Any, ...]] = await cursor.fetchall()
+    return found
 
 
 def _abandon(task: asyncio.Future[T]) -> None:

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import signal
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 
 import uvicorn
 import uvloop
@@ -21,6 +23,7 @@ from safelight.library import Library
 from safelight.settings import Settings
 from safelight.web import create_app
 from safelight.web.connection import Connection
+from safelight.web.farewell import Farewell
 
 _GRACE = 1
 """Seconds that answers under way may take after Ctrl-C; everything is to end within five, of which
@@ -63,33 +66,45 @@ class _Server(uvicorn.Server):
 
 async def _serve(settings: Settings, listener: socket.socket, *, worker: bool) -> None:
     reached = (*settings.allowed_hosts, *addresses(settings))
-    settings = settings.model_copy(update={"allowed_hosts": reached})
+    port = listener.getsockname()[1]
+    settings = settings.model_copy(update={"allowed_hosts": reached, "port": port})
     library = Library.from_settings(settings, worker=worker)
-    with _stoppable() as stop:
+    with _stoppable(settings.drain) as stop:
         async with library.lifespan(None), _open_to_network(settings, library):
             app = create_app(library, settings, token=token_source(settings))
             server = _Server(configuration(app))
-            stop.append(server)
-            port = listener.getsockname()[1]
+            stop.append((server, app.state.farewell))
             print(await screen(settings, library, app.state.visitors, port), flush=True)  # noqa: T201  the one screen
             await server.serve(sockets=[listener])
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[list[uvicorn.Server]]:
-    """Let SIGINT and SIGTERM end the server in the list, or the start if it's still empty."""
-    servers: list[uvicorn.Server] = []
+def _stoppable(drain: timedelta) -> Iterator[list[tuple[uvicorn.Server, Farewell]]]:
+    """Let signals end the server in the list, or the start if it's still empty.
+
+    SIGTERM, the first time, after `drain`; the others at once.
+    """
+    servers: list[tuple[uvicorn.Server, Farewell]] = []
     loop = asyncio.get_running_loop()
     starting = asyncio.current_task()
 
     def stop() -> None:
-        if servers:
-            servers[0].should_exit = True
-        elif starting:
+        for server, _ in servers:
+            server.should_exit = True
+        if starting and not servers:
             starting.cancel()
 
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    def drained() -> None:
+        if not drain or not servers or servers[0][1].begun:
+            stop()
+        for server, farewell in servers:
+            farewell.begun = True
+            server.config.timeout_graceful_shutdown = max(_GRACE, math.ceil(drain.total_seconds()))
+            loop.call_later(drain.total_seconds(), stop)
+
+    for each in (signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(each, stop)
+    loop.add_signal_handler(signal.SIGTERM, drained)
     with contextlib.suppress(asyncio.CancelledError):
         yield servers
 

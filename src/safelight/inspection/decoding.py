@@ -161,10 +161,10 @@ def _facts(image: Any, form: PictureFormat, header: Header) -> ImageFacts:  # no
 
 
 def _duration(image: Any, header: Header) -> timedelta | None:  # noqa: ANN401
-    """Add up how long each frame stays, in milliseconds; nothing is known of an APNG's."""
+    """Add up how long each frame stays, in milliseconds; libvips knows nothing of an APNG's."""
     delays = _field(image, "delay")
     if header.frames == 1 or not isinstance(delays, list):
-        return None
+        return header.duration if header.frames > 1 else None
     return timedelta(milliseconds=sum(max(delay, 0) for delay in delays[: header.frames]))
 
 

@@ -1,7 +1,7 @@
 """The header of an AVIF or HEIC: the sizes that its items claim (ISO/IEC 14496-12 and 23008-12)."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from mmap import mmap
 from typing import Final
 
@@ -13,6 +13,9 @@ _Span = tuple[int, int]
 
 _LONG: Final = 8
 _MAX_BOXES: Final = 20_000
+_SLACK: Final = 16
+"""Some programs write the last length a little too large, and every decoder shows the picture. One
+that has lost more has lost it on its way here."""
 _NOT_PIXELS: Final = frozenset({b"Exif", b"mime", b"uri "})
 _IN_FILE, _IN_IDAT = 0, 1
 
@@ -21,7 +24,8 @@ def read_header(data: _Data) -> Header:
     """Find the largest picture that any item claims to be.
 
     A grid claims a size twice, in its properties and in its own data, and both count: a few bytes
-    of it can ask for gigabytes. The bytes of every item that has pixels must lie within the file.
+    of it can ask for gigabytes. The bytes of every item that has pixels must lie within the file;
+    only those beside the picture that is shown (another picture, a thumbnail) may lack `_SLACK`.
     The size as displayed is the decoder's to tell, which crops and turns. Raises CorruptImage.
     """
     try:
@@ -40,11 +44,13 @@ def _read(data: _Data) -> Header:
         if kind == b"ispe"
     ]
     kinds = _item_kinds(data, *meta[b"iinf"])
+    shown = _shown(data, meta)
     for item, method, spans in _locations(data, *meta[b"iloc"]):
         kind = kinds.get(item, b"")
         if kind in _NOT_PIXELS or method not in {_IN_FILE, _IN_IDAT}:
             continue
         first, last = (0, len(data)) if method == _IN_FILE else meta[b"idat"]
+        last += 0 if item in shown else _SLACK
         if any(first + start + length > last for start, length in spans):
             raise errors.CorruptImage
         if kind == b"grid" and spans:
@@ -53,6 +59,41 @@ def _read(data: _Data) -> Header:
         raise errors.CorruptImage
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     return Header(width=width, height=height)
+
+
+def _shown(data: _Data, meta: dict[bytes, _Span]) -> set[int]:
+    """Find the items that the picture shown is made of.
+
+    Those are the primary one (`pitm`), what it is derived from, and its auxiliaries (its alpha).
+    """
+    at = meta[b"pitm"][0]
+    (primary,) = struct.unpack_from(">I" if data[at] else ">H", data, at + 4)
+    parts: dict[int, list[int]] = {}
+    for kind, source, targets in _references(data, *meta.get(b"iref", (0, 0))):
+        for target in targets:
+            if kind == b"dimg":
+                parts.setdefault(source, []).append(target)
+            elif kind == b"auxl":
+                parts.setdefault(target, []).append(source)
+    shown, found = set[int](), [primary]
+    while found:
+        item = found.pop()
+        if item not in shown:
+            shown.add(item)
+            found += parts.get(item, ())
+    return shown
+
+
+def _references(data: _Data, start: int, end: int) -> Iterator[tuple[bytes, int, Sequence[int]]]:
+    """Read which items refer to which (`iref`): the kind, the item, and those it refers to."""
+    number, width = (">I", 4) if data[start] else (">H", 2)
+    for kind, at, last in _boxes(data, start + 4, end):
+        (source,) = struct.unpack_from(number, data, at)
+        (count,) = struct.unpack_from(">H", data, at + width)
+        first = at + width + 2
+        if first + count * width > last:
+            raise errors.CorruptImage
+        yield kind, source, struct.unpack_from(f">{count}{number[1]}", data, first)
 
 
 def _grid(data: _Data, at: int) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """What one picture may cost, and the gate that holds it before the memory is spent."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from safelight import errors
 
@@ -27,13 +28,15 @@ class DecodeLimits:
 class Header:
     """What a picture claims of itself. `width` and `height` are pixels as stored, of one frame.
 
-    `scans` is how often its data goes over the picture.
+    `scans` is how often its data goes over the picture; `duration` is that of all frames, if the
+    decoder can't tell it.
     """
 
     width: int
     height: int
     frames: int = 1
     scans: int = 1
+    duration: timedelta | None = None
 
     @property
     def pixels(self) -> int:

@@ -59,7 +59,7 @@ async def clear_later(connection: AsyncConnection) -> None:
 
 async def develop_later(connection: AsyncConnection, photo: Photo) -> None:
     """Have a photo's missing renditions made after the connection's transaction is committed."""
-    await jobs.enqueue(connection, DEVELOP, about=_about(photo), priority=_AFTER_OTHERS)
+    await jobs.enqueue_each(connection, DEVELOP, [_about(photo)], priority=_AFTER_OTHERS)
 
 
 async def develop_row_later(connection: AsyncConnection, *, owner: str, id_: int) -> None:

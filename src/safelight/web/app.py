@@ -16,6 +16,7 @@ from safelight.library import Library
 from safelight.settings import Settings
 from safelight.web import docs, problems, schema
 from safelight.web.edge import EarlyAnswers, Heads, KnownHosts, SecurityHeaders
+from safelight.web.farewell import Farewell, LastAnswers
 from safelight.web.health import health_router
 from safelight.web.jobs import job_router
 from safelight.web.pages import Pages
@@ -34,8 +35,10 @@ def create_app(
     """Make the app. It starts and closes the library, unless that was started before it.
 
     `token` is what a bearer must carry, or gives it, where it may change while the app runs; None
-    only with ``auth="none"``. ``app.state.visitors`` makes sign-in links, by `invite`.
+    only with ``auth="none"``. ``app.state.visitors`` makes sign-in links, by `invite`;
+    ``app.state.farewell`` is begun by who is about to end the server.
     """
+    farewell = Farewell()
     visitors = Visitors(library, settings, token=token if callable(token) else lambda: token)
     app = FastAPI(
         title="Safelight",
@@ -44,15 +47,16 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_around(settings),
+        middleware=_around(settings, farewell),
     )
     app.state.visitors = visitors
+    app.state.farewell = farewell
     problems.install(app)
     app.include_router(photo_router(library, owner=visitors), prefix="/api")
     app.include_router(session_router(visitors), prefix="/api")
     app.include_router(job_router(library, visitors), prefix="/api")
     app.include_router(reconciliation_router(library, visitors), prefix="/api")
-    app.include_router(health_router(library))
+    app.include_router(health_router(library, farewell))
     app.include_router(Pages(library, visitors).router())
     docs.install(app)
     app.mount("/static", StaticFiles(packages=[("safelight.web", "static")]), name="static")
@@ -60,9 +64,10 @@ def create_app(
     return app
 
 
-def _around(settings: Settings) -> list[Middleware]:
+def _around(settings: Settings, farewell: Farewell) -> list[Middleware]:
     """Order matters: the first is the outermost."""
     return [
+        Middleware(LastAnswers, farewell=farewell),
         Middleware(EarlyAnswers),
         Middleware(SecurityHeaders),
         Middleware(KnownHosts, allowed=(*settings.allowed_hosts, settings.host)),

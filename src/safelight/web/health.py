@@ -8,13 +8,14 @@ from fastapi import APIRouter, Response
 from safelight import errors
 from safelight.library import Library
 from safelight.web import schema
+from safelight.web.farewell import Farewell
 from safelight.web.photos import ProblemRoute
 
 _FRESH = 0.2
 """Seconds."""
 
 
-def health_router(library: Library) -> APIRouter:
+def health_router(library: Library, farewell: Farewell) -> APIRouter:
     """Make the router of ``/healthz`` and ``/readyz``; they ask nobody who they are."""
     router = APIRouter(tags=["health"], route_class=ProblemRoute)
 
@@ -26,11 +27,15 @@ def health_router(library: Library) -> APIRouter:
 
     @router.get(
         "/readyz",
-        summary="PostgreSQL and S3 answer",
+        summary="PostgreSQL and S3 answer, and this process isn't about to end",
         response_class=Response,
-        responses=schema.problems(errors.CatalogUnavailable, errors.StorageUnavailable),
+        responses=schema.problems(
+            errors.CatalogUnavailable, errors.StorageUnavailable, errors.Busy
+        ),
     )
     async def readyz() -> Response:
+        if farewell.begun:
+            raise errors.Busy("This process is about to end: ask another one.")
         await probe.ready()
         return _fine()
 

@@ -68,8 +68,8 @@ def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
         [
-            *(PhotoView, SessionView, JobsView, PermitView, PutView, PartsView),
-            *(UploadRequest, SignRequest, UndevelopedView, ToldView),
+            *(PhotoView, SessionView, JobsView, UndevelopedView, PermitView, PutView, PartsView),
+            *(UploadRequest, SignRequest, ToldView),
         ],
         ref_template="#/components/schemas/{name}",
     )

@@ -1,0 +1,193 @@
+"""Ways to spoil a picture: some blind, some that know where its format keeps sizes and chunks."""
+
+import random
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import containers
+
+_NUMBERS: Final = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 2**31 - 1, 2**32 - 1)
+_HEAD: Final = 512
+_LONGEST: Final = 12 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Field:
+    """A number of `width` bytes that stands `offset` bytes behind where a marker begins."""
+
+    marker: bytes
+    offset: int
+    width: int
+    big: bool = True
+
+
+def _fields(markers: Sequence[bytes], *places: tuple[int, int], big: bool = True) -> list[_Field]:
+    return [
+        _Field(marker=marker, offset=offset, width=width, big=big)
+        for marker in markers
+        for offset, width in places
+    ]
+
+
+_SIZES: Final[dict[str, list[_Field]]] = {
+    "jpeg": [
+        *_fields([b"\xff\xc0", b"\xff\xc1", b"\xff\xc2"], (2, 2), (4, 1), (5, 2), (7, 2), (9, 1)),
+        *_fields([b"\xff\xc4", b"\xff\xdb", b"\xff\xda", b"\xff\xe1", b"\xff\xe2"], (2, 2)),
+        *_fields([b"\xff\xda"], (4, 1), (5, 2), (7, 2), (9, 2)),
+    ],
+    "png": [
+        *_fields([b"IHDR"], (-4, 4), (4, 4), (8, 4), (12, 1), (13, 1), (16, 1)),
+        *_fields([b"IDAT", b"PLTE", b"tRNS", b"iCCP", b"fdAT", b"eXIf"], (-4, 4)),
+        *_fields([b"acTL", b"fcTL"], (-4, 4), (4, 4), (8, 4), (12, 4), (16, 4)),
+    ],
+    "gif": [
+        *_fields([b"GIF8"], (6, 2), (8, 2), (10, 1), big=False),
+        *_fields([b"\x00\x2c"], (2, 2), (4, 2), (6, 2), (8, 2), (10, 1), (11, 1), big=False),
+    ],
+    "webp": [
+        *_fields([b"RIFF", b"VP8 ", b"VP8L", b"ANIM", b"ALPH", b"EXIF"], (4, 4), big=False),
+        *_fields([b"VP8X"], (4, 4), (8, 1), (12, 3), (15, 3), big=False),
+        *_fields([b"ANMF"], (4, 4), (8, 3), (11, 3), (14, 3), (17, 3), big=False),
+        *_fields([b"VP8 "], (14, 2), (16, 2), big=False),
+        *_fields([b"VP8L"], (9, 4), big=False),
+    ],
+    "heif": [
+        *_fields([b"ispe"], (-4, 4), (8, 4), (12, 4)),
+        *_fields([b"meta", b"mdat", b"iprp", b"ipco", b"iinf", b"iref", b"hvcC", b"av1C"], (-4, 4)),
+        *_fields([b"iloc"], (-4, 4), (8, 2), (10, 2), (16, 2), (18, 4), (22, 4), (26, 4)),
+        *_fields([b"ipma", b"clap", b"irot", b"imir", b"pixi", b"colr"], (-4, 4), (4, 4), (8, 4)),
+        *_fields([b"idat"], (4, 4), (8, 4), (12, 4)),
+    ],
+}
+
+
+def mutate(data: bytes, other: bytes, dice: random.Random) -> tuple[bytes, list[str]]:
+    """Spoil a picture in one to four ways; `other` is one whose parts may be put into it.
+
+    Tells the names of the ways too.
+    """
+    ways = dice.choices(_WAYS, k=dice.choice((1, 1, 1, 2, 2, 3, 4)))
+    for way in ways:
+        data = way(data or b"\0", other, dice)[:_LONGEST]
+    return data, [way.__name__ for way in ways]
+
+
+def flip_bits(data: bytes, _other: bytes, dice: random.Random) -> bytes:
+    flipped = bytearray(data)
+    for _ in range(dice.choice((1, 1, 2, 5, 20, 100))):
+        flipped[dice.randrange(len(flipped))] ^= 1 << dice.randrange(8)
+    return bytes(flipped)
+
+
+def truncate(data: bytes, _other: bytes, dice: random.Random) -> bytes:
+    return data[: dice.choice((dice.randrange(len(data)), len(data) - 1 - dice.randrange(16)))]
+
+
+def splice(data: bytes, other: bytes, dice: random.Random) -> bytes:
+    return data[: dice.randrange(len(data))] + other[dice.randrange(len(other)) :]
+
+
+def repeat_block(data: bytes, _other: bytes, dice: random.Random) -> bytes:
+    start, length = _block(data, dice)
+    times = dice.choice((1, 2, 10, 1000))
+    return data[: start + length] + data[start : start + length] * times + data[start + length :]
+
+
+def remove_block(data: bytes, _other: bytes, dice: random.Random) -> bytes:
+    start, length = _block(data, dice)
+    return data[:start] + data[start + length :]
+
+
+def overwrite_block(data: bytes, _other: bytes, dice: random.Random) -> bytes:
+    start, length = _block(data, dice)
+    filling = dice.choice((bytes(length), b"\xff" * length, dice.randbytes(length)))
+    return data[:start] + filling + data[start + length :]
+
+
+def edit_head(data: bytes, _other: bytes, dice: random.Random) -> bytes:
+    edited = bytearray(data)
+    for _ in range(dice.choice((1, 1, 2, 4))):
+        width = dice.choice((1, 2, 4))
+        at = dice.randrange(4, max(min(len(data), _HEAD), 5))
+        edited[at : at + width] = _number(dice, 0, width, big=dice.random() < 0.7)
+    return bytes(edited)
+
+
+def edit_sizes(data: bytes, _other: bytes, dice: random.Random) -> bytes:
+    edited = bytearray(data)
+    for _ in range(dice.choice((1, 1, 2, 3))):
+        field = dice.choice(_SIZES.get(containers.kind(data)) or _SIZES["jpeg"])
+        places = _places(edited, field.marker)
+        at = (dice.choice(places) if places else 0) + field.offset
+        old = int.from_bytes(
+            edited[max(at, 0) : at + field.width], "big" if field.big else "little"
+        )
+        if at >= 0:
+            edited[at : at + field.width] = _number(dice, old, field.width, big=field.big)
+    return containers.with_right_sums(bytes(edited)) if dice.random() < 0.9 else bytes(edited)
+
+
+def shuffle_chunks(data: bytes, other: bytes, dice: random.Random) -> bytes:
+    """Change the order of the chunks, or drop, double or borrow one; sums and totals fit again."""
+    head, chunks = containers.split(data)
+    if len(chunks) < 2:
+        return flip_bits(data, other, dice)
+    one, two = dice.randrange(len(chunks)), dice.randrange(len(chunks))
+    deed = dice.randrange(5)
+    if deed == 0:
+        chunks[one], chunks[two] = chunks[two], chunks[one]
+    elif deed == 1:
+        del chunks[one]
+    elif deed == 2:
+        chunks[one:one] = [chunks[two]] * dice.choice((1, 2, 50, 2000))
+    elif deed == 3:
+        dice.shuffle(chunks)
+    elif borrowed := containers.split(other)[1]:
+        chunks.insert(one, dice.choice(borrowed))
+    return containers.joined(head, chunks)
+
+
+def deflate_again(data: bytes, other: bytes, dice: random.Random) -> bytes:
+    """Spoil what lies packed inside a PNG, under the sums that would tell of it."""
+    head, chunks = containers.split(data)
+    packed = [n for n, chunk in enumerate(chunks) if chunk[4:8] in {b"IDAT", b"fdAT"}]
+    if containers.kind(data) != "png" or not packed:
+        return flip_bits(data, other, dice)
+    at = dice.choice(packed)
+    try:
+        lines = bytearray(zlib.decompress(chunks[at][8:-4]))
+    except zlib.error:
+        return flip_bits(data, other, dice)
+    lines = bytearray(overwrite_block(bytes(lines) or b"\0", other, dice))
+    body = zlib.compress(bytes(lines[: dice.choice((len(lines), dice.randrange(len(lines) + 1)))]))
+    chunks[at] = struct.pack(">I", len(body)) + chunks[at][4:8] + body + bytes(4)
+    return containers.joined(head, chunks)
+
+
+def _block(data: bytes, dice: random.Random) -> tuple[int, int]:
+    start = dice.randrange(len(data))
+    return start, dice.randint(1, min(dice.choice((4, 64, 4096, len(data))), len(data)))
+
+
+def _number(dice: random.Random, old: int, width: int, *, big: bool) -> bytes:
+    value = dice.choice((old + 1, old - 1, old * 2, old // 2, dice.getrandbits(32), *_NUMBERS))
+    return (value % (1 << 8 * width)).to_bytes(width, "big" if big else "little")
+
+
+def _places(data: bytearray, marker: bytes) -> list[int]:
+    places: list[int] = []
+    at = data.find(marker)
+    while at >= 0 and len(places) < 200:
+        places.append(at)
+        at = data.find(marker, at + 1)
+    return places
+
+
+_Way = Callable[[bytes, bytes, random.Random], bytes]
+_WAYS: Final[tuple[_Way, ...]] = (
+    *(flip_bits, truncate, splice, repeat_block, remove_block, overwrite_block),
+    *(edit_head, edit_sizes, edit_sizes, shuffle_chunks, shuffle_chunks, deflate_again),
+)

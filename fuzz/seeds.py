@@ -1,0 +1,56 @@
+"""The pictures that are spoilt: our own, those of packages, and a corpus beside the checkout."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import pictures
+
+CORPUS: Final = Path(__file__).parents[2] / "shared" / "corpus"
+_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".heic", ".heif", ".hif", ".jfif", ".mpo"}
+)
+_PACKAGED: Final = (("skimage", "data"), ("sklearn", "datasets/images"))
+_LARGEST: Final = 4 << 20
+
+
+def seeds(corpus: Path = CORPUS) -> dict[str, bytes]:
+    """Give them all by a name for each, in the same order every time."""
+    return {**_made(), **_shipped(), **_beside(corpus)}
+
+
+def _made() -> dict[str, bytes]:
+    fields = pictures.exif(6, "2017:06:17 20:35:13", "+02:00")
+    more = {
+        "jpeg with metadata": pictures.jpeg(exif=fields, comment=b"a comment"),
+        "png with metadata": pictures.png(exif=fields),
+        "webp with metadata": pictures.webp(exif=fields),
+        "avif with metadata": pictures.avif(exif=fields),
+        "heic with metadata": pictures.heic(exif=fields.tobytes()),
+        "jpeg of scans": pictures.jpeg_of_scans(50),
+        "interlaced png": pictures.png_of_zeros(500, 300, 8, interlaced=True),
+        "webp of frames": pictures.webp_of_frames(20, 64, 48),
+        "gif of frames": pictures.gif_of_frames(50, 40, 30),
+        "heic of tiles": pictures.heif_grid(pictures.heic(128, 64), 3, 2),
+        "avif of tiles": pictures.heif_grid(pictures.avif(128, 64), 3, 2),
+        "heic of two pictures": pictures.heic_pair(),
+    }
+    return {f"made: {name}": data for name, data in (pictures.photographs() | more).items()}
+
+
+def _shipped() -> dict[str, bytes]:
+    found = {}
+    for package, folder in _PACKAGED:
+        for file in sorted(files(package).joinpath(folder).iterdir(), key=lambda each: each.name):
+            if Path(file.name).suffix in _SUFFIXES:
+                found[f"{package}: {file.name}"] = file.read_bytes()
+    return found
+
+
+def _beside(corpus: Path) -> dict[str, bytes]:
+    """Read a folder of pictures, all folders in it included; none if it isn't there."""
+    return {
+        f"corpus: {path.relative_to(corpus)}": path.read_bytes()
+        for path in sorted(corpus.rglob("*"))
+        if path.suffix.lower() in _SUFFIXES and 0 < path.stat().st_size <= _LARGEST
+    }
