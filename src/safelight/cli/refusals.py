@@ -38,6 +38,12 @@ def refusal(answer: httpx.Response, settings: ClientSettings) -> SafelightError:
     return error
 
 
+def problem_of(told: dict[str, str]) -> SafelightError:
+    """Make the error that a server means in the midst of its answer, by `code` and `detail`."""
+    kind = _kinds().get(told.get("code", ""), errors.Invalid)
+    return kind(told.get("detail"))
+
+
 def foreign(settings: ClientSettings) -> OperatorError:
     """Make the error of an answer that no Safelight gives."""
     return OperatorError(

@@ -14,10 +14,8 @@ from typing import BinaryIO, Self
 
 from safelight.errors import Busy, StorageFull, TooLarge
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
 _CHUNK = 256 * 1024
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def _is_nameless(file: BinaryIO) -> bool:
