@@ -67,7 +67,9 @@ def main() -> None:
     if len(sys.argv) != len(("program", "from", "to")):
         sys.exit(__doc__)
     copied = asyncio.run(copy_all(_bucket(sys.argv[1]), _bucket(sys.argv[2])))
-    print(f"{copied} objects copied")  # noqa: T201  it's what it has to say
+    print(f"{copied} objects copied", flush=True)  # noqa: T201  it's what it has to say
+    # Without the interpreter's own end, at which a thread of obstore's may still want it: an abort.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The renditions of a library's photos: made, stored, and made up for later."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from safelight import keys
 from safelight.darkroom.pool import Development, Exposure
@@ -11,13 +12,17 @@ from safelight.library.parts import Parts
 from safelight.photo import ImageFacts, Photo, Preset, Rendition
 from safelight.renditions import presets
 
+_PATIENCE: Final = 5.0
+"""Seconds that what nobody waits for stands back, so that it comes to its turn all the same."""
+_LOOKS_AGAIN: Final = 0.05
+
 
 class Prints:
     """Makes renditions. Those that the first screen needs come with the photo, others later."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._turn = asyncio.Semaphore(1)
+        self._turns = asyncio.Semaphore(parts.darkroom.queue.servers)
 
     async def develop(self, file: BinaryIO, facts: ImageFacts) -> Development:
         """Make those of a new photo's renditions that the first screen needs.
@@ -47,13 +52,20 @@ class Prints:
     async def complete(self, photo: Photo) -> Photo:
         """Make what is missing, from the original in the store; run twice, it does no harm.
 
-        One photo at a time, so that uploads find a child that is free. Raises NotFound if the
-        photo went meanwhile, and takes its renditions along then.
+        Uploads that wait for the darkroom go first, for a while. Raises NotFound if the photo went
+        meanwhile, and takes its renditions along then.
         """
-        async with self._turn:
+        async with self._turns:
+            await self._uploads_first()
             while (completed := await self._completed(photo)) is None:
                 photo = await self._parts.catalog.photo(photo.owner, photo.id)
             return completed
+
+    async def _uploads_first(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while self._parts.darkroom.queue.waiting:  # noqa: ASYNC110  it tells nobody
+                    await asyncio.sleep(_LOOKS_AGAIN)
 
     async def _completed(self, photo: Photo) -> Photo | None:
         """Do it once; None if the row has changed meanwhile, so that it has to be read again."""
