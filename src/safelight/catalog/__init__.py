@@ -1,7 +1,7 @@
 """The catalog: a row for every photo, in PostgreSQL. It knows no bytes."""
 
 from safelight.catalog.catalog import Along, Catalog, Reservation
-from safelight.catalog.pages import Cursor, Page
+from safelight.catalog.pages import Cursor, Month, Page
 from safelight.catalog.sessions import Session, Sessions
 from safelight.catalog.tombstones import Doomed, Tombstones
 
@@ -10,6 +10,7 @@ __all__ = [
     "Catalog",
     "Cursor",
     "Doomed",
+    "Month",
     "Page",
     "Reservation",
     "Session",

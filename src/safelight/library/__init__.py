@@ -1,6 +1,6 @@
 """The library: the one place where bytes, rows and pixels meet."""
 
 from safelight.library.intake import Added
-from safelight.library.library import MAX_PAGE, Library
+from safelight.library.library import MAX_PAGE, MAX_SKIP, Library
 
-__all__ = ["MAX_PAGE", "Added", "Library"]
+__all__ = ["MAX_PAGE", "MAX_SKIP", "Added", "Library"]

@@ -7,7 +7,7 @@ import msgspec
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.problems import MEDIA_TYPE, STATUSES
-from safelight.web.views import JobsView, PhotoView, SessionView
+from safelight.web.views import JobsView, MonthView, PhotoView, SessionView
 
 _TEXTS = {
     "title": {"type": "string", "maxLength": MAX_TITLE},
@@ -56,7 +56,7 @@ PROBLEM = {
 def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
-        [PhotoView, SessionView, JobsView], ref_template="#/components/schemas/{name}"
+        [PhotoView, MonthView, SessionView, JobsView], ref_template="#/components/schemas/{name}"
     )
     return {**schemas, "Problem": PROBLEM}
 
@@ -70,6 +70,13 @@ def photos_answer(description: str) -> dict[str, Any]:
     """Describe an answer that is an array of photos."""
     return _json(
         description, {"type": "array", "items": {"$ref": "#/components/schemas/PhotoView"}}
+    )
+
+
+def months_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is an array of months."""
+    return _json(
+        description, {"type": "array", "items": {"$ref": "#/components/schemas/MonthView"}}
     )
 
 
