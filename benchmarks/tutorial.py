@@ -89,7 +89,7 @@ def add_photo(
     title: Annotated[str, Form()] = "",
     description: Annotated[str, Form()] = "",
 ) -> PhotoOut:
-    key = f"{uuid.uuid4()}-{photo.filename}"
+    key = f"photos/{uuid.uuid4()}-{photo.filename}"  # our store's keys may write there alone
     kind = photo.content_type or "application/octet-stream"
     s3.upload_fileobj(photo.file, BUCKET, key, ExtraArgs={"ContentType": kind})
     row = Photo(key=key, title=title, description=description, content_type=kind)

@@ -269,23 +269,6 @@ def test_no_setting_of_ours_reaches_the_engines(open_tmp_path: Path) -> None:
         ended(run)
 
 
-def test_origins_may_call_the_store_and_others_may_not(open_tmp_path: Path) -> None:
-    import httpx  # noqa: PLC0415
-
-    ours = "https://photos.example"
-    engines = EmbeddedEngines(
-        open_tmp_path / "origins", bucket="safelight", origins=[ours], postgres=False
-    )
-    engines.start()
-    try:
-        for origin, allowed in ((ours, True), ("https://evil.example", False)):
-            asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
-            answer = httpx.options(f"{engines.s3_endpoint_url}/safelight/x", headers=asked)
-            assert (answer.headers.get("access-control-allow-origin") == origin) is allowed
-    finally:
-        engines.stop()
-
-
 if AS_ROOT:
 
     @pytest.fixture

@@ -34,12 +34,12 @@ def _remember(run: Run, name: str) -> None:
     url = run.told["database_url"]
     row(url, "CREATE TABLE IF NOT EXISTS remembered (name text)")
     row(url, f"INSERT INTO remembered VALUES ('{name}')")
-    put(run, f"remembered/{name}", name.encode() * 1000)
+    put(run, f"photos/{name}", name.encode() * 1000)
 
 
 def _remembers(run: Run, name: str) -> bool:
     found = row(run.told["database_url"], f"SELECT name FROM remembered WHERE name = '{name}'")
-    return bool(found == name and got(run, f"remembered/{name}") == name.encode() * 1000)
+    return bool(found == name and got(run, f"photos/{name}") == name.encode() * 1000)
 
 
 @pytest.mark.parametrize("round_", range(3))

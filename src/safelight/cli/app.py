@@ -27,7 +27,7 @@ app = App(
 )
 db = App(name="db", help="The database.")
 app.command(db)
-bucket = App(name="bucket", help="The bucket of the embedded photo store.")
+bucket = App(name="bucket", help="The bucket: what it is told, and the embedded one's keys.")
 app.command(bucket)
 jobs = App(name="jobs", help="What a running server, or its workers, have still to do.")
 app.command(jobs)
@@ -259,6 +259,30 @@ def sessions(
         return revoke_sessions(client_settings(), revoke)
     list_sessions(client_settings(), as_json=json)
     return 0
+
+
+@bucket.command
+def setup(
+    *,
+    dry_run: Annotated[bool, _option("Tell what would be changed, and change nothing.")] = False,
+    print_policy: Annotated[
+        bool, _option("Print what the service's keys must be allowed, as an IAM policy.")
+    ] = False,
+) -> None:
+    """Tell a bucket which pages may use it, and to clear uploads left for a day.
+
+    It is the one at SAFELIGHT_S3__ENDPOINT_URL; other rules in it stay. Public
+    access is blocked if the store can do so. `serve` sets the embedded one up.
+
+    Example: safelight bucket setup --print-policy
+    """
+    from safelight.cli.bucket_setup import print_policy as show
+    from safelight.cli.bucket_setup import setup as run
+
+    if print_policy:
+        show(read_settings())
+    else:
+        run(read_settings(), dry_run=dry_run)
 
 
 @bucket.command(name="rotate")

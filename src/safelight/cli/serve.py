@@ -63,14 +63,14 @@ class _Server(uvicorn.Server):
 
 async def _serve(settings: Settings, listener: socket.socket, *, worker: bool) -> None:
     reached = (*settings.allowed_hosts, *addresses(settings))
-    settings = settings.model_copy(update={"allowed_hosts": reached})
+    port = listener.getsockname()[1]
+    settings = settings.model_copy(update={"allowed_hosts": reached, "port": port})
     library = Library.from_settings(settings, worker=worker)
     with _stoppable() as stop:
         async with library.lifespan(None), _open_to_network(settings, library):
             app = create_app(library, settings, token=token_source(settings))
             server = _Server(configuration(app))
             stop.append(server)
-            port = listener.getsockname()[1]
             print(await screen(settings, library, app.state.visitors, port), flush=True)  # noqa: T201  the one screen
             await server.serve(sockets=[listener])
 

@@ -20,14 +20,20 @@ def _token() -> str:
     return secrets.token_hex(32)
 
 
+def _access_key() -> str:
+    return secrets.token_hex(10).upper()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """Everything secret that the engines have. A new one has new random values."""
 
     postgres_password: str = field(default_factory=_token, repr=False)
     postgres_superuser_password: str = field(default_factory=_token, repr=False)
-    s3_access_key: str = field(default_factory=lambda: secrets.token_hex(10).upper())
+    s3_access_key: str = field(default_factory=_access_key)
     s3_secret_key: str = field(default_factory=_token, repr=False)
+    s3_setup_access_key: str = field(default_factory=_access_key)
+    s3_setup_secret_key: str = field(default_factory=_token, repr=False)
     jwt_signing: str = field(default_factory=_token, repr=False)
     jwt_signing_read: str = field(default_factory=_token, repr=False)
     jwt_filer_signing: str = field(default_factory=_token, repr=False)
@@ -53,9 +59,8 @@ def rotate_s3_keys(directory: Path) -> None:
 
     SeaweedFS takes them at its next start; what was signed by the old ones dies then.
     """
-    fresh = Credentials()
-    pair = {"s3_access_key": fresh.s3_access_key, "s3_secret_key": fresh.s3_secret_key}
-    values = asdict(kept(directory)) | pair
+    pairs = {name: value for name, value in asdict(Credentials()).items() if name.startswith("s3_")}
+    values = asdict(kept(directory)) | pairs
     write_whole(directory / "engines.json", json.dumps(values, indent=1).encode())
 
 

@@ -5,7 +5,7 @@ import logging
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -50,8 +50,7 @@ class EmbeddedEngines:
 
     Everything lies below `data_dir`, which is made for its owner alone if it isn't there; only
     PostgreSQL's files may have to lie elsewhere, when root starts it (see `facts`). `bucket` is
-    made. `origins` may call the object store from their pages. EngineError carries one line that
-    says what to do.
+    made. EngineError carries one line that says what to do.
     """
 
     region = REGION
@@ -61,13 +60,11 @@ class EmbeddedEngines:
         data_dir: Path,
         *,
         bucket: str,
-        origins: Sequence[str] = (),
         postgres: bool = True,
         storage: bool = True,
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.bucket = bucket
-        self._origins = tuple(origins)
         self._wanted = (postgres, storage)
         self._lock: Lock | None = None
         self._postgres: Postgres | None = None
@@ -88,13 +85,23 @@ class EmbeddedEngines:
 
     @property
     def s3_access_key(self) -> str:
-        """Of an identity that may read, write and list in the bucket, and nothing else."""
+        """Of an identity that may do what `permissions.service_policy` allows, and nothing else."""
         return self._started(self._credentials).s3_access_key
 
     @property
     def s3_secret_key(self) -> str:
         """Belongs to `s3_access_key`."""
         return self._started(self._credentials).s3_secret_key
+
+    @property
+    def s3_setup_access_key(self) -> str:
+        """Of an identity that may set the bucket up, and can read no photo; for nobody else."""
+        return self._started(self._credentials).s3_setup_access_key
+
+    @property
+    def s3_setup_secret_key(self) -> str:
+        """Belongs to `s3_setup_access_key`."""
+        return self._started(self._credentials).s3_setup_secret_key
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
@@ -172,9 +179,7 @@ class EmbeddedEngines:
             self._postgres = Postgres(self.data_dir, keys, Journal(logs / "postgres.log"))
         if self._wanted[1]:
             journal = Journal(logs / "seaweedfs.log")
-            self._seaweed = Seaweed(
-                self.data_dir, keys, journal, bucket=self.bucket, origins=self._origins
-            )
+            self._seaweed = Seaweed(self.data_dir, keys, journal, bucket=self.bucket)
 
     def _wait_for(self, engine: _Engine) -> None:
         """Wait until it answers. One that ends before is prepared and started again, twice."""

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from safelight import permissions
 from safelight.engines import ports, wheels
 from safelight.engines.credentials import ROLES, Credentials, keep_certificates
 from safelight.engines.journal import Journal
@@ -45,6 +45,7 @@ _FLAGS = (
     "-s3.port.lance=0",
     "-s3.iam=false",
     "-s3.autoCreateBucket=false",
+    "-s3.allowedOrigins=",
     "-s3.localSocket=s3.sock",
     "-filer.localSocket=filer.sock",
     "-master.telemetry=false",
@@ -55,8 +56,9 @@ _FLAGS = (
 class Seaweed:
     """One SeaweedFS server below a data directory, with one bucket.
 
-    `origins` are those whose pages may call it (CORS). Paths are given to it relative to its own
-    directory, so that none is too long for a socket or has a comma, which it would split at.
+    It has an identity for the service and one that sets the bucket up; neither may do more. Paths
+    are given to it relative to its own directory, so that none is too long for a socket or has a
+    comma, which it would split at.
     """
 
     title = "SeaweedFS"
@@ -68,7 +70,6 @@ class Seaweed:
         journal: Journal,
         *,
         bucket: str,
-        origins: Sequence[str],
     ) -> None:
         self.directory = data_dir / "seaweedfs"
         self._secrets = data_dir / "secrets" / "seaweedfs"
@@ -76,7 +77,6 @@ class Seaweed:
         self._credentials = credentials
         self.journal = journal
         self._bucket = bucket
-        self._origins = tuple(origins)
         self._ports: Ports | None = None
         self._new_ports = False
         self._weed = Path()
@@ -175,8 +175,8 @@ class Seaweed:
 
     def _keys(self) -> "S3Credential":
         return {
-            "access_key_id": self._credentials.s3_access_key,
-            "secret_access_key": self._credentials.s3_secret_key,
+            "access_key_id": self._credentials.s3_setup_access_key,
+            "secret_access_key": self._credentials.s3_setup_secret_key,
             "token": None,
             "expires_at": None,
         }
@@ -198,7 +198,6 @@ class Seaweed:
             f"-master.port={at.master}",
             f"-volume.port={at.volume}",
             f"-admin.port={at.admin}",
-            f"-s3.allowedOrigins={','.join(self._origins)}",
             f"-bucket={self._bucket}",
         ]
 
@@ -218,12 +217,21 @@ class Seaweed:
         return "\n".join(lines) + "\n"
 
     def _identities(self) -> dict[str, object]:
-        allowed = [f"{action}:{self._bucket}" for action in ("Read", "Write", "List", "Tagging")]
-        pair = {
-            "accessKey": self._credentials.s3_access_key,
-            "secretKey": self._credentials.s3_secret_key,
+        keys = self._credentials
+        service = _identity("safelight", keys.s3_access_key, keys.s3_secret_key)
+        setup = _identity("setup", keys.s3_setup_access_key, keys.s3_setup_secret_key)
+        policies = {
+            "safelight": permissions.service_policy(self._bucket),
+            "setup": permissions.setup_policy(self._bucket, probe=_PROBE),
         }
-        return {"identities": [{"name": "safelight", "credentials": [pair], "actions": allowed}]}
+        written = [{"name": name, "content": json.dumps(each)} for name, each in policies.items()]
+        return {"identities": [service, setup], "policies": written}
+
+
+def _identity(name: str, access_key: str, secret_key: str) -> dict[str, object]:
+    """Give an identity the policy of its own name, and nothing else."""
+    pair = {"accessKey": access_key, "secretKey": secret_key}
+    return {"name": name, "credentials": [pair], "policyNames": [name]}
 
 
 def _says_fsync(said: str, prefix: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from safelight.photo import Preset
 from safelight.renditions.presets import ladder
 from safelight.settings import LimitSettings, Settings
 from safelight.sigv4 import Credentials
-from safelight.storage import Access, Storage, ensure_bucket
+from safelight.storage import Access, Outcome, Storage, ensure_bucket, page_origins, set_up
 
 if TYPE_CHECKING:
     from safelight.engines import EmbeddedEngines
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,9 @@ async def opened(settings: Settings, clock: Callable[[], datetime]) -> AsyncIter
         source = await _source(settings, engines, clock, stack)
         catalog = await _catalog(settings, engines, stack)
         storage = Storage(access, source, timeout=settings.s3.timeout)
-        if settings.s3.endpoint_url and not await storage.lists():
+        if engines and not settings.s3.endpoint_url:
+            await asyncio.to_thread(_set_up, settings, engines, access)
+        elif not await storage.lists():
             await asyncio.to_thread(ensure_bucket, access, source.current())
         darkroom = Darkroom(settings.limits)
         stack.push_async_callback(darkroom.close)
@@ -93,7 +98,6 @@ def _embedded(settings: Settings) -> "EmbeddedEngines | None":
     return EmbeddedEngines(
         settings.data_dir,
         bucket=settings.s3.bucket,
-        origins=settings.origins,
         postgres=postgres,
         storage=storage,
     )
@@ -148,6 +152,16 @@ async def _source(
         return await stack.enter_async_context(source_of(settings.s3, clock))
     assert engines is not None  # noqa: S101  _embedded made them for this
     return Fixed(Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key))
+
+
+def _set_up(settings: Settings, engines: "EmbeddedEngines", access: Access) -> None:
+    """Tell the embedded store who may call it; at every start, since the settings may be others."""
+    keys = Credentials(
+        access_key=engines.s3_setup_access_key, secret_key=engines.s3_setup_secret_key
+    )
+    for step in set_up(access, keys, origins=page_origins(settings)):
+        if step.outcome is Outcome.REFUSED:
+            _log.warning("the photo store was not set up: %s %s", step.title, step.code)
 
 
 def _links(

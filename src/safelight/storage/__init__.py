@@ -2,6 +2,17 @@
 
 from safelight.storage.access import Access
 from safelight.storage.bucket import ensure_bucket
+from safelight.storage.rules import page_origins
+from safelight.storage.setup import Outcome, Step, is_there, set_up
 from safelight.storage.storage import Storage
 
-__all__ = ["Access", "Storage", "ensure_bucket"]
+__all__ = [
+    "Access",
+    "Outcome",
+    "Step",
+    "Storage",
+    "ensure_bucket",
+    "is_there",
+    "page_origins",
+    "set_up",
+]

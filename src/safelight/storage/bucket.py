@@ -14,8 +14,8 @@ _WRONG_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch"}
 _THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 
-def ensure_bucket(access: Access, credentials: Credentials) -> None:
-    """Make the bucket if there is none; blocking, for start-up.
+def ensure_bucket(access: Access, credentials: Credentials) -> bool:
+    """Make the bucket if there is none, and tell whether it was made; blocking, for start-up.
 
     Raises SettingsError if it isn't there and can't be made, if the store doesn't answer or if it
     doesn't take the keys. A store that takes them but won't tell whether there is a bucket is
@@ -30,28 +30,28 @@ def ensure_bucket(access: Access, credentials: Credentials) -> None:
         client.list_objects_v2(Bucket=access.bucket, Prefix="photos/-/", MaxKeys=1)
     except ClientError as error:
         if _code(error) in _ABSENT:
-            _create(client, access)
-        elif _code(error) in _WRONG_KEYS:
+            return _create(client, access)
+        if _code(error) in _WRONG_KEYS:
             raise SettingsError(
                 f"The store at {access.endpoint_url} doesn't take the keys ({_code(error)}):"
                 " correct SAFELIGHT_S3__ACCESS_KEY and SAFELIGHT_S3__SECRET_KEY, or where the AWS"
                 " chain has them from."
             ) from error
-        else:
-            _log.warning(
-                "the bucket %s can't be listed (%s): photos can be deleted only if the keys have"
-                " s3:ListBucket",
-                access.bucket,
-                _code(error),
-            )
+        _log.warning(
+            "the bucket %s can't be listed (%s): photos can be deleted only if the keys have"
+            " s3:ListBucket",
+            access.bucket,
+            _code(error),
+        )
     except BotoCoreError as error:
         raise SettingsError(
             f"The store at {access.endpoint_url} does not answer: start it, or correct"
             " SAFELIGHT_S3__ENDPOINT_URL."
         ) from error
+    return False
 
 
-def _create(client: Any, access: Access) -> None:  # noqa: ANN401  boto3 has no types
+def _create(client: Any, access: Access) -> bool:  # noqa: ANN401  boto3 has no types
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     where = (
@@ -63,12 +63,13 @@ def _create(client: Any, access: Access) -> None:  # noqa: ANN401  boto3 has no 
         client.create_bucket(Bucket=access.bucket, **where)
     except (BotoCoreError, ClientError) as error:
         if isinstance(error, ClientError) and _code(error) in _THERE:
-            return
+            return False
         raise SettingsError(
             f"The bucket {access.bucket!r} is not there and can't be made with these keys: make"
             " it, or correct SAFELIGHT_S3__BUCKET."
         ) from error
     _log.info("made the bucket %s", access.bucket)
+    return True
 
 
 def _client(access: Access, credentials: Credentials) -> Any:  # noqa: ANN401  boto3 has no types

@@ -1,6 +1,6 @@
 """The object store: a few verbs over any S3, by obstore. It knows no photos.
 
-The permissions it needs on the bucket are GetObject, PutObject, DeleteObject and ListBucket.
+The permissions that it needs on the bucket are in `permissions.py`.
 """
 
 import asyncio
