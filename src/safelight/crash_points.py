@@ -28,6 +28,25 @@ DELETE: Final = (
 )
 """The steps of a deletion, up to its answer."""
 
+COMPLETE: Final = (
+    "complete: fetched",
+    "complete: noted",
+    "complete: incoming gone",
+)
+"""The steps of completing a direct upload, beside those of taking its photo in."""
+
+REFUSE: Final = (
+    "refuse: upload ended",
+    "refuse: incoming gone",
+)
+"""Those of completing one whose bytes are refused."""
+
+ABORT: Final = (
+    "abort: upload ended",
+    "abort: incoming gone",
+)
+"""Those of giving one up."""
+
 SWEEP: Final = (
     "purge: begun",
     "purge: objects gone",
@@ -38,7 +57,15 @@ SWEEP: Final = (
 )
 """The steps of the jobs that finish what the others began."""
 
-CRASH_POINTS: Final = (*ADD, *DELETE, *SWEEP)
+INCOMING: Final = (
+    "incoming: stale ended",
+    "incoming: objects gone",
+    "incoming: noted",
+    "incoming: rows forgotten",
+)
+"""Those of the jobs that clear away what was sent for uploads that have ended."""
+
+CRASH_POINTS: Final = (*ADD, *DELETE, *COMPLETE, *REFUSE, *ABORT, *SWEEP, *INCOMING)
 """All of them."""
 
 

@@ -10,6 +10,8 @@
     │   ├── NotFound                not_found
     │   ├── MethodNotAllowed        method_not_allowed
     │   ├── TooManyAttempts         too_many_attempts
+    │   ├── TooManyUploads          too_many_uploads
+    │   ├── UploadIncomplete        upload_incomplete
     │   └── RequestTimeout          request_timeout
     ├── Invalid                     what was sent can't be taken
     │   ├── InvalidRequest          invalid_request
@@ -99,6 +101,21 @@ class TooManyAttempts(Refused):
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class TooManyUploads(Refused):
+    """The owner has as many open reservations for uploads as one may have."""
+
+    code = "too_many_uploads"
+    text = "Too many uploads are open: complete or abort some, or wait until they expire."
+    retry_after = timedelta(minutes=15)
+
+
+class UploadIncomplete(Refused):
+    """An upload was to be completed before all of its bytes are there."""
+
+    code = "upload_incomplete"
+    text = "Not all bytes of this upload have arrived: send the rest, then complete it."
 
 
 class RequestTimeout(Refused):

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MiB = 1024 * 1024
 _MAX_STEPS = 8
+_MAX_PARTS = 1_000
 
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]+)?", re.ASCII | re.IGNORECASE)
 _ends_in_a_number = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$").search
@@ -163,6 +164,10 @@ class LimitSettings(Group):
 
     max_form_bytes: int = Field(default=5 * MiB, ge=1)
     """The photo, when its bytes pass through the app."""
+    max_direct_bytes: int = Field(default=50 * MiB, ge=1)
+    """The photo, when its client sends it straight to the bucket."""
+    max_open_uploads: int = Field(default=1_000, ge=1)
+    """Reservations for such uploads that an owner may have at once; the next gets 429."""
     max_form_overhead: int = Field(default=64 * 1024, ge=1024)
     """Everything else in the body of a form upload: other fields, part headers, boundaries."""
     max_pixels: int = Field(default=120_000_000, ge=1)
@@ -189,12 +194,29 @@ class LimitSettings(Group):
 
     @model_validator(mode="after")
     def _the_largest_photo_can_be_spooled(self) -> Self:
-        if self.max_spooled_bytes < self.max_form_bytes:
+        if self.max_spooled_bytes < max(self.max_form_bytes, self.max_direct_bytes):
             raise ValueError(
-                "MAX_SPOOLED_BYTES must be MAX_FORM_BYTES or more: else the largest photos that"
-                " are allowed always get 503"
+                "MAX_SPOOLED_BYTES must be no less than MAX_FORM_BYTES and MAX_DIRECT_BYTES: else"
+                " the largest photos that are allowed always get 503"
             )
         return self
+
+
+class UploadSettings(Group):
+    """Uploads that go from the client straight to the bucket."""
+
+    signature_lifetime: timedelta = Field(
+        default=timedelta(minutes=15), ge=timedelta(minutes=1), le=timedelta(hours=12)
+    )
+    """How long a signature can be used: a request has to begin by then, not to end."""
+    reservation_lifetime: timedelta = Field(
+        default=timedelta(hours=24), ge=timedelta(minutes=5), le=timedelta(days=7)
+    )
+    """How long an upload in parts can be resumed and completed."""
+    part_size: int = Field(default=8 * MiB, ge=5 * MiB, le=1024 * MiB)
+    """Bytes of each part but the last; S3 takes no smaller ones than 5 MiB."""
+    parts_above: int = Field(default=16 * MiB, ge=0, le=1024 * MiB)
+    """An upload of more bytes comes in parts."""
 
 
 class RenditionSettings(Group):
@@ -251,6 +273,7 @@ class Settings(BaseSettings):
     links: LinkSettings = LinkSettings()
     limits: LimitSettings = LimitSettings()
     renditions: RenditionSettings = RenditionSettings()
+    uploads: UploadSettings = UploadSettings()
 
     _lists = field_validator("allowed_hosts", "origins", mode="before")(_split)
 
@@ -285,6 +308,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "SAFELIGHT_AUTH=none needs SAFELIGHT_ALLOWED_HOSTS without '*', or any site's page"
                 " could come in by DNS rebinding: name the hosts, or set SAFELIGHT_AUTH=token"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_largest_upload_has_few_parts(self) -> Self:
+        if self.limits.max_direct_bytes > self.uploads.part_size * _MAX_PARTS:
+            raise ValueError(
+                f"SAFELIGHT_UPLOADS__PART_SIZE must be a {_MAX_PARTS:,}th of"
+                " SAFELIGHT_LIMITS__MAX_DIRECT_BYTES or more: a store lists no more parts at once"
             )
         return self
 

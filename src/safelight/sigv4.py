@@ -198,10 +198,12 @@ class Presigner:
             rest=f"{canonical_headers(headers)}\nUNSIGNED-PAYLOAD",
         )
 
-    def url(self, key: str, second: int) -> str:
-        """Sign for one object, at this second of the day (0 to 86,399)."""
+    def url(self, key: str | None, second: int) -> str:
+        """Sign for one object, or the bucket (None), at this second of the day (0 to 86,399)."""
         timestamp = f"{self.day}T{_MINUTES[second // 60]}{_SECONDS[second % 60]}Z"
-        path = self.path + (key if _is_plain(key) else encoded_key(key))
+        path = self.path
+        if key is not None:
+            path += key if _is_plain(key) else encoded_key(key)
         query = f"{self.before}{timestamp}{self.after}"
         signature = self.signer.signature(timestamp, f"{self.method}\n{path}\n{query}\n{self.rest}")
         return f"{self.origin}{path}?{query}&X-Amz-Signature={signature}"
@@ -212,7 +214,7 @@ def presign(  # noqa: PLR0913  the inputs that Signature Version 4 has
     *,
     endpoint: str,
     bucket: str,
-    key: str,
+    key: str | None,
     expires_in: timedelta,
     date: datetime,
     method: Method = "GET",
@@ -222,6 +224,8 @@ def presign(  # noqa: PLR0913  the inputs that Signature Version 4 has
     query: Mapping[str, str] | None = None,
 ) -> str:
     """Make a URL by which whoever holds it may do one thing with one object, for a while.
+
+    Without a key it is one thing with the bucket itself.
 
     It is good from `date` (aware; whole seconds are used) for `expires_in` (1 s to 7 days,
     rounded down to seconds). The client must send `signed_headers` exactly as given here; Host is

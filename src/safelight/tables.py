@@ -120,6 +120,46 @@ sessions = Table(
     Column("browser", Text, nullable=False),
 )
 
+# Uploads that go straight to the bucket. The name is the id that clients see, and names the object;
+# a row stays until nothing that was signed for it can write any more.
+uploads = Table(
+    "safelight_uploads",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text),
+    # Bytes of a part; none has an upload in one request.
+    Column("part_size", BigInteger),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    # No signature for it lives longer.
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("swept_at", DateTime(timezone=True)),
+    # Not a foreign key: the photo may go before.
+    Column("photo_id", BigInteger),
+    CheckConstraint("status IN ('open', 'completed', 'aborted')", name="status"),
+    CheckConstraint("status = 'open' OR ended_at IS NOT NULL", name="an_end_has_a_time"),
+    CheckConstraint("status <> 'completed' OR photo_id IS NOT NULL", name="completed_is_a_photo"),
+)
+Index(
+    "safelight_uploads_open_idx",
+    uploads.c.owner,
+    uploads.c.expires_at,
+    postgresql_where=text("status = 'open'"),
+)
+Index(
+    "safelight_uploads_unswept_idx",
+    uploads.c.name,
+    postgresql_where=text("status <> 'open' AND swept_at IS NULL"),
+)
+Index("safelight_uploads_expires_idx", uploads.c.expires_at)
+
 # Sign-in links that were handed out and not yet opened; each opens once.
 codes = Table(
     "safelight_codes",
@@ -129,4 +169,4 @@ codes = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
-__all__ = ["codes", "metadata", "photos", "sessions", "twins"]
+__all__ = ["codes", "metadata", "photos", "sessions", "twins", "uploads"]

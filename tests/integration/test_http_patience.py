@@ -27,6 +27,7 @@ def impatient(
     limits = LimitSettings(
         max_form_bytes=64 * 1024,
         max_form_overhead=8 * 1024,
+        max_direct_bytes=64 * 1024,
         max_spooled_bytes=96 * 1024,
         idle_timeout=timedelta(seconds=0.5),
         min_rate=10_000,

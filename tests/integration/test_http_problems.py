@@ -37,6 +37,8 @@ CONTRACT = {
     "checksum_mismatch": 422,
     "invalid_request": 422,
     "too_many_attempts": 429,
+    "too_many_uploads": 429,
+    "upload_incomplete": 409,
     "busy": 503,
     "storage_unavailable": 503,
     "catalog_unavailable": 503,

@@ -169,12 +169,28 @@ def test_no_bucket_is_put_before_an_ip_address(
         read_settings()
 
 
-def test_the_spool_holds_the_largest_photo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_FORM_BYTES", "1000")
+@pytest.mark.parametrize("which", ["FORM", "DIRECT"])
+def test_the_spool_holds_the_largest_photo(monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+    for name in ("FORM", "DIRECT"):
+        monkeypatch.setenv(f"SAFELIGHT_LIMITS__MAX_{name}_BYTES", "500")
+    monkeypatch.setenv(f"SAFELIGHT_LIMITS__MAX_{which}_BYTES", "1000")
     monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_SPOOLED_BYTES", "1000")
     read_settings()
     monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_SPOOLED_BYTES", "999")
     with pytest.raises(SettingsError, match="MAX_SPOOLED_BYTES"):
+        read_settings()
+
+
+def test_the_largest_upload_has_a_thousand_parts_at_the_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most = 1_000 * 5 * 1024 * 1024
+    monkeypatch.setenv("SAFELIGHT_UPLOADS__PART_SIZE", str(5 * 1024 * 1024))
+    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_SPOOLED_BYTES", str(2 * most))
+    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_DIRECT_BYTES", str(most))
+    read_settings()
+    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_DIRECT_BYTES", str(most + 1))
+    with pytest.raises(SettingsError, match="PART_SIZE"):
         read_settings()
 
 

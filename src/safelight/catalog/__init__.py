@@ -1,12 +1,14 @@
 """The catalog: a row for every photo, in PostgreSQL. It knows no bytes."""
 
-from safelight.catalog.catalog import Along, Catalog, Reservation
+from safelight.catalog.catalog import Along, AlongWith, Catalog, Reservation
 from safelight.catalog.pages import Cursor, Month, Page
 from safelight.catalog.sessions import Session, Sessions
 from safelight.catalog.tombstones import Doomed, Tombstones
+from safelight.catalog.uploads import UploadEnded, Uploads
 
 __all__ = [
     "Along",
+    "AlongWith",
     "Catalog",
     "Cursor",
     "Doomed",
@@ -16,4 +18,6 @@ __all__ = [
     "Session",
     "Sessions",
     "Tombstones",
+    "UploadEnded",
+    "Uploads",
 ]

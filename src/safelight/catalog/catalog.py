@@ -22,6 +22,7 @@ from safelight.catalog.rows import COLUMNS, detailed, facts_columns, photo, rend
 from safelight.catalog.schema import in_an_operators_terms, upgrade
 from safelight.catalog.sessions import Sessions
 from safelight.catalog.tombstones import Doomed, Tombstones, doomed
+from safelight.catalog.uploads import Uploads
 from safelight.errors import NotFound
 from safelight.photo import Caption, ImageFacts, Order, Photo, Rendition, Status
 from safelight.tables import photos, twins
@@ -59,6 +60,7 @@ class Catalog:
         self._database = Database(url, deadline=deadline)
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)
+        self.uploads = Uploads(self._database)
 
     @property
     def url(self) -> str:

@@ -11,9 +11,9 @@ from typing import BinaryIO
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import keys
-from safelight.catalog import Reservation
+from safelight.catalog import AlongWith, Reservation
 from safelight.crash_points import reached
-from safelight.errors import Busy, NotFound, SafelightError
+from safelight.errors import Busy, ChecksumMismatch, NotFound, SafelightError
 from safelight.library.parts import Parts
 from safelight.library.prints import Prints
 from safelight.library.sweep import Sweep
@@ -31,6 +31,17 @@ class Added:
     created: bool
 
 
+def _both(one: AlongWith | None, other: AlongWith | None) -> AlongWith | None:
+    if one is None or other is None:
+        return one or other
+
+    async def both(connection: AsyncConnection, photo: Photo) -> None:
+        await other(connection, photo)
+        await one(connection, photo)
+
+    return both
+
+
 class Intake:
     """Makes photos of bytes that were looked at."""
 
@@ -43,7 +54,41 @@ class Intake:
         self._clock = clock
         self._cleaning: set[asyncio.Task[None]] = set()
 
-    async def take(  # noqa: PLR0913  a photo is made of these
+    async def admit(  # noqa: PLR0913  a photo is made of these
+        self,
+        owner: str,
+        file: BinaryIO,
+        caption: Caption,
+        *,
+        sha256: str | None = None,
+        within: AsyncConnection | None = None,
+        along: AlongWith | None = None,
+    ) -> Added:
+        """Look at bytes that nobody can change any more, and make a photo of them.
+
+        Whoever the bytes came through, this is their one way in. Raises ChecksumMismatch if they
+        aren't those of a `sha256` that is told, and what `Darkroom.inspect` raises. `along` is done
+        in the transaction that makes a new photo ready.
+        """
+        seen = await self._parts.darkroom.inspect(file, digest=True)
+        assert seen.sha256 is not None  # noqa: S101  it was asked for
+        if sha256 not in {None, seen.sha256}:
+            raise ChecksumMismatch
+        reached("add: inspected")
+        twin = await self._parts.catalog.twin(owner, seen.sha256, within=within)
+        if twin:
+            return Added(photo=twin, created=False)
+        return await self._take(
+            owner,
+            file,
+            caption,
+            facts=seen.facts,
+            sha256=seen.sha256,
+            within=within,
+            along=along,
+        )
+
+    async def _take(  # noqa: PLR0913  a photo is made of these
         self,
         owner: str,
         file: BinaryIO,
@@ -52,6 +97,7 @@ class Intake:
         facts: ImageFacts,
         sha256: str,
         within: AsyncConnection | None,
+        along: AlongWith | None,
     ) -> Added:
         """Write a row, then the objects, then make the row ready, or leave nothing.
 
@@ -80,7 +126,7 @@ class Intake:
                 renditions=renditions,
                 thumbhash=development.thumbhash,
                 within=within,
-                along=develop_later if prints.lacks(facts, renditions) else None,
+                along=_both(develop_later if prints.lacks(facts, renditions) else None, along),
             )
         except BaseException as error:
             self._undo(reservation)

@@ -2,14 +2,8 @@
 
 import asyncio
 import logging
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    asynccontextmanager,
-    contextmanager,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import BinaryIO, Self
 
@@ -18,22 +12,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight import keys
 from safelight.catalog import Cursor, Month, Page
 from safelight.crash_points import reached
-from safelight.errors import InvalidRequest, NotFound, SafelightError, TooLarge
+from safelight.errors import InvalidRequest, NotFound, SafelightError
 from safelight.jobs import Jobs, Worker, listed, retry
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, checked_text
+from safelight.library.incoming import Incoming
 from safelight.library.intake import Added, Intake
 from safelight.library.parts import Parts, opened
 from safelight.library.prints import Prints
 from safelight.library.spool import Spool
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import purge_later, tasks
+from safelight.library.uploads import Begun, Operation, Uploads
 from safelight.links import Link
+from safelight.permits import Permit
 from safelight.photo import Caption, Order, Photo
 from safelight.settings import LimitSettings, Settings
 
 _log = logging.getLogger(__name__)
-
-_CHUNK = 256 * 1024
 
 MAX_PAGE = 500
 """Photos that one page may list."""
@@ -71,6 +66,7 @@ class Library:
         self._sweep: Sweep | None = None
         self._intake: Intake | None = None
         self._prints: Prints | None = None
+        self._direct: Uploads | None = None
 
     @classmethod
     def from_settings(
@@ -94,12 +90,14 @@ class Library:
             parts = await stack.enter_async_context(self._open())
             self._sweep = Sweep(parts.catalog, parts.storage, clock=self._clock)
             self._prints = Prints(parts)
+            incoming = Incoming(parts.catalog, parts.storage, parts.multiparts, clock=self._clock)
             if self._works:
-                work = tasks(parts.catalog, self._sweep, self._prints, self._clock)
+                work = tasks(parts.catalog, self._sweep, incoming, self._prints, self._clock)
                 worker = Worker(parts.catalog.url, work)
                 await stack.enter_async_context(worker.running())
             self._intake = Intake(parts, self._sweep, self._prints, clock=self._clock)
             stack.push_async_callback(self._intake.cleaned_up)
+            self._direct = Uploads(parts, self._intake, incoming, clock=self._clock)
             self._opened = parts
             self._stack = stack.pop_all()
 
@@ -184,16 +182,71 @@ class Library:
         await _check_isolation(within)
         caption = checked(caption or Caption())
         self.parts.links.check()  # before anything is stored: an answer without links is a 503
-        with self._on_disk(file) as photo:
-            seen = await self.parts.darkroom.inspect(photo, digest=True)
-            assert seen.sha256 is not None  # noqa: S101  it was asked for
-            reached("add: inspected")
-            twin = await self.parts.catalog.twin(owner, seen.sha256, within=within)
-            if twin:
-                return Added(photo=twin, created=False)
-            return await self._let_in.take(
-                owner, photo, caption, facts=seen.facts, sha256=seen.sha256, within=within
-            )
+        with self.spool.nameless(file, limit=self.limits.max_form_bytes) as photo:
+            return await self._let_in.admit(owner, photo, caption, within=within)
+
+    async def begin_upload(  # noqa: PLR0913  an upload is made of these
+        self,
+        owner: str,
+        *,
+        size: int,
+        content_type: str,
+        caption: Caption | None = None,
+        sha256: str | None = None,
+        in_parts: bool = False,
+        endpoint: str | None = None,
+    ) -> Begun | Added:
+        """Reserve an upload that its client sends straight to the bucket (docs/uploads.md).
+
+        Gives what it may send, or the photo, if the owner has one of this SHA-256. Raises the
+        errors under `Invalid` for what couldn't be taken, and TooManyUploads. `endpoint` is where
+        the client reaches the store; None: as configured.
+        """
+        _check_owner(owner)
+        return await self._uploads.begin(
+            owner,
+            size=size,
+            content_type=content_type,
+            caption=caption or Caption(),
+            sha256=sha256,
+            in_parts=in_parts,
+            endpoint=endpoint,
+        )
+
+    async def sign_upload(  # noqa: PLR0913  a step of an upload is made of these
+        self,
+        owner: str,
+        name: str,
+        operation: Operation,
+        *,
+        part_number: int | None = None,
+        upload_id: str | None = None,
+        endpoint: str | None = None,
+    ) -> Permit:
+        """Sign a step of an upload in parts. Raises NotFound, InvalidRequest."""
+        return await self._uploads.sign(
+            owner,
+            name,
+            operation,
+            part_number=part_number,
+            upload_id=upload_id,
+            endpoint=endpoint,
+        )
+
+    async def complete_upload(self, owner: str, name: str) -> Added:
+        """Make a photo of what was sent; called again, it gives the same one.
+
+        Raises NotFound, UploadIncomplete while bytes are missing, and the errors under `Invalid`
+        for bytes that can't be taken: those are gone then, and so is the upload.
+        """
+        return await self._uploads.complete(owner, name)
+
+    async def abort_upload(self, owner: str, name: str) -> None:
+        """Give an upload up, with all that was sent of it. Raises NotFound, also the second time.
+
+        If the store is away, what was sent goes as soon as it is back.
+        """
+        await self._uploads.abort(owner, name)
 
     async def photo(self, owner: str, id_: int) -> Photo:
         """Find one. Raises NotFound, for somebody else's too."""
@@ -302,26 +355,10 @@ class Library:
         assert self._prints is not None  # noqa: S101  start() made it along with the parts
         return self._prints
 
-    @contextmanager
-    def _on_disk(self, file: BinaryIO) -> Iterator[BinaryIO]:
-        """Give the file if nobody else can reach it by a name, else a spooled copy.
-
-        What is checked must be what is stored: a file that has a name may be changed meanwhile.
-        """
-        limit = self.limits.max_form_bytes
-        if file.seek(0, os.SEEK_END) > limit:
-            raise TooLarge(f"The photo is larger than {limit} bytes.")
-        if _is_nameless(file):
-            file.flush()
-            yield file
-            return
-        with self.spool.file() as copy:
-            file.seek(0)
-            while chunk := file.read(_CHUNK):
-                copy.write(chunk)
-                if copy.size > limit:
-                    raise TooLarge(f"The photo is larger than {limit} bytes.")
-            yield copy.file
+    @property
+    def _uploads(self) -> Uploads:
+        assert self._direct is not None  # noqa: S101  start() made it along with the parts
+        return self._direct
 
 
 def _check_owner(owner: str) -> None:
@@ -333,13 +370,6 @@ async def _check_isolation(within: AsyncConnection | None) -> None:
     """Raise ValueError for a snapshot that may be older than the reservation, and not see it."""
     if within and await within.get_isolation_level() not in {"READ COMMITTED", "READ UNCOMMITTED"}:
         raise ValueError("the transaction to add a photo within must be READ COMMITTED")
-
-
-def _is_nameless(file: BinaryIO) -> bool:
-    try:
-        return os.fstat(file.fileno()).st_nlink == 0
-    except OSError:
-        return False
 
 
 def _key(photo: Photo, rendition: str) -> str:

@@ -15,11 +15,20 @@ from safelight.darkroom.pool import Darkroom
 from safelight.errors import CatalogUnavailable, SettingsError
 from safelight.library.spool import Spool
 from safelight.links import Links
+from safelight.permits import Permits
 from safelight.photo import Preset
 from safelight.renditions.presets import ladder
-from safelight.settings import LimitSettings, Settings
+from safelight.settings import LimitSettings, Settings, UploadSettings
 from safelight.sigv4 import Credentials
-from safelight.storage import Access, Outcome, Storage, ensure_bucket, page_origins, set_up
+from safelight.storage import (
+    Access,
+    Multiparts,
+    Outcome,
+    Storage,
+    ensure_bucket,
+    page_origins,
+    set_up,
+)
 
 if TYPE_CHECKING:
     from safelight.engines import EmbeddedEngines
@@ -40,6 +49,9 @@ class Parts:
     links: Links
     spool: Spool
     limits: LimitSettings
+    uploads: UploadSettings
+    permits: Permits
+    multiparts: Multiparts
     presets: tuple[Preset, ...]
     engines: "EmbeddedEngines | None" = None
     links_follow_host: bool = False
@@ -67,6 +79,8 @@ async def opened(settings: Settings, clock: Callable[[], datetime]) -> AsyncIter
             await asyncio.to_thread(_set_up, settings, engines, access)
         elif not await storage.lists():
             await asyncio.to_thread(ensure_bucket, access, source.current())
+        multiparts = Multiparts(access, source, timeout=settings.s3.timeout)
+        stack.push_async_callback(multiparts.close)
         darkroom = Darkroom(settings.limits)
         stack.push_async_callback(darkroom.close)
         await darkroom.start()
@@ -77,6 +91,9 @@ async def opened(settings: Settings, clock: Callable[[], datetime]) -> AsyncIter
             links=_links(settings, access, source, clock),
             spool=Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes),
             limits=settings.limits,
+            uploads=settings.uploads,
+            permits=_permits(settings, access, source, clock),
+            multiparts=multiparts,
             presets=ladder(settings.renditions),
             engines=engines,
             links_follow_host=not (settings.s3.endpoint_url or settings.s3.public_endpoint_url),
@@ -175,6 +192,21 @@ def _links(
         bucket=access.bucket,
         region=access.region,
         style="virtual" if access.virtual_hosted else "path",
+    )
+
+
+def _permits(
+    settings: Settings, access: Access, source: Source, clock: Callable[[], datetime]
+) -> Permits:
+    return Permits(
+        settings.uploads.signature_lifetime,
+        credentials=_signing(settings, source).current,
+        clock=clock,
+        endpoint=settings.s3.public_endpoint_url or access.endpoint_url,
+        bucket=access.bucket,
+        region=access.region,
+        style="virtual" if access.virtual_hosted else "path",
+        checksums=access.checksums,
     )
 
 

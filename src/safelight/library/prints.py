@@ -58,7 +58,8 @@ class Prints:
         if not missing:
             return photo
         with self._parts.spool.file() as copy:
-            await self._parts.storage.fetch(keys.original(photo.name), copy.write)
+            original = keys.original(photo.name)
+            await self._parts.storage.fetch(original, copy.write, size=photo.size)
             development = await self._parts.darkroom.develop(copy.file, photo.facts, missing)
         made = self.named(photo.name, development)
         await self.store(made, development)

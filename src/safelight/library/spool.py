@@ -6,13 +6,25 @@ A spooled file is unlinked from its beginning, so a crash leaves nothing to clea
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from safelight.errors import Busy, StorageFull
+from safelight.errors import Busy, StorageFull, TooLarge
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+_CHUNK = 256 * 1024
+
+
+def _is_nameless(file: BinaryIO) -> bool:
+    try:
+        return os.fstat(file.fileno()).st_nlink == 0
+    except OSError:
+        return False
 
 
 class Spool:
@@ -29,6 +41,27 @@ class Spool:
             return SpooledUpload(self, tempfile.TemporaryFile(dir=self._folder, buffering=0))
         except OSError as error:
             raise StorageFull from error
+
+    @contextmanager
+    def nameless(self, file: BinaryIO, *, limit: int) -> Iterator[BinaryIO]:
+        """Give the file if nobody else can reach it by a name, else a copy.
+
+        What is checked must be what is stored: a file that has a name may be changed meanwhile.
+        Raises TooLarge for one of more than `limit` bytes.
+        """
+        if file.seek(0, os.SEEK_END) > limit:
+            raise TooLarge(f"The photo is larger than {limit} bytes.")
+        if _is_nameless(file):
+            file.flush()
+            yield file
+            return
+        with self.file() as copy:
+            file.seek(0)
+            while chunk := file.read(_CHUNK):
+                copy.write(chunk)
+                if copy.size > limit:
+                    raise TooLarge(f"The photo is larger than {limit} bytes.")
+            yield copy.file
 
     def take(self, count: int) -> None:
         """Reserve bytes, or raise Busy."""

@@ -15,6 +15,7 @@ from safelight import jobs
 from safelight.catalog import Catalog
 from safelight.errors import NotFound, Unavailable
 from safelight.jobs import Task
+from safelight.library.incoming import Incoming
 from safelight.library.prints import Prints
 from safelight.library.sweep import Sweep
 from safelight.photo import Photo
@@ -24,6 +25,8 @@ _log = logging.getLogger(__name__)
 PURGE: Final = "purge"
 _PURGE_AFTER = timedelta(seconds=5)
 """By then whoever deleted the photo has purged it, or won't."""
+
+CLEAR: Final = "incoming"
 
 DEVELOP: Final = "develop"
 _AFTER_OTHERS: Final = -1
@@ -38,6 +41,11 @@ async def purge_later(connection: AsyncConnection) -> None:
     await jobs.enqueue(connection, PURGE, after=_PURGE_AFTER)
 
 
+async def clear_later(connection: AsyncConnection) -> None:
+    """Have what was sent for ended uploads cleared away after the transaction is committed."""
+    await jobs.enqueue(connection, CLEAR, after=_PURGE_AFTER)
+
+
 async def develop_later(connection: AsyncConnection, photo: Photo) -> None:
     """Have a photo's missing renditions made after the connection's transaction is committed."""
     about: dict[str, str | int] = {"owner": photo.owner, "id": photo.id}
@@ -45,7 +53,11 @@ async def develop_later(connection: AsyncConnection, photo: Photo) -> None:
 
 
 def tasks(
-    catalog: Catalog, sweep: Sweep, prints: Prints, clock: Callable[[], datetime]
+    catalog: Catalog,
+    sweep: Sweep,
+    incoming: Incoming,
+    prints: Prints,
+    clock: Callable[[], datetime],
 ) -> list[Task]:
     """List all tasks of a library."""
 
@@ -53,13 +65,20 @@ def tasks(
         with contextlib.suppress(NotFound):  # it was deleted meanwhile
             await prints.complete(await catalog.photo(owner, id))
 
+    async def swept() -> None:
+        try:
+            await sweep.once()
+        finally:  # photos that can't be purged keep no upload
+            await incoming.once()
+
     async def clear() -> None:
         await cleared(catalog, now=clock())
 
     return [
         Task(name=PURGE, work=sweep.purge),
         Task(name=DEVELOP, work=develop),
-        Task(name="sweep", work=_patient(sweep.once), cron="* * * * *"),
+        Task(name=CLEAR, work=incoming.clear),
+        Task(name="sweep", work=_patient(swept), cron="* * * * *"),
         Task(name="clear", work=_patient(clear), cron="17 * * * *"),
     ]
 

@@ -2,12 +2,14 @@
 
 from safelight.storage.access import Access
 from safelight.storage.bucket import ensure_bucket
+from safelight.storage.multiparts import Multiparts
 from safelight.storage.rules import page_origins
 from safelight.storage.setup import Outcome, Step, is_there, set_up
 from safelight.storage.storage import Storage
 
 __all__ = [
     "Access",
+    "Multiparts",
     "Outcome",
     "Step",
     "Storage",

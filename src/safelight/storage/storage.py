@@ -38,6 +38,12 @@ _NOWHERE = "photos/-/readiness"
 _AT_ONCE = 4
 """Writes under way at once: each holds its bytes in memory until the store has them."""
 
+_LEAST_RATE = 1024 * 1024
+"""Bytes a second that the store takes or gives."""
+_LARGE = 4 * 1024 * 1024
+_PIECE = 128 * 1024
+"""The least that is read at once: more would only be memory."""
+
 _NOT_TO_KEEP = datetime(1970, 1, 1, tzinfo=UTC)
 _refuses_who_asks = re.compile(r"status code: 40[013] ").search
 """AWS answers 400 to a token that has expired, and to HEAD it doesn't say that it was that."""
@@ -56,6 +62,8 @@ class CredentialSource(Protocol):
 class Storage:
     """One bucket. Every call ends within `timeout`, or raises StorageUnavailable.
 
+    One that carries many bytes has a second more for each mebibyte of them.
+
     Each call is signed by the credentials of its moment. One that is refused for them is repeated,
     once, if `credentials` finds others.
     """
@@ -71,7 +79,12 @@ class Storage:
         self._timeout = timeout.total_seconds()
         self._create = access.conditional_writes
         self._writing = asyncio.Semaphore(_AT_ONCE)
-        self._store = S3Store(
+        self._store = self._opened(access, timeout)
+        # A request's own timeout can't be told for each: for large ones `_answering` has it alone.
+        self._patient = self._opened(access, timedelta(hours=1))
+
+    def _opened(self, access: Access, timeout: timedelta) -> S3Store:
+        return S3Store(
             access.bucket,
             config=_config(access),
             # Keys given plainly would be joined by a session token from our environment.
@@ -101,7 +114,7 @@ class Storage:
         what already lies there is not replaced, and counts as written if it has the same size
         (a first try whose answer was lost), or any size if that may differ.
         """
-        async with self._answering(), self._writing:
+        async with self._answering(len(data)), self._writing:
             try:
                 await self._accepted(lambda: self._put_twice(key, data, content_type))
             except AlreadyExistsError:
@@ -113,9 +126,10 @@ class Storage:
 
     async def _put_twice(self, key: str, data: bytes | mmap, content_type: str) -> None:
         """Repeat once what obstore doesn't: a PUT whose connection closed half-way."""
+        store = self._patient if len(data) > _LARGE else self._store
         for last in (False, True):
             try:
-                await self._store.put_async(
+                await store.put_async(
                     key,
                     data,
                     attributes={"Content-Type": content_type, "Cache-Control": CACHE_CONTROL},
@@ -136,15 +150,28 @@ class Storage:
         async with self._answering():
             await self._accepted(lambda: self._store.delete_async(list(keys)))
 
-    async def fetch(self, key: str, write: Callable[[bytes], object]) -> None:
-        """Read an object, and hand its bytes to `write`, piece by piece. Raises NotFound."""
-        async with self._answering():
+    async def fetch(
+        self, key: str, write: Callable[[bytes], object], *, size: int | None = None
+    ) -> int:
+        """Read an object, and hand its bytes to `write`, piece by piece; gives their number.
+
+        If `size` is told, an object of another size isn't read, but its own is given all the same.
+        Raises NotFound.
+        """
+        async with self._answering(size or 0):
             try:
-                found = await self._accepted(lambda: self._store.get_async(key))
+                found = await self._accepted(lambda: self._patient.get_async(key))
             except FileNotFoundError as error:
                 raise NotFound from error
-            async for piece in found.stream():
-                write(bytes(piece))
+            whole = found.meta["size"]
+            if size is None or whole == size:
+                read = 0
+                async for piece in found.stream(min_chunk_size=_PIECE):
+                    read += len(piece)
+                    write(bytes(piece))
+                if read != whole:
+                    raise StorageUnavailable from RuntimeError(f"{read} bytes came of {whole}")
+            return whole
 
     async def delete_prefix(self, prefix: str) -> None:
         """Delete every object whose key begins with the prefix; none is no error."""
@@ -200,9 +227,10 @@ class Storage:
         }
 
     @asynccontextmanager
-    async def _answering(self) -> AsyncIterator[None]:
+    async def _answering(self, carried: int = 0) -> AsyncIterator[None]:
+        """Allow for the bytes that a call carries, and raise only what is ours."""
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout + carried // _LEAST_RATE):
                 yield
         except (BaseError, FileNotFoundError, TimeoutError) as error:
             raise StorageUnavailable from error

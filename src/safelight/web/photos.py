@@ -16,9 +16,11 @@ from safelight.errors import InvalidRequest, NotFound
 from safelight.library import MAX_PAGE, MAX_SKIP, Library
 from safelight.photo import Order, Photo
 from safelight.web import problems, schema
+from safelight.web.answers import PRIVATE, PhotoAnswers, owner_of
 from safelight.web.arrival import ClientGone, json_body
 from safelight.web.endpoints import link_endpoint
 from safelight.web.form import upload_form
+from safelight.web.uploads import UploadCalls
 from safelight.web.views import Views, etag_of, month_view
 
 Owner = Callable[..., str | Awaitable[str]]
@@ -26,7 +28,6 @@ Owner = Callable[..., str | Awaitable[str]]
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _MAX_ID = 2**63 - 1
 _WORTH_COMPRESSING = 1024
-_PRIVATE = {"Cache-Control": "private, no-cache"}
 _AWAY = (errors.CatalogUnavailable, errors.StorageUnavailable, errors.StorageFull)
 _WHO = (errors.Unauthenticated, errors.ForbiddenOrigin)
 
@@ -91,9 +92,11 @@ class _Calls:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._views = Views(library)
+        self._answers = PhotoAnswers(library, self._views)
 
     def register(self, router: APIRouter) -> None:
         """Add a route for each call."""
+        UploadCalls(self._library, self._answers).register(router)
         one = "/photos/{photo_id}"
         found = schema.photo_answer("The photo")
         router.add_api_route(
@@ -186,12 +189,12 @@ class _Calls:
         ] = 0,
     ) -> Response:
         """Answer with a page, or with 304 if the client has it already."""
-        owner = _owner(request)
+        owner = owner_of(request)
         page = await self._library.page(owner, order=order, after=after, limit=limit, skip=skip)
         view = await self._views.page(
             owner, page, endpoint=link_endpoint(request, self._library), now=self._library.now()
         )
-        headers = {"ETag": view.etag, **_PRIVATE}
+        headers = {"ETag": view.etag, **PRIVATE}
         if page.next:
             query = urlencode({"limit": limit, "order": order, "after": str(page.next)})
             headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
@@ -206,9 +209,9 @@ class _Calls:
 
     async def months(self, request: Request, order: Order = Order.TAKEN) -> Response:
         """Answer with the months, in UTC, that have photos; or with 304."""
-        months = await self._library.months(_owner(request), order=order)
+        months = await self._library.months(owner_of(request), order=order)
         body = msgspec.json.encode([month_view(month) for month in months])
-        headers = {"ETag": etag_of(body), **_PRIVATE}
+        headers = {"ETag": etag_of(body), **PRIVATE}
         if _has(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(body, media_type="application/json", headers=headers)
@@ -216,28 +219,28 @@ class _Calls:
     async def add(self, request: Request) -> Response:
         """Take a photo in."""
         async with upload_form(request, self._library.spool, self._library.limits) as form:
-            added = await self._library.add(_owner(request), form.photo.file, form.caption)
+            added = await self._library.add(owner_of(request), form.photo.file, form.caption)
         location = f"{request.url.path.rstrip('/')}/{added.photo.id}"
-        return self._shown(
+        return self._answers.shown(
             request, added.photo, status=201 if added.created else 200, Location=location
         )
 
     async def get(self, request: Request, photo_id: str) -> Response:
         """Answer with one photo."""
-        return self._shown(request, await self._find(request, photo_id))
+        return self._answers.shown(request, await self._find(request, photo_id))
 
     async def edit(self, request: Request, photo_id: str) -> Response:
         """Change what is said of a photo."""
         id_ = _id(photo_id)
         changes = await json_body(request, PhotoChanges, self._library.limits)
         photo = await self._library.edit(
-            _owner(request), id_, title=changes.title, description=changes.description
+            owner_of(request), id_, title=changes.title, description=changes.description
         )
-        return self._shown(request, photo)
+        return self._answers.shown(request, photo)
 
     async def delete(self, request: Request, photo_id: str) -> Response:
         """Delete a photo."""
-        await self._library.delete(_owner(request), _id(photo_id))
+        await self._library.delete(owner_of(request), _id(photo_id))
         return Response(status_code=204)
 
     async def redirect(
@@ -260,19 +263,7 @@ class _Calls:
         return RedirectResponse(link.url, status_code=307, headers={"Cache-Control": "no-store"})
 
     async def _find(self, request: Request, written: str) -> Photo:
-        return await self._library.photo(_owner(request), _id(written))
-
-    def _shown(
-        self, request: Request, photo: Photo, *, status: int = 200, **headers: str
-    ) -> Response:
-        endpoint = link_endpoint(request, self._library)
-        body = self._views.photo(photo, endpoint=endpoint, now=self._library.now())
-        return Response(
-            body,
-            status_code=status,
-            media_type="application/json",
-            headers={**_PRIVATE, **headers},
-        )
+        return await self._library.photo(owner_of(request), _id(written))
 
 
 _UPLOAD = (
@@ -288,11 +279,6 @@ _UPLOAD = (
 )
 
 _id = photo_id
-
-
-def _owner(request: Request) -> str:
-    owner: str = request.state.safelight_owner
-    return owner
 
 
 def _has(request: Request, etag: str) -> bool:

@@ -7,7 +7,17 @@ import msgspec
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.problems import MEDIA_TYPE, STATUSES
-from safelight.web.views import JobsView, MonthView, PhotoView, SessionView
+from safelight.web.views import (
+    JobsView,
+    MonthView,
+    PartsView,
+    PermitView,
+    PhotoView,
+    PutView,
+    SessionView,
+    SignRequest,
+    UploadRequest,
+)
 
 _TEXTS = {
     "title": {"type": "string", "maxLength": MAX_TITLE},
@@ -56,7 +66,11 @@ PROBLEM = {
 def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
-        [PhotoView, MonthView, SessionView, JobsView], ref_template="#/components/schemas/{name}"
+        [
+            *(PhotoView, MonthView, SessionView, JobsView, PermitView, PutView, PartsView),
+            *(UploadRequest, SignRequest),
+        ],
+        ref_template="#/components/schemas/{name}",
     )
     return {**schemas, "Problem": PROBLEM}
 
@@ -78,6 +92,23 @@ def months_answer(description: str) -> dict[str, Any]:
     return _json(
         description, {"type": "array", "items": {"$ref": "#/components/schemas/MonthView"}}
     )
+
+
+def json_request(kind: str) -> dict[str, Any]:
+    """Describe a JSON body that one of the components is."""
+    schema = {"$ref": f"#/components/schemas/{kind}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def upload_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is an upload, in one request or in parts."""
+    kinds = [{"$ref": f"#/components/schemas/{kind}"} for kind in ("PutView", "PartsView")]
+    return _json(description, {"oneOf": kinds})
+
+
+def permit_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is a signed request."""
+    return _json(description, {"$ref": "#/components/schemas/PermitView"})
 
 
 def sessions_answer(description: str) -> dict[str, Any]:

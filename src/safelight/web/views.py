@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from hashlib import blake2b
+from typing import Annotated
 
 import msgspec
 
 from safelight.catalog import Month, Page
 from safelight.formats import FORMATS
-from safelight.library import Library
+from safelight.library import Library, Operation
 from safelight.photo import Details, ImageFacts, Photo
 
 
@@ -65,6 +66,54 @@ class MonthView(msgspec.Struct):
     month: str
     count: int
     after: str
+
+
+class PermitView(msgspec.Struct):
+    """A request that may be made of the store until expires_at, with these headers among others."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class PutView(msgspec.Struct):
+    """An upload that goes in one request: this one, begun by expires_at."""
+
+    id: str
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class PartsView(msgspec.Struct):
+    """An upload in parts: so many, each of part_size bytes but the last, all by expires_at."""
+
+    id: str
+    part_size: int
+    parts: int
+    expires_at: datetime
+
+
+class UploadRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What POST /uploads takes: what the client is about to send."""
+
+    filename: Annotated[str, msgspec.Meta(max_length=16_384)]
+    content_type: Annotated[str, msgspec.Meta(max_length=255)]
+    size: int
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    title: str = ""
+    description: str = ""
+    multipart: bool = False
+
+
+class SignRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What POST /uploads/{id}/sign takes: a step of an upload in parts."""
+
+    operation: Operation
+    part_number: int | None = None
+    upload_id: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)] | None = None
 
 
 class SessionView(msgspec.Struct):

@@ -1,0 +1,239 @@
+"""Direct uploads in parts: created, sent, resumed, put together, given up."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+import pictures
+from integration.direct import InParts, complete, digest, lies, reserve, send, sent
+from integration.served import House, Site
+from safelight.tables import uploads
+
+MiB = 1024 * 1024
+PART = 8 * MiB
+
+
+def _png_of(size: int) -> bytes:
+    """A good PNG of just so many bytes."""
+    return pictures.png_with(
+        pictures.png_chunk(b"saFe", bytes(size - len(pictures.png_with(b"")) - 12))
+    )
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    return _png_of(2 * PART + 12_345)
+
+
+@pytest.mark.parametrize(
+    ("size", "multipart", "parts"),
+    [
+        (16 * MiB, False, None),
+        (16 * MiB + 1, False, 3),
+        (50 * MiB, False, 7),
+        (1, True, 1),
+        (PART, True, 1),
+        (PART + 1, True, 2),
+    ],
+)
+def test_what_is_large_or_asks_for_it_comes_in_parts(
+    client: httpx.Client,
+    size: int,
+    multipart: bool,  # noqa: FBT001  a parameter of pytest's
+    parts: int | None,
+) -> None:
+    upload = reserve(client, b"", size=size, multipart=multipart).json()
+    assert upload.get("parts") == parts
+    assert set(upload) == (
+        {"id", "method", "url", "headers", "expires_at"}
+        if parts is None
+        else {"id", "part_size", "parts", "expires_at"}
+    )
+
+
+def test_parts_in_any_order_become_the_photo(
+    a_house: House, client: httpx.Client, large: bytes
+) -> None:
+    upload = InParts.reserved(client, large, sha256=digest(large), title="Large")
+    upload.create()
+    for number in (3, 1, 2):
+        upload.part(number)
+    upload.put_together()
+    answer = complete(client, upload.upload)
+    assert answer.status_code == 201, answer.text
+    photo = answer.json()
+    assert (photo["sha256"], photo["title"]) == (digest(large), "Large")
+    assert httpx.get(photo["original_url"]).content == large
+    assert not lies(a_house, upload.upload)
+
+
+def test_an_upload_is_resumed_with_what_the_list_lacks(client: httpx.Client, large: bytes) -> None:
+    upload = InParts.reserved(client, large, filename="other.png")
+    upload.create()
+    tag = upload.part(2)
+    assert upload.arrived() == {2: tag}
+    assert complete(client, upload.upload).json()["code"] == "upload_incomplete"
+    for number in {1, 2, 3} - set(upload.arrived()):
+        upload.part(number)
+    assert sorted(upload.arrived()) == [1, 2, 3]
+    assert complete(client, upload.upload).json()["code"] == "upload_incomplete"
+    upload.put_together()
+    assert complete(client, upload.upload).status_code in {200, 201}
+
+
+def test_a_part_of_another_length_or_number_is_not_let_in(client: httpx.Client) -> None:
+    upload = InParts.reserved(client, _png_of(5 * MiB), multipart=True)
+    upload.create()
+    permit = upload.sign("part", part_number=1)
+    assert permit["headers"] == {}
+    for wrong in (upload.data[:-1], upload.data + b"x", b""):
+        assert send(permit, wrong).status_code == 403
+    other = permit | {"url": permit["url"].replace("partNumber=1", "partNumber=2")}
+    assert send(other, upload.data).status_code == 403
+    assert upload.arrived() == {}
+    assert send(permit, upload.data).status_code == 200
+
+
+def test_parts_of_which_one_is_missing_are_an_upload_that_is_not_complete(
+    a_house: House, client: httpx.Client, large: bytes
+) -> None:
+    upload = InParts.reserved(client, large, filename="gap.png")
+    upload.create()
+    upload.part(1)
+    upload.part(2)
+    upload.put_together()
+    answer = complete(client, upload.upload)
+    assert (answer.status_code, answer.json()["code"]) == (409, "upload_incomplete")
+    assert client.delete(f"/api/uploads/{upload.upload['id']}").status_code == 204
+    assert not lies(a_house, upload.upload)
+
+
+@pytest.mark.parametrize("put_together", [False, True])
+def test_an_aborted_upload_leaves_no_parts(
+    a_house: House,
+    client: httpx.Client,
+    large: bytes,
+    put_together: bool,  # noqa: FBT001  a parameter of pytest's
+) -> None:
+    upload = InParts.reserved(client, large, filename="aborted.png")
+    upload.create()
+    upload.part(1)
+    first = upload.upload_id
+    upload.create()
+    upload.part(3)
+    if put_together:
+        upload.put_together()
+    assert lies(a_house, upload.upload)
+    assert client.delete(f"/api/uploads/{upload.upload['id']}").status_code == 204
+    assert not lies(a_house, upload.upload)
+    assert first != upload.upload_id
+
+
+def test_the_client_may_drop_its_parts_itself(
+    a_house: House, client: httpx.Client, large: bytes
+) -> None:
+    upload = InParts.reserved(client, large, filename="dropped.png")
+    upload.create()
+    upload.part(1)
+    assert send(upload.sign("abort")).status_code == 204
+    assert not lies(a_house, upload.upload)
+    upload.create()
+    assert upload.arrived() == {}
+
+
+def test_completion_clears_away_what_was_begun_twice(a_house: House, client: httpx.Client) -> None:
+    upload = InParts.reserved(client, _png_of(5 * MiB + 7), multipart=True)
+    upload.create()
+    upload.part(1)
+    upload.create()
+    upload.part(1)
+    upload.put_together()
+    assert complete(client, upload.upload).status_code == 201
+    assert not lies(a_house, upload.upload)
+
+
+def test_each_step_is_signed_for_the_uploads_own_key(client: httpx.Client, large: bytes) -> None:
+    upload = InParts.reserved(client, large, filename="keys.png")
+    upload.upload_id = "an-id"
+    steps: list[tuple[str, dict[str, Any], str, set[str], set[str]]] = [
+        ("create", {}, "POST", {"content-type"}, {"uploads"}),
+        ("part", {"part_number": 3}, "PUT", {"content-length"}, {"partNumber", "uploadId"}),
+        ("list", {}, "GET", set(), {"uploadId"}),
+        ("complete", {}, "POST", set(), {"uploadId"}),
+        ("abort", {}, "DELETE", set(), {"uploadId"}),
+    ]
+    for operation, more, method, signed, told in steps:
+        permit = upload.sign(operation, **more)
+        url = httpx.URL(permit["url"])
+        assert permit["method"] == method
+        assert url.path.endswith(f"/incoming/{upload.upload['id']}")
+        assert set(url.params["X-Amz-SignedHeaders"].split(";")) == signed | {"host"}
+        assert {name for name in url.params if not name.startswith("X-Amz-")} == told
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"operation": "delete"},
+        {"operation": "part", "part_number": 1},
+        {"operation": "part", "upload_id": "x"},
+        {"operation": "part", "upload_id": "x", "part_number": 0},
+        {"operation": "part", "upload_id": "x", "part_number": 4},
+        {"operation": "part", "upload_id": "x", "part_number": "1"},
+        {"operation": "part", "upload_id": "x\ny", "part_number": 1},
+        {"operation": "part", "upload_id": "é", "part_number": 1},
+        {"operation": "list"},
+        {"operation": "list", "upload_id": ""},
+        {"operation": "list", "upload_id": "x" * 1025},
+        {"operation": "list", "upload_id": "x", "part_number": 1},
+        {"operation": "create", "upload_id": "x"},
+        {"operation": "create", "key": "photos/x"},
+    ],
+)
+def test_a_step_that_is_none_is_refused(
+    client: httpx.Client, large: bytes, asked: dict[str, Any]
+) -> None:
+    upload = InParts.reserved(client, large).upload
+    answer = client.post(f"/api/uploads/{upload['id']}/sign", json=asked)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize("state", ["in one request", "completed", "aborted"])
+def test_nothing_is_signed_for_an_upload_that_takes_no_parts(
+    client: httpx.Client, state: str
+) -> None:
+    data = _png_of(100_000 + len(state))
+    if state == "in one request":
+        upload, status = sent(client, data), 422
+    else:
+        upload, status = reserve(client, data, multipart=True).json(), 404
+        if state == "completed":
+            parts = InParts(client, data, upload)
+            parts.create()
+            parts.part(1)
+            parts.put_together()
+            assert complete(client, upload).status_code == 201
+        else:
+            assert client.delete(f"/api/uploads/{upload['id']}").status_code == 204
+    answer = client.post(f"/api/uploads/{upload['id']}/sign", json={"operation": "create"})
+    assert answer.status_code == status
+
+
+def test_no_signature_outlives_the_reservation(a_house: House, site: Site) -> None:
+    with site.client() as client:
+        upload = InParts.reserved(client, b"x", multipart=True)
+        a_house.do(_over_soon(a_house, upload.upload["id"]))
+        permit = upload.sign("create")
+    (seconds,) = re.findall(r"X-Amz-Expires=(\d+)", permit["url"])
+    assert int(seconds) <= 60
+
+
+async def _over_soon(house: House, name: str) -> None:
+    soon = house.library.now() + timedelta(seconds=60)
+    over = update(uploads).where(uploads.c.name == name).values(expires_at=soon)
+    await house.library.parts.catalog.change(lambda connection: connection.execute(over))
