@@ -9,7 +9,6 @@ export function Toasts({ deletions }: { deletions: Deletions }) {
   const hold = () => deletions.hold(true)
   const release = () => deletions.hold(false)
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: it only waits for who is reading
     <div
       class="toasts"
       onMouseEnter={hold}

@@ -96,7 +96,7 @@ export class Album extends Topic {
       this.starts.push(this.total)
       this.total += month.count
     }
-    this.slots = new Array(this.total)
+    this.slots = new Array<Photo | undefined>(this.total)
   }
 
   #fail(error: Error | undefined): void {

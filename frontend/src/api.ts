@@ -72,7 +72,7 @@ async function answered(url: string, { json, ...asking }: Asking): Promise<Respo
 }
 
 async function problem(answer: Response): Promise<Problem> {
-  const told = await answer.json().catch(() => ({}))
+  const told = (await answer.json().catch(() => ({}))) as { code?: string; detail?: string }
   const wait = Number(answer.headers.get('Retry-After')) * 1000 || 0
   return new Problem(answer.status, told.code ?? 'error', told.detail ?? texts.wrong, wait)
 }
@@ -86,18 +86,19 @@ export async function page(place?: { after: string; skip: number; limit: number 
 }
 
 export async function months(): Promise<Month[]> {
-  return (await ask('/photos/months?order=taken')).json()
+  return (await (await ask('/photos/months?order=taken')).json()) as Month[]
 }
 
 export async function photo(id: number): Promise<Photo> {
-  return (await ask(`/photos/${id}`)).json()
+  return (await (await ask(`/photos/${id}`)).json()) as Photo
 }
 
 export async function edit(
   id: number,
   changes: { title?: string; description?: string },
 ): Promise<Photo> {
-  return (await ask(`/photos/${id}`, { method: 'PATCH', json: changes })).json()
+  const answer = await ask(`/photos/${id}`, { method: 'PATCH', json: changes })
+  return (await answer.json()) as Photo
 }
 
 export async function remove(id: number, keepalive = false): Promise<void> {

@@ -47,7 +47,7 @@ export class Transport {
       if (file) this.#jobs.get(file.id)?.resolve()
     })
     this.#uppy.on('upload-error', (file, error) => {
-      if (file) this.#jobs.get(file.id)?.reject(error as unknown as Error)
+      if (file) this.#jobs.get(file.id)?.reject(error)
     })
     setInterval(() => this.#watch(), 2_000)
   }
@@ -64,7 +64,7 @@ export class Transport {
     const job = { reservation, file, signal, onProgress, moved: Date.now(), paused: false } as Job
     this.#jobs.set(id, job)
     const over = this.#promise(job)
-    void this.#uppy.upload()?.catch(() => {})
+    void this.#uppy.upload().catch(() => {})
     return { id, over }
   }
 
@@ -74,7 +74,7 @@ export class Transport {
     if (!job) return Promise.reject(new Error('there is no such upload'))
     job.moved = Date.now()
     const over = this.#promise(job)
-    void this.#uppy.retryUpload(id)?.catch(() => {})
+    void this.#uppy.retryUpload(id).catch(() => {})
     return over
   }
 

@@ -144,7 +144,7 @@ function said(upload: Upload): string {
   if (state === 'sending' || state === 'paused') {
     const percent = `${Math.floor((100 * sent) / (file.size || 1))}%`
     const rest = state === 'paused' ? texts.paused : upload.rate > 0 ? rate(upload.rate) : ''
-    return [percent, `${bytes(file.size)}`, rest].filter(Boolean).join(' · ')
+    return [percent, bytes(file.size), rest].filter(Boolean).join(' · ')
   }
   return texts[state]
 }

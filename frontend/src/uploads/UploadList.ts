@@ -98,7 +98,8 @@ export class UploadList extends Topic {
       await this.#persist(upload, hold)
     } catch (error) {
       if (!hold.abort.signal.aborted) this.#fail(upload, error as Error)
-      if (hold.id) this.#transport.drop(hold.id)
+      if (hold.id && upload.state === 'refused') this.#transport.finish(hold.id)
+      else if (hold.id) this.#transport.drop(hold.id)
     }
     this.#holds.delete(upload)
     this.#pump()
@@ -175,7 +176,7 @@ export class UploadList extends Topic {
         const again = error instanceof Unreachable || (error instanceof Problem && error.passing)
         if (hold.abort.signal.aborted || !again || attempt >= ATTEMPTS) throw error
         this.#turn(upload, 'stalled')
-        await this.#pausing(error as Error, attempt, hold)
+        await this.#pausing(error, attempt, hold)
       }
     }
   }

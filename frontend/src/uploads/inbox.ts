@@ -26,9 +26,8 @@ export class Inbox {
 export function dropped(data: DataTransfer): Promise<File[]> {
   const entries = [...data.items].map((item) => item.webkitGetAsEntry?.() ?? null)
   if (!entries.some((entry) => entry?.isDirectory)) return Promise.resolve([...data.files])
-  return Promise.all(entries.map((entry) => (entry ? within(entry) : []))).then((found) =>
-    found.flat(),
-  )
+  const found = entries.flatMap((entry) => (entry ? [within(entry)] : []))
+  return Promise.all(found).then((files) => files.flat())
 }
 
 async function within(entry: FileSystemEntry): Promise<File[]> {

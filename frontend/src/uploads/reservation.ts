@@ -9,8 +9,7 @@ export interface Permit {
 }
 
 export type Reservation = { id: string } & (
-  | Permit
-  | { part_size: number; parts: number; expires_at: string }
+  Permit | { part_size: number; parts: number; expires_at: string }
 )
 
 export type Operation = 'create' | 'part' | 'list' | 'complete' | 'abort'
@@ -47,13 +46,13 @@ export async function reserve(
     ...(sha256 ? { sha256 } : {}),
   }
   const answer = await ask('/uploads', { method: 'POST', json, signal })
-  const told = await answer.json()
-  return answer.status === 200 ? { photo: told } : { reservation: told }
+  const told: unknown = await answer.json()
+  return answer.status === 200 ? { photo: told as Photo } : { reservation: told as Reservation }
 }
 
 /** Lower-case hex; of large files, and where the page has no way to make one, none. */
 async function digest(file: File): Promise<string | undefined> {
-  if (file.size > HASHED || !globalThis.crypto?.subtle) return undefined
+  if (file.size > HASHED || !isSecureContext) return undefined
   const sum = await crypto.subtle.digest('SHA-256', await file.arrayBuffer())
   return [...new Uint8Array(sum)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
@@ -63,7 +62,8 @@ export async function sign(
   operation: Operation,
   more: { part_number?: number; upload_id?: string } = {},
 ): Promise<Permit> {
-  return (await ask(`/uploads/${id}/sign`, { method: 'POST', json: { operation, ...more } })).json()
+  const json = { operation, ...more }
+  return (await (await ask(`/uploads/${id}/sign`, { method: 'POST', json })).json()) as Permit
 }
 
 /** Have what was sent made a photo; whether it is a new one. */
@@ -72,7 +72,7 @@ export async function complete(
   signal: AbortSignal,
 ): Promise<{ photo: Photo; isNew: boolean }> {
   const answer = await ask(`/uploads/${id}/complete`, { method: 'POST', signal })
-  return { photo: await answer.json(), isNew: answer.status === 201 }
+  return { photo: (await answer.json()) as Photo, isNew: answer.status === 201 }
 }
 
 /** Give it up. That it may be over already is no matter. */

@@ -184,7 +184,6 @@ export function Wall({ album, handle, onOpen, onMonth }: Props) {
   const { gap } = measuresFor(width)
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the arrow keys only add to the links'
     <div ref={wall} class="wall" style={{ height: `${laid.height}px` }} onKeyDown={move}>
       {rows.map((block) =>
         block.slots.length === 0 ? (
