@@ -35,8 +35,8 @@ class Visit:
     async def add(
         self, data: bytes | Path, *, name: str = "photo.jpg", title: str = "", description: str = ""
     ) -> None:
-        """Fill in the form on the first page, choose the file, and send it."""
-        await self.page.goto(f"{self.service.url}/")
+        """Fill in the plain form, choose the file, and send it."""
+        await self.page.goto(f"{self.service.url}/simple-upload")
         await self.page.get_by_label("Title").fill(title)
         await self.page.get_by_label("Description").fill(description)
         async with self.page.expect_file_chooser() as opening:

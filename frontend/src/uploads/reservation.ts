@@ -1,18 +1,11 @@
 import { ask, type Photo } from '../api'
+import type { components } from '../api.gen'
 
+type Schemas = components['schemas']
 /** A request that may be made of the store. */
-export interface Permit {
-  method: string
-  url: string
-  headers: Record<string, string>
-  expires_at: string
-}
-
-export type Reservation = { id: string } & (
-  Permit | { part_size: number; parts: number; expires_at: string }
-)
-
-export type Operation = 'create' | 'part' | 'list' | 'complete' | 'abort'
+export type Permit = Schemas['PermitView']
+export type Reservation = Schemas['PutView'] | Schemas['PartsView']
+export type Operation = Schemas['SignRequest']['operation']
 
 const HASHED = 16 * 1024 * 1024
 const TYPES: Record<string, string> = {
