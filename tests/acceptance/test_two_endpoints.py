@@ -88,7 +88,9 @@ def test_behind_tls_a_sign_in_link_gives_a_cookie_for_https_alone(front: Front) 
 def test_behind_tls_a_photo_goes_in_by_the_form_and_shows_by_its_https_link(front: Front) -> None:
     photo = pictures.jpeg(640, 480)
     with front.signed_in() as client:
-        sent = client.post("/simple-upload", files={"photo": ("a.jpg", photo)}, data={"title": "Hill"})
+        sent = client.post(
+            "/simple-upload", files={"photo": ("a.jpg", photo)}, data={"title": "Hill"}
+        )
         assert sent.status_code == 303
         page = client.get("/simple-upload")
         links = re.findall(r'<img src="(https:[^"]+)"', page.text)

@@ -10,6 +10,8 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, 
 from acceptance.service import Service
 
 _REFUSED_PAGE = "Failed to load resource: the server responded with a status of 4"
+REFUSED = (_REFUSED_PAGE,)
+NO_NETWORK = ("Failed to load resource: net::ERR_",)
 
 
 @dataclass(kw_only=True)
@@ -21,6 +23,8 @@ class Visit:
     page: Page
     asked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    tolerated: tuple[str, ...] = ()
+    """Beginnings of what the console may say besides."""
 
     def watch(self) -> None:
         self.context.on("request", self._asks)
@@ -64,9 +68,8 @@ class Visit:
     def _says(self, message: ConsoleMessage) -> None:
         """Keep what the console calls an error, but for a page that was refused to its face."""
         at_a_page = message.page and message.location["url"] == message.page.url
-        if message.type in {"error", "warning"} and not (
-            at_a_page and message.text.startswith(_REFUSED_PAGE)
-        ):
+        known = (*self.tolerated, _REFUSED_PAGE) if at_a_page else self.tolerated
+        if message.type in {"error", "warning"} and not message.text.startswith(known):
             self.complaints.append(f"{message.text} ({message.location['url']})")
 
     def _fails(self, error: WebError) -> None:

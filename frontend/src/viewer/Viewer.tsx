@@ -21,7 +21,6 @@ interface Around {
 
 const WIDE = 900
 const PANEL = 340
-const still = (): boolean => matchMedia('(prefers-reduced-motion: reduce)').matches
 
 /** One photo at a time, as large as it fits. */
 export class Viewer {
@@ -51,9 +50,8 @@ export class Viewer {
       clickToCloseNonZoomable: false,
       imageClickAction: 'zoom',
       tapAction: 'toggle-controls',
-      showHideAnimationType: still() ? 'none' : 'fade',
-      showAnimationDuration: 160,
-      hideAnimationDuration: 120,
+      // Its own way hears no key until it is over; the style sheet has another.
+      showHideAnimationType: 'none',
       mainClass: 'safelight',
       closeTitle: texts.close,
       zoomTitle: texts.zoom,
