@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from PIL import Image
-from playwright.async_api import FilePayload, Locator, Page, expect
+from playwright.async_api import CDPSession, FilePayload, Locator, Page, expect
 
 from acceptance.service import Service
 from acceptance.visits import Visit
@@ -41,6 +41,7 @@ class Wall:
         self.visit = visit
         self.page: Page = visit.page
         self.viewer = Viewer(visit)
+        self.wire: CDPSession | None = None
         self.tray = self.page.get_by_role("region", name="Uploads")
 
     async def open(self, path: str = "/") -> "Wall":

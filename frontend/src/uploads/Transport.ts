@@ -13,6 +13,7 @@ interface Job {
   /** When bytes moved last. */
   moved: number
   paused: boolean
+  dropped?: boolean
 }
 
 const SILENCE = 15_000
@@ -93,6 +94,15 @@ export class Transport {
     this.#uppy.pauseResume(id)
   }
 
+  /** Stop what is under way, and begin again where it stopped. */
+  kick(id: string): void {
+    const job = this.#jobs.get(id)
+    if (!job || job.paused || !this.#uppy.getFile(id)) return
+    job.moved = Date.now()
+    this.#uppy.pauseResume(id)
+    this.#uppy.pauseResume(id)
+  }
+
   /** The reservation's id; it may be another than at first. */
   reservationOf(id: string): string | undefined {
     return this.#jobs.get(id)?.reservation.id
@@ -107,7 +117,8 @@ export class Transport {
   /** Stop sending, and have everything that was sent removed. */
   drop(id: string): void {
     const job = this.#jobs.get(id)
-    if (!job) return
+    if (!job || job.dropped) return
+    job.dropped = true
     const inParts = job.uploadId !== undefined
     // Uppy asks for the abort's signature after it forgot the file; the job is still here then.
     if (this.#uppy.getFile(id)) this.#uppy.removeFile(id)
@@ -159,9 +170,7 @@ export class Transport {
       const file = this.#uppy.getFile(id)
       if (job.paused || !navigator.onLine || !file?.progress.uploadStarted || file.error) continue
       if (file.progress.uploadComplete || Date.now() - job.moved < SILENCE) continue
-      job.moved = Date.now()
-      this.#uppy.pauseResume(id)
-      this.#uppy.pauseResume(id)
+      this.kick(id)
     }
   }
 }

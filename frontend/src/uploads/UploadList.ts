@@ -30,8 +30,13 @@ export class UploadList extends Topic {
     addEventListener('beforeunload', (event) => {
       if (this.isBusy) event.preventDefault()
     })
+    addEventListener('offline', () => {
+      for (const upload of this.#holds.keys()) {
+        if (upload.state === 'sending') this.#turn(upload, 'stalled')
+      }
+    })
     addEventListener('online', () => {
-      for (const hold of this.#holds.values()) hold.wake?.()
+      for (const [upload, hold] of this.#holds) this.#goOn(upload, hold)
     })
   }
 
@@ -83,6 +88,12 @@ export class UploadList extends Topic {
   clear(): void {
     this.uploads = this.uploads.filter((each) => !isOver(each))
     this.#soon()
+  }
+
+  /** The network is back. A request that was under way when it went may never tell of it. */
+  #goOn(upload: Upload, hold: Hold): void {
+    if (hold.wake) hold.wake()
+    else if (hold.id && upload.state === 'stalled') this.#transport.kick(hold.id)
   }
 
   #pump(): void {
