@@ -21,6 +21,7 @@ gallery: | $(BIN)/python ## Build the gallery, if anything of it has changed
 	@$(BIN)/python frontend/build.py --get-node
 
 test: $(DEV_STAMP) gallery ## Run the tests, on real PostgreSQL, real S3 and a real browser
+	@$(BIN)/python frontend/build.py --get-node --packages
 	@$(BIN)/python tests/browser.py
 	@$(BIN)/python -m pytest $(ARGS)
 

@@ -93,6 +93,8 @@ def install() -> None:
     wanted = sha256(lock).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
+    if "--get-node" in sys.argv:
+        get_node()
     npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
     stamp.write_text(wanted)
 
@@ -111,3 +113,5 @@ def build() -> None:
 
 if __name__ == "__main__":
     build()
+    if "--packages" in sys.argv:
+        install()

@@ -54,12 +54,15 @@ export function App({ album, deletions, navigation, inbox }: Props) {
       )}
       <main id="photos" tabIndex={-1} aria-label={texts.photos}>
         {album.shown > 0 ? (
-          <Wall
-            album={album}
-            handle={navigation.wall}
-            onOpen={opening.current}
-            onMonth={setMonth}
-          />
+          <>
+            <h1 class="unseen">{texts.photos}</h1>
+            <Wall
+              album={album}
+              handle={navigation.wall}
+              onOpen={opening.current}
+              onMonth={setMonth}
+            />
+          </>
         ) : (
           <Empty />
         )}

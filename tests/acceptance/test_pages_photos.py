@@ -90,26 +90,13 @@ async def test_loading_the_page_again_moves_no_image_bytes(
 
 async def _moved(visit: Visit, url: str | None) -> int:
     """Go to a page, or reload it, and show the photos; the bytes that came from the store."""
-    session = await visit.context.new_cdp_session(visit.page)
-    urls: dict[str, str] = {}
-    bytes_: dict[str, int] = {}
-    session.on(
-        "Network.requestWillBeSent",
-        lambda told: urls.update({told["requestId"]: told["request"]["url"]}),
-    )
-    session.on(
-        "Network.loadingFinished",
-        lambda told: bytes_.update({told["requestId"]: told["encodedDataLength"]}),
-    )
-    await session.send("Network.enable")
-    await (visit.page.goto(url) if url else visit.page.reload())
-    for number in range(3):
-        await shown(visit.page.get_by_role("img", name=f"Kept {number}"))
-    await visit.page.wait_for_load_state("networkidle")
-    await session.detach()
-    return sum(
-        size for id_, size in bytes_.items() if urls.get(id_, "").startswith(visit.service.store)
-    )
+
+    async def go() -> None:
+        await (visit.page.goto(url) if url else visit.page.reload())
+        for number in range(3):
+            await shown(visit.page.get_by_role("img", name=f"Kept {number}"))
+
+    return await visit.moved(go)
 
 
 async def test_nothing_hangs_over_the_edge_of_a_small_screen(

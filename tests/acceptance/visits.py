@@ -56,6 +56,29 @@ class Visit:
         """What the page says went wrong."""
         return await self.page.get_by_role("alert").inner_text()
 
+    async def moved(self, go: Callable[[], Awaitable[object]]) -> int:
+        """Do something; the bytes that came from the store meanwhile, not from the browser's own.
+
+        `go` has to wait until everything has come.
+        """
+        session = await self.context.new_cdp_session(self.page)
+        urls: dict[str, str] = {}
+        bytes_: dict[str, int] = {}
+        session.on(
+            "Network.requestWillBeSent",
+            lambda told: urls.update({told["requestId"]: told["request"]["url"]}),
+        )
+        session.on(
+            "Network.loadingFinished",
+            lambda told: bytes_.update({told["requestId"]: told["encodedDataLength"]}),
+        )
+        await session.send("Network.enable")
+        await go()
+        await self.page.wait_for_load_state("networkidle")
+        await session.detach()
+        store = self.service.store
+        return sum(size for id_, size in bytes_.items() if urls.get(id_, "").startswith(store))
+
     def foreign(self) -> set[str]:
         """The origins that were asked for anything and aren't ours."""
         ours = {self.service.url, self.service.store}
