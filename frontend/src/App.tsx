@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Album } from './album'
 import { session } from './api'
 import type { Deletions } from './deletions'
-import { Header } from './Header'
+import { Header, SignOut } from './Header'
 import { house } from './house'
 import type { Navigation } from './navigation'
 import { SignIn } from './SignIn'
@@ -30,7 +30,7 @@ export function App({ album, deletions, navigation, inbox }: Props) {
   if (over) return <SignIn />
   return (
     <>
-      <a class="skip" href="#photos">
+      <a class="skip" href="#photos" onClick={skip}>
         {texts.skip}
       </a>
       <Header
@@ -67,9 +67,18 @@ export function App({ album, deletions, navigation, inbox }: Props) {
           <Empty />
         )}
       </main>
+      <footer>
+        <SignOut />
+      </footer>
       <DropZone inbox={inbox} />
     </>
   )
+}
+
+/** Without a fragment in the address: going back to one would take the focus from the photo. */
+function skip(event: MouseEvent): void {
+  event.preventDefault()
+  document.getElementById('photos')?.focus()
 }
 
 function Empty() {

@@ -27,16 +27,20 @@ export function Header({ album, month, inbox, onJump }: Props) {
           <Chooser inbox={inbox} label={texts.camera} icon="camera" camera />
         )}
         <Chooser inbox={inbox} label={texts.upload} icon="add" />
-        {house.signedIn && (
-          <form method="post" action={`${house.root}/sign-out`}>
-            <button type="submit" class="plain quiet">
-              {texts.signOut}
-            </button>
-          </form>
-        )}
+        <SignOut />
       </div>
     </header>
   )
+}
+
+export function SignOut() {
+  return house.signedIn ? (
+    <form method="post" action={`${house.root}/sign-out`}>
+      <button type="submit" class="plain quiet">
+        {texts.signOut}
+      </button>
+    </form>
+  ) : null
 }
 
 function Months({ album, month, onJump }: Omit<Props, 'inbox'>) {

@@ -315,3 +315,22 @@ async def test_without_javascript_the_page_points_to_the_plain_one(
     visit = await visiting(service, javascript=False)
     await visit.page.get_by_role("link", name="The plain page").click()
     await expect(visit.page.get_by_role("heading", name="Add a photo")).to_be_visible()
+
+
+async def test_loading_the_gallery_again_moves_no_image_bytes(wall: Wall) -> None:
+    async def again() -> None:
+        await wall.page.reload()
+        for number in range(10):
+            await shown(wall.photo(f"Photo {number}").get_by_role("img"))
+
+    session = await wall.visit.context.new_cdp_session(wall.page)
+    await session.send("Network.clearBrowserCache")
+    assert await wall.visit.moved(again) > 1_000, "what does move is counted"
+    assert await wall.visit.moved(again) == 0
+    await wall.page.goto("about:blank")
+
+    async def visit() -> None:
+        await wall.open()
+        await shown(wall.photo("Photo 9").get_by_role("img"))
+
+    assert await wall.visit.moved(visit) == 0

@@ -30,7 +30,9 @@ async def wall(
 ) -> AsyncIterator[Wall]:
     """The gallery, by a browser that lets the test put axe into the page."""
     scheme: Literal["light", "dark"] = request.param
-    context = await chromium.new_context(color_scheme=scheme, bypass_csp=True)
+    context = await chromium.new_context(
+        color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
+    )
     visit = Visit(service=service, context=context, page=await context.new_page())
     visit.tolerated = REFUSED
     visit.watch()

@@ -104,7 +104,7 @@ async def test_a_refusal_says_why_in_plain_words(wall: Wall) -> None:
         ("good.jpg", "Added"),
     ):
         await expect(wall.upload(name)).to_contain_text(words, timeout=20_000)
-    summary = "1 photo added · 4 could not be added"
+    summary = "1 photo added, 4 could not be added"
     await expect(wall.tray.get_by_role("status")).to_have_text(summary)
 
 

@@ -22,7 +22,7 @@ export function Tray({ list }: { list: UploadList }) {
     trouble > 0 && texts.trayTrouble(trouble),
   ]
     .filter(Boolean)
-    .join(' · ')
+    .join(', ')
   const total = uploads.reduce((sum, { file }) => sum + file.size, 0)
   const sent = uploads.reduce((sum, each) => sum + (isOver(each) ? each.file.size : each.sent), 0)
   return (

@@ -47,7 +47,7 @@ export function Wall({ album, handle, onOpen, onMonth }: Props) {
   const [width, setWidth] = useState(0)
   const [range, setRange] = useState<[number, number]>([0, 0])
   const anchor = useRef<Anchor | undefined>(undefined)
-  const focusOn = useRef<number | undefined>(undefined)
+  const focusOn = useRef<{ slot: number; until: number } | undefined>(undefined)
   const laid = useMemo<Layout>(
     () =>
       width
@@ -133,11 +133,11 @@ export function Wall({ album, handle, onOpen, onMonth }: Props) {
     wall.current?.querySelector<HTMLElement>(`[data-slot="${slot}"]`) ?? null
 
   useEffect(() => {
-    if (focusOn.current === undefined) return
-    const cell = cellOf(focusOn.current)
-    if (!cell) return
-    focusOn.current = undefined
-    cell.focus({ preventScroll: true })
+    // A cell that moves when the wall is laid anew loses the focus, which it may just have got.
+    const wanted = focusOn.current
+    if (!wanted || document.activeElement !== document.body) return
+    if (Date.now() < wanted.until) cellOf(wanted.slot)?.focus({ preventScroll: true })
+    else focusOn.current = undefined
   })
 
   const toBlock = (block: Block, edge: number) => {
@@ -158,9 +158,9 @@ export function Wall({ album, handle, onOpen, onMonth }: Props) {
       const below = block.y + block.height > top() + window.innerHeight
       if (above || below) toBlock(block, (window.innerHeight - block.height) / 2)
       if (!focus) return
-      const cell = cellOf(slot)
-      if (cell) cell.focus({ preventScroll: true })
-      else focusOn.current = slot
+      ;(document.activeElement as HTMLElement | null)?.blur()
+      cellOf(slot)?.focus({ preventScroll: true })
+      focusOn.current = { slot, until: Date.now() + 1_000 }
     },
   }
 
