@@ -69,13 +69,13 @@ async def test_the_viewer_turns_pages_and_back_leads_to_the_wall(wall: Wall) -> 
 
     await page.go_back()
     await viewer.is_closed()
-    assert page.url == f"{wall.visit.service.url}/"
+    await expect(page).to_have_url(f"{wall.visit.service.url}/")
     assert await page.title() == "Photos · Safelight"
     await page.go_forward()
     await viewer.shows("Photo 1")
     await page.keyboard.press("Escape")
     await viewer.is_closed()
-    assert page.url == f"{wall.visit.service.url}/"
+    await expect(page).to_have_url(f"{wall.visit.service.url}/")
 
 
 async def test_a_deep_link_opens_the_photo_and_closing_it_shows_the_wall(wall: Wall) -> None:
@@ -85,7 +85,7 @@ async def test_a_deep_link_opens_the_photo_and_closing_it_shows_the_wall(wall: W
     await wall.viewer.shows("Photo 7")
     await wall.viewer.dialog.get_by_role("button", name="Close").click()
     await wall.viewer.is_closed()
-    assert wall.page.url == f"{wall.visit.service.url}/"
+    await expect(wall.page).to_have_url(f"{wall.visit.service.url}/")
     await expect(wall.photo("Photo 7")).to_be_focused()
 
 
