@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import NamedTuple
+from urllib.parse import quote
 
 from safelight.credentials import LEAST_LEFT
 from safelight.errors import StorageUnavailable
@@ -26,6 +27,7 @@ _DAY = 86_400
 _NEVER = 1 << 62
 _LEAST_LEFT = LEAST_LEFT // _SECOND
 _RETRY = timedelta(seconds=30)
+_DOWNLOAD_LASTS = 900
 
 
 class Link(NamedTuple):
@@ -114,6 +116,30 @@ class Links:
             self._keep(place, link)
         return link
 
+    def origin(self, endpoint: str | None = None) -> str:
+        """Tell the origin, as browsers see it, of the links for `endpoint`."""
+        return Address.of(endpoint or self.endpoint, self._bucket, self._style).origin
+
+    def download(self, key: str, name: str, filename: str, *, endpoint: str | None = None) -> Link:
+        """Give a link that is good for some minutes and saves the object as `filename`.
+
+        ValueError if the key isn't under the photo's prefix.
+        """
+        if not key.startswith(f"photos/{name}/"):
+            raise ValueError("the key is not under the photo's prefix")
+        self.check()
+        seconds = (self._clock() - _EPOCH) // _SECOND
+        lasts = min(_DOWNLOAD_LASTS, self._end - seconds)
+        presigner = Presigner.of(
+            self._kept_for,
+            Address.of(endpoint or self.endpoint, self._bucket, self._style),
+            day=_EPOCH + timedelta(seconds=seconds),
+            expires_in=timedelta(seconds=lasts),
+            region=self._region,
+            query={"response-content-disposition": _as_attachment(filename)},
+        )
+        return Link(presigner.url(key, seconds % _DAY), seconds + lasts)
+
     def window_of(self, name: str, now: datetime | None = None) -> int:
         """Name the photo's current window: the signing date of its links, in seconds since 1970.
 
@@ -184,3 +210,8 @@ class Links:
         if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
         self._young[place] = link
+
+
+def _as_attachment(filename: str) -> str:
+    """Write the Content-Disposition that saves a file under its name (RFC 6266)."""
+    return f"attachment; filename*=UTF-8''{quote(filename, safe='')}"

@@ -1,4 +1,4 @@
-"""A visitor's way through the pages, in a real browser, with JavaScript and without."""
+"""A visitor's way through the plain pages, in a real browser, with JavaScript and without."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ async def test_a_photo_goes_in_shows_by_its_link_and_takes_the_link_with_it(
 
     await visit.add(file, title="On the way", description="To the pad")
 
-    assert page.url == f"{visit.service.url}/"
+    assert page.url == f"{visit.service.url}/simple-upload"
     item = page.get_by_role("listitem").filter(has_text="On the way")
     await expect(item).to_contain_text("To the pad")
     image = item.get_by_role("img", name="On the way")
@@ -43,7 +43,7 @@ async def test_a_photo_goes_in_shows_by_its_link_and_takes_the_link_with_it(
         await page.get_by_text("Delete …").click()
         await page.get_by_role("button", name="Delete this photo").click()
 
-        assert page.url == f"{visit.service.url}/"
+        assert page.url == f"{visit.service.url}/simple-upload"
         await expect(page.get_by_text("On the way")).to_have_count(0)
         assert (await anybody.get(link)).status_code == 404
 
@@ -57,6 +57,7 @@ async def test_a_wrong_token_is_said_to_be_wrong_and_the_right_one_lets_in_until
     await expect(visit.page.get_by_label("Token")).to_be_focused()
 
     await visit.sign_in()
+    await visit.page.goto(f"{service.url}/simple-upload")
     await expect(visit.page.get_by_role("heading", name="Add a photo")).to_be_visible()
     cookies = await visit.context.cookies()
     assert [(each.get("httpOnly"), each.get("sameSite")) for each in cookies] == [(True, "Lax")]
@@ -91,7 +92,8 @@ async def test_a_refusal_is_said_in_plain_words_and_what_was_typed_is_kept(
     await expect(page.get_by_label("Photo", exact=True)).to_be_focused()
 
     await page.goto(page.url)
-    assert page.url == f"{visit.service.url}/"
+    assert page.url == f"{visit.service.url}/simple-upload"
+    await expect(page.get_by_role("alert")).to_have_count(0)
 
 
 @pytest.mark.parametrize("mebibytes", [6, 40])
@@ -138,7 +140,7 @@ async def test_the_keyboard_is_enough(visit: Visit) -> None:
                 return
         pytest.fail(f"{what} is not reached by the Tab key, or doesn't show that it is")
 
-    await page.goto(f"{visit.service.url}/")
+    await page.goto(f"{visit.service.url}/simple-upload")
     await tab_to("title")
     await page.keyboard.type("By hand")
     await tab_to("photo")

@@ -1,4 +1,4 @@
-"""Photos on the pages: every format and orientation, many of them, and what loading costs."""
+"""Photos on the plain pages: every format and orientation, many of them, and what loading costs."""
 
 import asyncio
 
@@ -14,6 +14,7 @@ async def test_every_format_shows(visiting: Visiting, service: Service) -> None:
     for name, data in kinds.items():
         await service.add(data, title=f"A {name}")
     visit = await visiting()
+    await visit.page.goto(f"{service.url}/simple-upload")
     for name in kinds:
         image = visit.page.get_by_role("img", name=f"A {name}", exact=True)
         assert await shown(image) == (256, 192), name
@@ -28,7 +29,7 @@ async def test_a_photo_takes_the_place_that_the_page_kept_for_it(
     ]
     visit = await visiting()
     for orientation, id_ in enumerate(ids, start=1):
-        await visit.page.goto(f"{service.url}/photo/{id_}")
+        await visit.page.goto(f"{service.url}/simple-upload/{id_}")
         image = visit.page.locator("main img")
         kept = await image.get_attribute("width"), await image.get_attribute("height")
         assert kept == (("240", "160") if orientation < 5 else ("160", "240"))
@@ -43,7 +44,7 @@ async def test_many_photos_are_leafed_through_and_nobody_is_asked_for_a_token(
         await asyncio.gather(*map(open_service.add, batch))
     visit = await visiting(open_service, signed_in=False)
     page = visit.page
-    await page.goto(f"{open_service.url}/")
+    await page.goto(f"{open_service.url}/simple-upload")
     await expect(page.get_by_role("link", name="Newest")).to_have_count(0)
     await expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
     first = await _listed(page)
@@ -76,7 +77,7 @@ async def test_loading_the_page_again_moves_no_image_bytes(
     visit = await visiting()
     session = await visit.context.new_cdp_session(visit.page)
     await session.send("Network.clearBrowserCache")
-    page = f"{service.url}/"
+    page = f"{service.url}/simple-upload"
     assert await _moved(visit, page) > 3 * 5_000, "what does move is counted"
 
     assert await _moved(visit, None) == 0, "reloaded"
@@ -89,26 +90,13 @@ async def test_loading_the_page_again_moves_no_image_bytes(
 
 async def _moved(visit: Visit, url: str | None) -> int:
     """Go to a page, or reload it, and show the photos; the bytes that came from the store."""
-    session = await visit.context.new_cdp_session(visit.page)
-    urls: dict[str, str] = {}
-    bytes_: dict[str, int] = {}
-    session.on(
-        "Network.requestWillBeSent",
-        lambda told: urls.update({told["requestId"]: told["request"]["url"]}),
-    )
-    session.on(
-        "Network.loadingFinished",
-        lambda told: bytes_.update({told["requestId"]: told["encodedDataLength"]}),
-    )
-    await session.send("Network.enable")
-    await (visit.page.goto(url) if url else visit.page.reload())
-    for number in range(3):
-        await shown(visit.page.get_by_role("img", name=f"Kept {number}"))
-    await visit.page.wait_for_load_state("networkidle")
-    await session.detach()
-    return sum(
-        size for id_, size in bytes_.items() if urls.get(id_, "").startswith(visit.service.store)
-    )
+
+    async def go() -> None:
+        await (visit.page.goto(url) if url else visit.page.reload())
+        for number in range(3):
+            await shown(visit.page.get_by_role("img", name=f"Kept {number}"))
+
+    return await visit.moved(go)
 
 
 async def test_nothing_hangs_over_the_edge_of_a_small_screen(
@@ -119,7 +107,7 @@ async def test_nothing_hangs_over_the_edge_of_a_small_screen(
     await visit.page.set_viewport_size({"width": 320, "height": 600})
     assert await _width(visit.page, f"{service.url}/") == 320, "the sign-in page"
     await visit.sign_in()
-    for path in ("/", f"/photo/{id_}", "/photo/0"):
+    for path in ("/simple-upload", f"/simple-upload/{id_}", "/photo/0"):
         assert await _width(visit.page, service.url + path) == 320, path
 
 
@@ -131,7 +119,7 @@ async def _width(page: Page, url: str) -> int:
 
 async def test_a_photo_that_is_not_there_is_said_not_to_be(visit: Visit) -> None:
     for written in ("999999999", "abc", "-1", str(2**63)):
-        answer = await visit.page.goto(f"{visit.service.url}/photo/{written}")
+        answer = await visit.page.goto(f"{visit.service.url}/simple-upload/{written}")
         assert answer
         assert answer.status == 404
         assert await visit.problem() == "There is no such photo."

@@ -82,15 +82,17 @@ def test_behind_tls_a_sign_in_link_gives_a_cookie_for_https_alone(front: Front) 
         assert {"secure", "httponly", "samesite=lax"} <= set(
             answer.headers["Set-Cookie"].lower().split("; ")
         )
-        assert "Add a photo" in client.get("/").text
+        assert "Add a photo" in client.get("/simple-upload").text
 
 
 def test_behind_tls_a_photo_goes_in_by_the_form_and_shows_by_its_https_link(front: Front) -> None:
     photo = pictures.jpeg(640, 480)
     with front.signed_in() as client:
-        sent = client.post("/upload", files={"photo": ("a.jpg", photo)}, data={"title": "Hill"})
+        sent = client.post(
+            "/simple-upload", files={"photo": ("a.jpg", photo)}, data={"title": "Hill"}
+        )
         assert sent.status_code == 303
-        page = client.get("/")
+        page = client.get("/simple-upload")
         links = re.findall(r'<img src="(https:[^"]+)"', page.text)
         assert links[0].startswith(f"{front.store}/safelight/photos/")
         policy = page.headers["Content-Security-Policy"]
@@ -104,7 +106,7 @@ def test_behind_tls_changes_come_from_our_own_pages_alone(front: Front) -> None:
     with front.signed_in() as client:
         for origin in ("https://evil.example", front.store, "null"):
             files = {"photo": ("a.jpg", pictures.jpeg(64, 48))}
-            sent = client.post("/upload", files=files, headers={"Origin": origin})
+            sent = client.post("/simple-upload", files=files, headers={"Origin": origin})
             assert sent.status_code == 403
         assert client.get("/api/photos", headers={"Origin": front.store}).status_code == 200
 

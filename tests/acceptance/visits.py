@@ -10,6 +10,8 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, 
 from acceptance.service import Service
 
 _REFUSED_PAGE = "Failed to load resource: the server responded with a status of 4"
+REFUSED = (_REFUSED_PAGE,)
+NO_NETWORK = ("Failed to load resource: net::ERR_",)
 
 
 @dataclass(kw_only=True)
@@ -21,6 +23,8 @@ class Visit:
     page: Page
     asked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    tolerated: tuple[str, ...] = ()
+    """Beginnings of what the console may say besides."""
 
     def watch(self) -> None:
         self.context.on("request", self._asks)
@@ -35,8 +39,8 @@ class Visit:
     async def add(
         self, data: bytes | Path, *, name: str = "photo.jpg", title: str = "", description: str = ""
     ) -> None:
-        """Fill in the form on the first page, choose the file, and send it."""
-        await self.page.goto(f"{self.service.url}/")
+        """Fill in the plain form, choose the file, and send it."""
+        await self.page.goto(f"{self.service.url}/simple-upload")
         await self.page.get_by_label("Title").fill(title)
         await self.page.get_by_label("Description").fill(description)
         async with self.page.expect_file_chooser() as opening:
@@ -52,6 +56,29 @@ class Visit:
         """What the page says went wrong."""
         return await self.page.get_by_role("alert").inner_text()
 
+    async def moved(self, go: Callable[[], Awaitable[object]]) -> int:
+        """Do something; the bytes that came from the store meanwhile, not from the browser's own.
+
+        `go` has to wait until everything has come.
+        """
+        session = await self.context.new_cdp_session(self.page)
+        urls: dict[str, str] = {}
+        bytes_: dict[str, int] = {}
+        session.on(
+            "Network.requestWillBeSent",
+            lambda told: urls.update({told["requestId"]: told["request"]["url"]}),
+        )
+        session.on(
+            "Network.loadingFinished",
+            lambda told: bytes_.update({told["requestId"]: told["encodedDataLength"]}),
+        )
+        await session.send("Network.enable")
+        await go()
+        await self.page.wait_for_load_state("networkidle")
+        await session.detach()
+        store = self.service.store
+        return sum(size for id_, size in bytes_.items() if urls.get(id_, "").startswith(store))
+
     def foreign(self) -> set[str]:
         """The origins that were asked for anything and aren't ours."""
         ours = {self.service.url, self.service.store}
@@ -64,9 +91,8 @@ class Visit:
     def _says(self, message: ConsoleMessage) -> None:
         """Keep what the console calls an error, but for a page that was refused to its face."""
         at_a_page = message.page and message.location["url"] == message.page.url
-        if message.type in {"error", "warning"} and not (
-            at_a_page and message.text.startswith(_REFUSED_PAGE)
-        ):
+        known = (*self.tolerated, _REFUSED_PAGE) if at_a_page else self.tolerated
+        if message.type in {"error", "warning"} and not message.text.startswith(known):
             self.complaints.append(f"{message.text} ({message.location['url']})")
 
     def _fails(self, error: WebError) -> None:

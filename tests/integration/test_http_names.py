@@ -128,7 +128,7 @@ def _check(house: House, site: Site, written: bytes, kept: str) -> None:
     assert re.fullmatch(r"[0-9a-f]{32}", name)
     assert f"/photos/{name}/original?" in photo["photo_url"]
     with site.client() as client:
-        for path in ("/", f"/photo/{photo['id']}"):
+        for path in ("/simple-upload", f"/simple-upload/{photo['id']}"):
             _check_page(client.get(path), kept)
         told = client.get("/api/photos").headers
         assert "set-cookie" not in told
@@ -223,7 +223,7 @@ def test_a_name_in_ten_of_the_corpus_goes_the_whole_way(site: Site) -> None:
         answer = posted(site, form(photo_part(data, _quoted(name))))
         assert answer.status == 201, (name[:99], answer)
         assert answer.json()["filename"] == _kept(name)
-        page = asked(site, b"GET", f"/photo/{answer.json()['id']}".encode())
+        page = asked(site, b"GET", f"/simple-upload/{answer.json()['id']}".encode())
         assert page.status == 200
         assert b"<script" not in page.body.lower()
 

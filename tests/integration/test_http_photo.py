@@ -57,8 +57,8 @@ def test_a_malformed_id_is_not_found(site: Site, method: str, written: str) -> N
 def test_a_malformed_id_leads_nowhere(site: Site, written: str) -> None:
     answer = asked(site, b"GET", f"/api/photos/{written}/original".encode())
     assert (answer.status, answer.code) == (404, "not_found")
-    page = asked(site, b"GET", f"/photo/{written}".encode())
-    assert page.status == 404
+    for pages in ("photo", "simple-upload"):
+        assert asked(site, b"GET", f"/{pages}/{written}".encode()).status == 404
 
 
 @pytest.mark.parametrize("id_", [1, 2**31, 2**63 - 1])

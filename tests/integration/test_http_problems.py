@@ -104,7 +104,7 @@ def test_static_files_end_at_their_folder(site: Site, path: str) -> None:
         ("TRACE", "/api/photos"),
         ("POST", "/healthz"),
         ("POST", "/"),
-        ("GET", "/photo/1/delete"),
+        ("GET", "/simple-upload/1/delete"),
         ("POST", "/static/style.css"),
     ],
 )

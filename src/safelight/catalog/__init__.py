@@ -1,7 +1,7 @@
 """The catalog: a row for every photo, in PostgreSQL. It knows no bytes."""
 
 from safelight.catalog.catalog import Along, AlongWith, Catalog, Reservation
-from safelight.catalog.pages import Cursor, Page
+from safelight.catalog.pages import Cursor, Month, Page
 from safelight.catalog.roll import Entry, Roll, strike
 from safelight.catalog.sessions import Session, Sessions
 from safelight.catalog.tombstones import Doomed, Tombstones
@@ -14,6 +14,7 @@ __all__ = [
     "Cursor",
     "Doomed",
     "Entry",
+    "Month",
     "Page",
     "Reservation",
     "Roll",

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database, Work, fetched
-from safelight.catalog.pages import Cursor, Page
-from safelight.catalog.queries import BY_IDS, NEXT, PAGES, PUBLISH, RESERVE, TWIN
+from safelight.catalog.pages import Cursor, Month, Page
+from safelight.catalog.queries import BY_IDS, MONTHS, NEXT, PAGES, PUBLISH, RESERVE, TWIN
 from safelight.catalog.roll import Roll
 from safelight.catalog.rows import COLUMNS, detailed, facts_columns, photo, rendered
 from safelight.catalog.schema import in_an_operators_terms, upgrade
@@ -170,13 +170,20 @@ class Catalog:
         asked = {"owner": owner, "after": after, "count": limit}
         return [photo(row) for row in await self._database.rows(NEXT, asked)]
 
-    async def page(self, owner: str, *, order: Order, after: Cursor | None, limit: int) -> Page:
-        """List the ids and versions of a page, newest first."""
-        parameters: dict[str, object] = {"owner": owner, "count": limit + 1}
+    async def page(
+        self, owner: str, *, order: Order, after: Cursor | None, limit: int, skip: int = 0
+    ) -> Page:
+        """List the ids and versions of a page, newest first, the first `skip` left out."""
+        parameters: dict[str, object] = {"owner": owner, "count": limit + 1, "skip": skip}
         if after:
             parameters |= {"at": after.at, "id": after.id}
         rows = await self._database.rows(PAGES[order, after is not None], parameters)
         return _page(rows, order, limit)
+
+    async def months(self, owner: str, *, order: Order) -> list[Month]:
+        """Count the photos of each month that has any, newest first."""
+        rows = await self._database.rows(MONTHS[order], {"owner": owner})
+        return [Month.of(order, begins, count) for begins, count in rows]
 
     async def edit(
         self, owner: str, id_: int, *, title: str | None = None, description: str | None = None

@@ -49,6 +49,25 @@ class Cursor:
         return cls(order=order, at=at, id=id_)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Month:
+    """How many photos the order puts into a month, which `begins` at its first moment in UTC.
+
+    A page after `after` begins with the newest of them.
+    """
+
+    begins: datetime
+    count: int
+    after: Cursor
+
+    @classmethod
+    def of(cls, order: Order, begins: datetime, count: int) -> Self:
+        """Place the cursor behind all that is newer: no id is less than 1."""
+        begins = begins.astimezone(UTC)
+        over = (begins + timedelta(days=31)).replace(day=1)
+        return cls(begins=begins, count=count, after=Cursor(order=order, at=over, id=0))
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """The states of a page's photos, as pairs of id and version, and where the next begins."""

@@ -62,6 +62,7 @@ def _page(order: Order, *, after: bool) -> Query:
         .where(*_OWNED)
         .order_by(column.desc(), photos.c.id.desc())
         .limit(bindparam("count"))
+        .offset(bindparam("skip"))
     )
     if after:
         query = query.where(text(f"({column.name}, id) < (:at, :id)"))
@@ -73,7 +74,20 @@ PAGES: Final = {
 }
 """States and places of a page's photos, for each order, with and without a cursor.
 
-Takes owner, count, at, id.
+Takes owner, count, skip, at, id.
+"""
+
+
+def _months(order: Order) -> Query:
+    month = text(f"date_trunc('month', {_PLACES[order].name}, 'UTC') AS month")
+    counted = select(month, text("count(*)")).select_from(photos).where(*_OWNED)
+    return written(counted.group_by(text("month")).order_by(text("month DESC")))
+
+
+MONTHS: Final = {order: _months(order) for order in Order}
+"""The beginning of each month, in UTC, that has photos, and how many; the newest first.
+
+Takes owner. It is read from the index of that order alone.
 """
 
 BY_IDS: Final = written(

@@ -11,7 +11,7 @@ from typing import BinaryIO, Self
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import keys
-from safelight.catalog import Cursor, Page
+from safelight.catalog import Cursor, Month, Page
 from safelight.crash_points import reached
 from safelight.errors import InvalidRequest, NotFound, SafelightError
 from safelight.jobs import Jobs, State, Worker, counted, listed, retry
@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 
 MAX_PAGE = 500
 """Photos that one page may list."""
+MAX_SKIP = 1_000_000
+"""Photos that a page may leave out after its cursor."""
 
 
 def utc_now() -> datetime:
@@ -286,12 +288,25 @@ class Library:
         order: Order = Order.ADDED,
         after: str | None = None,
         limit: int = 100,
+        skip: int = 0,
     ) -> Page:
-        """List ids and versions, newest first; `after` is the cursor of the page before."""
+        """List ids and versions, newest first; `after` is the cursor of the page before.
+
+        `skip` leaves out as many after the cursor, for who wants to see the midst of a list; each
+        costs a little.
+        """
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidRequest(f"The limit must lie between 1 and {MAX_PAGE}.")
+        if not 0 <= skip <= MAX_SKIP:
+            raise InvalidRequest(f"What is skipped must lie between 0 and {MAX_SKIP}.")
         cursor = Cursor.parse(after, order) if after is not None else None
-        return await self.parts.catalog.page(owner, order=order, after=cursor, limit=limit)
+        return await self.parts.catalog.page(
+            owner, order=order, after=cursor, limit=limit, skip=skip
+        )
+
+    async def months(self, owner: str, *, order: Order = Order.TAKEN) -> list[Month]:
+        """Count the photos of each month that has any, newest first."""
+        return await self.parts.catalog.months(owner, order=order)
 
     async def edit(
         self, owner: str, id_: int, *, title: str | None = None, description: str | None = None
@@ -358,6 +373,12 @@ class Library:
         """Sign a link to the original or a rendition, by its name. Raises NotFound."""
         key = _key(photo, rendition)
         return self.parts.links.link(key, photo.name, endpoint=endpoint, now=now)
+
+    def download(self, photo: Photo, *, endpoint: str | None = None) -> Link:
+        """Sign a link, good for some minutes, that saves the original under its name."""
+        filename = photo.filename or f"photo-{photo.id}.{photo.facts.format}"
+        key = _key(photo, "original")
+        return self.parts.links.download(key, photo.name, filename, endpoint=endpoint)
 
     def links_turn_over_at(self, photo: Photo, *, now: datetime) -> datetime:
         """Tell until when all links of a photo stay the same."""

@@ -2,7 +2,7 @@
 
 What the comparison suspects was read at different moments, so each suspicion is looked at again:
 an absent object, then its row; an object too many in a transaction that holds the row.
-docs/decisions/0010-reconcile.md says why that is enough.
+docs/decisions/0009-reconcile.md says why that is enough.
 """
 
 import hashlib

@@ -17,6 +17,7 @@ from safelight.settings import Settings
 from safelight.web import docs, problems, schema
 from safelight.web.edge import EarlyAnswers, Heads, KnownHosts, SecurityHeaders
 from safelight.web.farewell import Farewell, LastAnswers
+from safelight.web.gallery import Assets
 from safelight.web.health import health_router
 from safelight.web.jobs import job_router
 from safelight.web.ledger import Entries, Ledger
@@ -66,6 +67,7 @@ def create_app(
     app.include_router(Pages(library, visitors).router())
     docs.install(app)
     app.mount("/static", StaticFiles(packages=[("safelight.web", "static")]), name="static")
+    app.mount("/gallery", Assets(), name="gallery")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's way to extend
     return app
 
@@ -104,7 +106,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
         components = document.setdefault("components", {})
-        components["schemas"] = schema.components()
+        components["schemas"] = components.get("schemas", {}) | schema.components()
         _drop_frameworks_errors(document)
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, calls in document["paths"].items():
@@ -118,6 +120,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 def _drop_frameworks_errors(document: dict[str, Any]) -> None:
     """Leave out the answer that FastAPI gives to a wrong parameter by itself; ours is a problem."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
     calls = [call for path in document["paths"].values() for call in path.values()]
     for call in calls:
         refused = call["responses"].get("422", {}).get("content", {})

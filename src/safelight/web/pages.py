@@ -1,13 +1,18 @@
-"""The plain pages: the photos, one photo, a form to add one. They work without JavaScript."""
+"""The pages: the gallery, and the plain ones, which work without JavaScript.
+
+The plain ones show the photos, one photo, and a form that adds one.
+"""
 
 import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from safelight import errors
@@ -21,8 +26,9 @@ from safelight.web.arrival import ClientGone, arriving
 from safelight.web.edge import HEAD
 from safelight.web.endpoints import link_endpoint
 from safelight.web.form import upload_form
+from safelight.web.gallery import FIRST_PAGE, Build
 from safelight.web.photos import photo_id
-from safelight.web.views import PhotoView, Views
+from safelight.web.views import PhotoView, Views, month_view
 from safelight.web.visitors import Visitors
 
 _PER_PAGE = 48
@@ -41,20 +47,23 @@ class Pages:
         self._templates = Environment(
             loader=PackageLoader("safelight.web"), autoescape=select_autoescape()
         )
+        self._build = Build.found()
 
     def router(self) -> APIRouter:
         """Make the router of the pages; they are no part of the API."""
         router = APIRouter(include_in_schema=False)
         for path, method, page in (
-            ("/", "GET", self.index),
-            ("/photo/{photo_id}", "GET", self.photo),
+            ("/", "GET", self.gallery),
+            ("/photo/{photo_id}", "GET", self.gallery_photo),
+            ("/simple-upload", "GET", self.index),
+            ("/simple-upload", "POST", self.upload),
+            ("/simple-upload/{photo_id}", "GET", self.photo),
+            ("/simple-upload/{photo_id}/delete", "POST", self.delete),
             ("/sign-in", "GET", self.open_sign_in),
             ("/sign-in", "POST", self.sign_in),
             ("/sign-out", "POST", self.sign_out),
-            ("/upload", "POST", self.upload),
-            ("/photo/{photo_id}/delete", "POST", self.delete),
             # After a refusal the address bar shows where the form went to.
-            *((path, "GET", self.home) for path in ("/sign-out", "/upload")),
+            ("/sign-out", "GET", self.home),
         ):
             router.add_api_route(
                 path, partial(self._shown, page), methods=[method], response_class=HTMLResponse
@@ -71,6 +80,17 @@ class Pages:
             return Response(status_code=400)
         except SafelightError as error:
             return self._problem_page(request, error)
+
+    async def gallery(self, request: Request) -> Response:
+        """Show the gallery: what shows and changes photos there is its own program."""
+        owner = await self._visitors(request)
+        return await self._gallery_page(request, owner, first_page=f"{_root(request)}{FIRST_PAGE}")
+
+    async def gallery_photo(self, request: Request) -> Response:
+        """Show the gallery, open at one photo."""
+        owner = await self._visitors(request)
+        await self._library.photo(owner, photo_id(request.path_params["photo_id"]))
+        return await self._gallery_page(request, owner)
 
     async def index(self, request: Request) -> Response:
         """Show a page of photos, newest first; the first has the form that adds one."""
@@ -107,14 +127,14 @@ class Pages:
                 added = await self._library.add(owner, form.photo.file, typed)
         except (errors.Invalid, errors.Unavailable) as error:
             return await self._refused(request, owner, error, typed)
-        twin = "" if added.created else f"photo/{added.photo.id}?twin"
-        return RedirectResponse(f"{_root(request)}/{twin}", status_code=303)
+        twin = "" if added.created else f"/{added.photo.id}?twin"
+        return RedirectResponse(f"{_root(request)}/simple-upload{twin}", status_code=303)
 
     async def delete(self, request: Request) -> Response:
         """Delete a photo, and show the others."""
         owner = await self._visitors(request)
         await self._library.delete(owner, photo_id(request.path_params["photo_id"]))
-        return RedirectResponse(f"{_root(request)}/", status_code=303)
+        return RedirectResponse(f"{_root(request)}/simple-upload", status_code=303)
 
     async def sign_in(self, request: Request) -> Response:
         """Exchange the token for a session."""
@@ -176,6 +196,22 @@ class Pages:
         await self._visitors.sign_in(request, response)
         return response
 
+    async def _gallery_page(
+        self, request: Request, owner: str, *, first_page: str | None = None
+    ) -> Response:
+        """Give the page that the gallery's program fills; the months come along with it."""
+        if self._build is None:
+            return self._page(request, "unbuilt.html", status=503)
+        months = [month_view(month) for month in await self._library.months(owner)]
+        return self._page(
+            request,
+            "gallery.html",
+            build=self._build,
+            first_page=first_page if months else None,
+            # Digits and base64 alone: nothing in it could end the element that holds it.
+            months=Markup(msgspec.json.encode(months).decode()),  # noqa: S704  as just said
+        )
+
     def _sign_in_page(self, request: Request, problem: str | None = None) -> Response:
         return self._page(request, "sign_in.html", status=401, problem=problem)
 
@@ -218,6 +254,7 @@ class Pages:
             root=_root(request),
             may_sign_out=getattr(request.state, "safelight_session", None) is not None,
             max_size=_size(self._library.limits.max_form_bytes),
+            max_bytes=self._library.limits.max_form_bytes,
             max_title=MAX_TITLE,
             max_description=MAX_DESCRIPTION,
             **values,
@@ -233,10 +270,11 @@ class Pages:
         )
 
     def _policy(self, request: Request) -> str:
-        store = link_endpoint(request, self._library) or self._library.parts.links.endpoint
+        store = self._library.parts.links.origin(link_endpoint(request, self._library))
         return (
-            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none';"
-            f" frame-ancestors 'none'; img-src 'self' {_origin(store)}"
+            "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self';"
+            " base-uri 'none'; frame-ancestors 'none';"
+            f" img-src 'self' data: blob: {store}; connect-src 'self' {store}"
         )
 
 
@@ -248,11 +286,6 @@ def _is_embedded(request: Request) -> bool:
 def _root(request: Request) -> str:
     root: str = request.scope.get("root_path", "")
     return root.rstrip("/")
-
-
-def _origin(endpoint: str) -> str:
-    parts = urlsplit(endpoint)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _size(count: int) -> str:

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 
 from safelight import errors
 from safelight.errors import InvalidRequest, NotFound
-from safelight.library import MAX_PAGE, Library
+from safelight.library import MAX_PAGE, MAX_SKIP, Library
 from safelight.photo import Order, Photo
 from safelight.web import problems, schema
 from safelight.web.answers import PRIVATE, PhotoAnswers, owner_of
@@ -21,7 +21,7 @@ from safelight.web.arrival import ClientGone, json_body
 from safelight.web.endpoints import link_endpoint
 from safelight.web.form import upload_form
 from safelight.web.uploads import UploadCalls
-from safelight.web.views import Views
+from safelight.web.views import Views, etag_of, month_view
 
 Owner = Callable[..., str | Awaitable[str]]
 
@@ -126,6 +126,18 @@ class _Calls:
             response_class=Response,
         )
         router.add_api_route(
+            "/photos/months",
+            self.months,
+            summary="Count the photos of each month, newest first",
+            description="`after` begins a page of `/photos`, in the same order, with the month.",
+            responses={
+                200: schema.months_answer("The months that have photos"),
+                304: {"description": "Nothing has changed since the ETag in If-None-Match"},
+                **schema.problems(*_WHO, errors.InvalidRequest, errors.CatalogUnavailable),
+            },
+            response_class=Response,
+        )
+        router.add_api_route(
             one,
             self.get,
             summary="Show a photo",
@@ -172,10 +184,13 @@ class _Calls:
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
         order: Order = Order.ADDED,
         after: Annotated[str | None, Query(description="Where the page begins; opaque")] = None,
+        skip: Annotated[
+            int, Query(ge=0, le=MAX_SKIP, description="How many to leave out from there on")
+        ] = 0,
     ) -> Response:
         """Answer with a page, or with 304 if the client has it already."""
         owner = owner_of(request)
-        page = await self._library.page(owner, order=order, after=after, limit=limit)
+        page = await self._library.page(owner, order=order, after=after, limit=limit, skip=skip)
         view = await self._views.page(
             owner, page, endpoint=link_endpoint(request, self._library), now=self._library.now()
         )
@@ -190,6 +205,15 @@ class _Calls:
             # By ourselves, since a page is compressed once and sent many times.
             body = view.gzipped
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return Response(body, media_type="application/json", headers=headers)
+
+    async def months(self, request: Request, order: Order = Order.TAKEN) -> Response:
+        """Answer with the months, in UTC, that have photos; or with 304."""
+        months = await self._library.months(owner_of(request), order=order)
+        body = msgspec.json.encode([month_view(month) for month in months])
+        headers = {"ETag": etag_of(body), **PRIVATE}
+        if _has(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
         return Response(body, media_type="application/json", headers=headers)
 
     async def add(self, request: Request) -> Response:
@@ -219,11 +243,23 @@ class _Calls:
         await self._library.delete(owner_of(request), _id(photo_id))
         return Response(status_code=204)
 
-    async def redirect(self, request: Request, photo_id: str, rendition: str) -> Response:
+    async def redirect(
+        self,
+        request: Request,
+        photo_id: str,
+        rendition: str,
+        *,
+        download: Annotated[
+            bool, Query(description="Whether the original is to be saved under its name")
+        ] = False,
+    ) -> Response:
         """Send the client to the store."""
         photo = await self._find(request, photo_id)
         endpoint = link_endpoint(request, self._library)
-        link = self._library.link(photo, rendition, endpoint=endpoint)
+        if download and rendition == "original":
+            link = self._library.download(photo, endpoint=endpoint)
+        else:
+            link = self._library.link(photo, rendition, endpoint=endpoint)
         return RedirectResponse(link.url, status_code=307, headers={"Cache-Control": "no-store"})
 
     async def _find(self, request: Request, written: str) -> Photo:

@@ -10,6 +10,7 @@ from safelight.web.problems import MEDIA_TYPE, STATUSES
 from safelight.web.told import ToldView
 from safelight.web.views import (
     JobsView,
+    MonthView,
     PartsView,
     PermitView,
     PhotoView,
@@ -68,7 +69,8 @@ def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
         [
-            *(PhotoView, SessionView, JobsView, UndevelopedView, PermitView, PutView, PartsView),
+            *(PhotoView, MonthView, SessionView, JobsView, UndevelopedView),
+            *(PermitView, PutView, PartsView),
             *(UploadRequest, SignRequest, ToldView),
         ],
         ref_template="#/components/schemas/{name}",
@@ -85,6 +87,13 @@ def photos_answer(description: str) -> dict[str, Any]:
     """Describe an answer that is an array of photos."""
     return _json(
         description, {"type": "array", "items": {"$ref": "#/components/schemas/PhotoView"}}
+    )
+
+
+def months_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is an array of months."""
+    return _json(
+        description, {"type": "array", "items": {"$ref": "#/components/schemas/MonthView"}}
     )
 
 

@@ -8,17 +8,17 @@ import base64
 import gzip
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from hashlib import blake2b
 from typing import Annotated
 
 import msgspec
 
-from safelight.catalog import Page
+from safelight.catalog import Month, Page
 from safelight.formats import FORMATS
 from safelight.library import Library, Operation
-from safelight.photo import ImageFacts, Photo
+from safelight.photo import Details, ImageFacts, Photo
 
 
 class RenditionView(msgspec.Struct):
@@ -32,7 +32,11 @@ class RenditionView(msgspec.Struct):
 
 
 class PhotoView(msgspec.Struct):
-    """A photo, as clients see it. Sizes are bytes and pixels; URLs are good until expires_at."""
+    """A photo, as clients see it. Sizes are bytes and pixels; URLs are good until expires_at.
+
+    `duration` is an animation's, in seconds; `located` tells whether the original says where it
+    was taken.
+    """
 
     id: int
     photo_url: str
@@ -47,10 +51,21 @@ class PhotoView(msgspec.Struct):
     width: int
     height: int
     animated: bool
+    duration: float | None
+    camera: str | None
+    located: bool
     taken_at: str | None
     created_at: datetime
     thumbhash: str | None
     renditions: list[RenditionView]
+
+
+class MonthView(msgspec.Struct):
+    """A month of UTC, as ``2024-05``, that has photos; a page after `after` begins with it."""
+
+    month: str
+    count: int
+    after: str
 
 
 class PermitView(msgspec.Struct):
@@ -287,6 +302,9 @@ class Views:
             width=facts.width,
             height=facts.height,
             animated=facts.animated,
+            duration=_seconds(facts.details.duration),
+            camera=_camera(facts.details),
+            located=facts.details.located,
             taken_at=_taken_at(facts),
             created_at=photo.created_at,
             thumbhash=base64.b64encode(photo.thumbhash).decode() if photo.thumbhash else None,
@@ -301,11 +319,34 @@ def _shown(facts: ImageFacts, original: str, renditions: list[RenditionView]) ->
     return max(renditions, key=lambda made: made.width).url
 
 
+def month_view(month: Month) -> MonthView:
+    """Put together what clients see of a month."""
+    begins = month.begins
+    return MonthView(f"{begins.year:04}-{begins.month:02}", month.count, str(month.after))
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()
+
+
+def _camera(details: Details) -> str | None:
+    """Name the camera; most makers begin the model's name with their own."""
+    make, model = details.camera_make or "", details.camera_model or ""
+    maker = make.split(" ")[0]
+    if maker and model.casefold().startswith(maker.casefold()):
+        return model
+    return f"{make} {model}".strip() or None
+
+
+def etag_of(body: bytes) -> str:
+    """Make a tag that changes whenever the body does."""
+    return f'"{blake2b(body, digest_size=16, person=b"safelight page").hexdigest()}"'
+
+
 def _joined(rendered: list[_Rendered], now: datetime) -> PageView:
     body = b"[" + b",".join([each.json for each in rendered]) + b"]"
-    tag = blake2b(body, digest_size=16, person=b"safelight page")
     stale_at = min((each.stale_at for each in rendered), default=now)
-    return PageView(body, f'"{tag.hexdigest()}"', stale_at)
+    return PageView(body, etag_of(body), stale_at)
 
 
 def _taken_at(facts: ImageFacts) -> str | None:
