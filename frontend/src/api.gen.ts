@@ -227,6 +227,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/renditions/missing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have the renditions made that photos lack, a batch of photos at a time */
+        post: operations["develop_api_renditions_missing_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/jobs/retry": {
         parameters: {
             query?: never;
@@ -261,6 +278,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/reconcile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compare rows with objects, and put right what differs if `apply` says so */
+        post: operations["reconcile_api_reconcile_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -285,7 +319,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** PostgreSQL and S3 answer */
+        /** PostgreSQL and S3 answer, and this process isn't about to end */
         get: operations["readyz_readyz_get"];
         put?: never;
         post?: never;
@@ -390,6 +424,14 @@ export interface components {
             at: string;
         };
         /**
+         * UndevelopedView
+         * @description How many photos of a batch lacked renditions, and where the next batch begins.
+         */
+        UndevelopedView: {
+            photos: number;
+            next: number | null;
+        };
+        /**
          * PermitView
          * @description A request that may be made of the store until expires_at, with these headers among others.
          */
@@ -452,6 +494,60 @@ export interface components {
             part_number: number | null;
             /** @default null */
             upload_id: string | null;
+        };
+        /**
+         * ToldView
+         * @description A line: one of these.
+         */
+        ToldView: {
+            /** @default null */
+            finding: components["schemas"]["FindingView"] | null;
+            /** @default null */
+            tally: components["schemas"]["TallyView"] | null;
+            /** @default null */
+            error: components["schemas"]["BrokenOffView"] | null;
+        };
+        /**
+         * FindingView
+         * @description One difference: an object's key, and the photo and the bytes where they are known.
+         */
+        FindingView: {
+            kind: components["schemas"]["Kind"];
+            key: string;
+            photo: number | null;
+            size: number | null;
+            detail: string;
+            mended: boolean;
+        };
+        /**
+         * Kind
+         * @description In what way rows and objects differ.
+         * @enum {unknown}
+         */
+        Kind: "damaged" | "displaced" | "expired" | "lost" | "quarantined" | "stale" | "undeveloped" | "unfinished" | "unnamed";
+        /**
+         * TallyView
+         * @description How far it is: rows, objects, bytes read, and findings by their kinds.
+         */
+        TallyView: {
+            rows: number;
+            objects: number;
+            bytes: number;
+            found: {
+                [key: string]: number;
+            };
+            mended: {
+                [key: string]: number;
+            };
+            done: boolean;
+        };
+        /**
+         * BrokenOffView
+         * @description Why it ended before its end.
+         */
+        BrokenOffView: {
+            code: string;
+            detail: string;
         };
         Problem: {
             type: string;
@@ -1654,7 +1750,10 @@ export interface operations {
     };
     jobs_api_jobs_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Tell of this task alone */
+                task?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1690,6 +1789,83 @@ export interface operations {
             };
             /** @description `forbidden_origin` */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `catalog_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    develop_api_renditions_missing_post: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the batch before */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many photos lacked some, and where to go on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndevelopedView"];
+                };
+            };
+            /** @description `unknown_host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1856,6 +2032,89 @@ export interface operations {
             };
         };
     };
+    reconcile_api_reconcile_post: {
+        parameters: {
+            query?: {
+                /** @description Put right what can be */
+                apply?: boolean;
+                /** @description Read and compare every original */
+                verify?: boolean;
+                /** @description Seconds: what is younger is left alone */
+                grace?: number;
+                /** @description Put back what lies in quarantine */
+                undo?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A line for each finding, and for how far it is; the last is a tally that is `done`, or an `error` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["ToldView"];
+                };
+            };
+            /** @description `unknown_host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `catalog_unavailable` or `storage_unavailable` or `storage_full` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     healthz_healthz_get: {
         parameters: {
             query?: never;
@@ -1890,7 +2149,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `catalog_unavailable` or `storage_unavailable` */
+            /** @description `catalog_unavailable` or `storage_unavailable` or `busy` */
             503: {
                 headers: {
                     [name: string]: unknown;
