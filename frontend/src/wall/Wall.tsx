@@ -71,7 +71,7 @@ export function Wall({ album, handle, onOpen, onMonth }: Props) {
 
   const look = () => {
     const { innerHeight } = window
-    const [first, last] = between(laid.blocks, top() - innerHeight / 2, top() + innerHeight * 1.5)
+    const [first, last] = between(laid.blocks, top() - innerHeight / 2, top() + innerHeight * 1.4)
     setRange((before) => (before[0] === first && before[1] === last ? before : [first, last]))
     const [seen, unseen] = between(laid.blocks, top(), top() + innerHeight)
     anchor.current = window.scrollY < 8 ? undefined : anchored(album, laid.blocks[seen], top())
