@@ -37,7 +37,7 @@ export function Cell({ slot, photo, width, height, first, onOpen }: Props) {
       <img
         src={photo.photo_url}
         srcset={srcset(photo)}
-        sizes={`${Math.ceil(width)}px`}
+        sizes={`${Math.ceil(width * ENOUGH)}px`}
         width={photo.width}
         height={photo.height}
         alt={name(photo)}
@@ -50,6 +50,8 @@ export function Cell({ slot, photo, width, height, first, onOpen }: Props) {
 }
 
 const SOON = 120
+/** A rendition that is a little too small is not told from the next, which weighs thrice as much. */
+const ENOUGH = 0.85
 
 /** Draw the sketch when there is time, unless the photo was quicker. */
 function sketchLater(cell: { current: HTMLAnchorElement | null }, photo: Photo): () => void {
