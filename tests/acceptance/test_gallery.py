@@ -44,6 +44,7 @@ async def wall(visiting: Visiting, empty_service: Service) -> Wall:
 
 
 async def test_photos_stand_by_month_and_show_by_their_links(wall: Wall) -> None:
+    await expect(wall.page.get_by_role("heading", name="July 2023")).to_be_attached()
     names = await wall.page.get_by_role("heading", level=2).all_inner_texts()
     assert [name.split("\n")[0] for name in names] == ["September 2023", "August 2023", "July 2023"]
     image = wall.photo("Photo 3").get_by_role("img")

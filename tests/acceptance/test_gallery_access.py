@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, ViewportSize, expect
 
 import pictures
 from acceptance.gallery import Wall, fill, jpeg_file
@@ -24,14 +24,17 @@ def service(open_tmp_path: Path) -> Iterator[Service]:
         yield started
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=[("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)])
 async def wall(
     chromium: Browser, service: Service, request: pytest.FixtureRequest
 ) -> AsyncIterator[Wall]:
     """The gallery, by a browser that lets the test put axe into the page."""
-    scheme: Literal["light", "dark"] = request.param
+    scheme: Literal["light", "dark"] = request.param[0]
     context = await chromium.new_context(
-        color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
+        color_scheme=scheme,
+        bypass_csp=True,
+        reduced_motion="reduce",
+        viewport=ViewportSize(width=request.param[1], height=800),
     )
     visit = Visit(service=service, context=context, page=await context.new_page())
     visit.tolerated = REFUSED
@@ -78,6 +81,8 @@ async def test_axe_finds_nothing_wrong(wall: Wall) -> None:
 
     await wall.photo("Photo 0").click()
     await wall.viewer.shows("Photo 0")
+    if not await wall.viewer.title.is_visible():
+        await wall.viewer.dialog.get_by_role("button", name="Details").click()
     await expect(wall.viewer.title).to_be_visible()
     await _is_fine(wall)
     await wall.viewer.delete()

@@ -1,7 +1,8 @@
+import { useEffect, useRef } from 'preact/hooks'
 import type { Photo } from '../api'
 import { house } from '../house'
 import { name } from '../texts'
-import { sketch, srcset } from './picture'
+import { colour, sketch, srcset } from './picture'
 
 interface Props {
   slot: number
@@ -14,9 +15,10 @@ interface Props {
 }
 
 export function Cell({ slot, photo, width, height, first, onOpen }: Props) {
+  const cell = useRef<HTMLAnchorElement>(null)
+  useEffect(() => (photo ? sketchLater(cell, photo) : undefined), [photo?.thumbhash])
   const size = { width: `${width}px`, height: `${height}px` }
   if (!photo) return <span class="cell" style={size} />
-  const drawn = sketch(photo)
   const open = (event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return
     event.preventDefault()
@@ -24,17 +26,18 @@ export function Cell({ slot, photo, width, height, first, onOpen }: Props) {
   }
   return (
     <a
+      ref={cell}
       class="cell"
       href={`${house.root}/photo/${photo.id}`}
       data-slot={slot}
       data-photo={photo.id}
-      style={drawn ? { ...size, backgroundImage: `url(${drawn})` } : size}
+      style={{ ...size, backgroundColor: colour(photo) }}
       onClick={open}
     >
       <img
         src={photo.photo_url}
         srcset={srcset(photo)}
-        sizes={`${Math.ceil(width)}px`}
+        sizes={`${Math.ceil(width * ENOUGH)}px`}
         width={photo.width}
         height={photo.height}
         alt={name(photo)}
@@ -44,4 +47,18 @@ export function Cell({ slot, photo, width, height, first, onOpen }: Props) {
       {photo.animated && <span class="badge">GIF</span>}
     </a>
   )
+}
+
+const SOON = 120
+/** A rendition that is a little too small is not told from the next, which weighs thrice as much. */
+const ENOUGH = 0.85
+
+/** Draw the sketch when there is time, unless the photo was quicker. */
+function sketchLater(cell: { current: HTMLAnchorElement | null }, photo: Photo): () => void {
+  const timer = setTimeout(() => {
+    const image = cell.current?.querySelector('img')
+    const drawn = image && !image.complete ? sketch(photo) : undefined
+    if (drawn && cell.current) cell.current.style.backgroundImage = `url(${drawn})`
+  }, SOON)
+  return () => clearTimeout(timer)
 }

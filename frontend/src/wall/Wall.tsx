@@ -18,6 +18,7 @@ interface Props {
 }
 
 const NARROW = 640
+const FIRST_SIGHT = 1_500
 
 function measuresFor(width: number) {
   const narrow = width < NARROW
@@ -47,6 +48,8 @@ export function Wall({ album, handle, onOpen, onMonth }: Props) {
   const [width, setWidth] = useState(0)
   const [range, setRange] = useState<[number, number]>([0, 0])
   const anchor = useRef<Anchor | undefined>(undefined)
+  /** How many windows beyond this one are kept ready: none until the first has been seen. */
+  const ahead = useRef(0)
   const focusOn = useRef<{ slot: number; until: number } | undefined>(undefined)
   const laid = useMemo<Layout>(
     () =>
@@ -71,7 +74,8 @@ export function Wall({ album, handle, onOpen, onMonth }: Props) {
 
   const look = () => {
     const { innerHeight } = window
-    const [first, last] = between(laid.blocks, top() - innerHeight / 2, top() + innerHeight * 1.5)
+    const more = innerHeight * ahead.current
+    const [first, last] = between(laid.blocks, top() - more, top() + innerHeight + more)
     setRange((before) => (before[0] === first && before[1] === last ? before : [first, last]))
     const [seen, unseen] = between(laid.blocks, top(), top() + innerHeight)
     anchor.current = window.scrollY < 8 ? undefined : anchored(album, laid.blocks[seen], top())
@@ -112,6 +116,16 @@ export function Wall({ album, handle, onOpen, onMonth }: Props) {
       removeEventListener('resize', scrolled)
     }
   }, [laid])
+
+  const latest = useRef(look)
+  latest.current = look
+  useEffect(() => {
+    const waiting = setTimeout(() => {
+      ahead.current = 0.5
+      latest.current()
+    }, FIRST_SIGHT)
+    return () => clearTimeout(waiting)
+  }, [])
 
   // Who drags the scroll bar past thousands of photos isn't looking at them.
   const started = useRef(false)

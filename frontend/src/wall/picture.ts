@@ -1,4 +1,4 @@
-import { thumbHashToDataURL } from 'thumbhash'
+import { thumbHashToAverageRGBA, thumbHashToDataURL } from 'thumbhash'
 import type { Photo } from '../api'
 
 const sketches = new Map<string, string>()
@@ -7,12 +7,21 @@ const sketches = new Map<string, string>()
 export function sketch(photo: Photo): string | undefined {
   const hash = photo.thumbhash
   if (!hash) return undefined
-  const drawn =
-    sketches.get(hash) ?? thumbHashToDataURL(Uint8Array.from(atob(hash), (c) => c.charCodeAt(0)))
+  const drawn = sketches.get(hash) ?? thumbHashToDataURL(bytesOf(hash))
   if (sketches.size > 2_000) sketches.clear()
   sketches.set(hash, drawn)
   return drawn
 }
+
+/** Its main colour, which takes no time to find. */
+export function colour(photo: Photo): string | undefined {
+  if (!photo.thumbhash) return undefined
+  const { r, g, b } = thumbHashToAverageRGBA(bytesOf(photo.thumbhash))
+  return `rgb(${[r, g, b].map((part) => Math.round(part * 255)).join(' ')})`
+}
+
+const bytesOf = (hash: string): Uint8Array =>
+  Uint8Array.from(atob(hash), (character) => character.charCodeAt(0))
 
 const SMALL_ORIGINAL = 1600
 
