@@ -1,6 +1,8 @@
 """What every test may ask for."""
 
+import contextlib
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +10,31 @@ from pathlib import Path
 import pytest
 
 from safelight.engines import EmbeddedEngines
+from safelight.engines.ports import USUAL
+
+_held: list[socket.socket] = []
 
 
 def pytest_configure() -> None:
     """Let Ctrl-C reach what the tests start, also when they run in a shell's background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    _hold_the_usual_port()
+
+
+def _hold_the_usual_port() -> None:
+    """Keep every engine of the tests off the S3 port that comes first to all of them.
+
+    One that is stopped for a moment would lose it to another, and may not take a new one.
+    """
+    with contextlib.suppress(OSError):
+        _held.append(socket.create_server(("127.0.0.1", USUAL["s3"])))
+
+
+def pytest_unconfigure() -> None:
+    """Let it go."""
+    for each in _held:
+        each.close()
 
 
 @pytest.fixture(scope="session")
