@@ -65,7 +65,16 @@ INCOMING: Final = (
 )
 """Those of the jobs that clear away what was sent for uploads that have ended."""
 
-CRASH_POINTS: Final = (*ADD, *DELETE, *COMPLETE, *REFUSE, *ABORT, *SWEEP, *INCOMING)
+RECONCILE: Final = (
+    "reconcile: suspected",
+    "reconcile: row held",
+    "reconcile: copied",
+    "reconcile: removed",
+    "reconcile: row changed",
+)
+"""The steps of putting right a difference between rows and objects."""
+
+CRASH_POINTS: Final = (*(*ADD, *DELETE, *COMPLETE, *REFUSE, *ABORT, *SWEEP, *INCOMING, *RECONCILE),)
 """All of them."""
 
 

@@ -16,6 +16,7 @@ OBJECT_ACTIONS = {
         "s3:AbortMultipartUpload",
         "s3:ListMultipartUploadParts",
     ),
+    "quarantine": ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
 }
 """By the first part of the keys. Each step of an upload in parts but these two is a PutObject."""
 BUCKET_ACTIONS = ("s3:ListBucket", "s3:ListBucketMultipartUploads")

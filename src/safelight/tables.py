@@ -37,8 +37,9 @@ photos = Table(
     Column("version", Integer, nullable=False, server_default=text("1")),
     Column("owner", Text, nullable=False),
     Column("status", Text, nullable=False),
-    # The random part of the keys: made once, never made of user input, never used again.
-    Column("name", Text, nullable=False, unique=True),
+    # The random part of the keys: made once, never made of user input, never used again. Sorted
+    # as the store sorts its keys, whatever language the database speaks.
+    Column("name", Text(collation="C"), nullable=False, unique=True),
     Column("title", Text, nullable=False),
     Column("description", Text, nullable=False),
     Column("filename", Text, nullable=False),

@@ -1,14 +1,17 @@
 """What the tests of the web ask for: a library over the engines of the run, and sites over it."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from databases import database
 from integration.served import House, Site, house, settings_for
+from safelight import keys
 from safelight.engines import EmbeddedEngines
+from safelight.library import Library
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +55,27 @@ def empty(engines: EmbeddedEngines) -> Iterator[str]:
     """The URL of a database with nothing in it, that our role owns."""
     with database(engines) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def own_engines(open_tmp_path: Path) -> Iterator[EmbeddedEngines]:
+    """Engines whose bucket is nobody else's: for tests that look at all that is in it."""
+    embedded = EmbeddedEngines(open_tmp_path / "own-engines", bucket="safelight")
+    embedded.start()
+    yield embedded
+    embedded.stop()
+
+
+@pytest.fixture
+async def own_library(own_engines: EmbeddedEngines, tmp_path: Path) -> AsyncIterator[Library]:
+    """A library of which nothing is there yet, and whose jobs nobody does."""
+    opened = Library.from_settings(settings_for(own_engines, tmp_path), worker=False)
+    async with opened.lifespan(None):
+        tables = "safelight_photos, safelight_uploads, procrastinate_jobs, procrastinate_events"
+        await opened.parts.catalog.change(lambda c: c.execute(text(f"TRUNCATE {tables} CASCADE")))
+        for prefix in (keys.PHOTOS, keys.INCOMING, keys.QUARANTINE):
+            await opened.parts.storage.delete_prefix(prefix)
+        async for batch in opened.parts.multiparts.unfinished(keys.INCOMING):
+            for each in batch:
+                await opened.parts.multiparts.abort(each.key)
+        yield opened

@@ -38,7 +38,9 @@ async def stripped(library: Library, owner: str, data: bytes) -> Photo:
         while len(photo.renditions) < 3:
             await asyncio.sleep(0.05)
             photo = await library.photo(owner, photo.id)
-    return await library.parts.catalog.develop(owner, photo.id, photo.renditions[:2], b"12345")
+    bare = await library.parts.catalog.develop(photo, photo.renditions[:2], b"12345")
+    assert bare is not None
+    return bare
 
 
 def test_the_first_screen_s_are_there_at_once_and_the_others_soon(client: httpx.Client) -> None:

@@ -20,7 +20,7 @@ def _statements(policy: permissions.Policy) -> list[dict[str, Any]]:
 def test_the_service_is_allowed_the_keys_that_are_made_and_no_others() -> None:
     arn = "arn:aws:s3:::pictures"
     resources = [each["Resource"] for each in _statements(permissions.service_policy("pictures"))]
-    assert resources == [f"{arn}/photos/*", f"{arn}/incoming/*", arn]
+    assert resources == [f"{arn}/photos/*", f"{arn}/incoming/*", f"{arn}/quarantine/*", arn]
     name = keys.new_name()
     assert keys.original(name).startswith("photos/")
     assert keys.incoming(name).startswith("incoming/")

@@ -2,6 +2,7 @@
 
 from safelight.catalog.catalog import Along, AlongWith, Catalog, Reservation
 from safelight.catalog.pages import Cursor, Page
+from safelight.catalog.roll import Entry, Roll, strike
 from safelight.catalog.sessions import Session, Sessions
 from safelight.catalog.tombstones import Doomed, Tombstones
 from safelight.catalog.uploads import UploadEnded, Uploads
@@ -12,11 +13,14 @@ __all__ = [
     "Catalog",
     "Cursor",
     "Doomed",
+    "Entry",
     "Page",
     "Reservation",
+    "Roll",
     "Session",
     "Sessions",
     "Tombstones",
     "UploadEnded",
     "Uploads",
+    "strike",
 ]

@@ -18,6 +18,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from safelight.catalog.database import Database, Work, fetched
 from safelight.catalog.pages import Cursor, Page
 from safelight.catalog.queries import BY_IDS, NEXT, PAGES, PUBLISH, RESERVE, TWIN
+from safelight.catalog.roll import Roll
 from safelight.catalog.rows import COLUMNS, detailed, facts_columns, photo, rendered
 from safelight.catalog.schema import in_an_operators_terms, upgrade
 from safelight.catalog.sessions import Sessions
@@ -60,6 +61,7 @@ class Catalog:
         self._database = Database(url, deadline=deadline)
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)
+        self.roll = Roll(self._database)
         self.uploads = Uploads(self._database)
 
     @property
@@ -194,12 +196,16 @@ class Catalog:
         return await self._changed(statement)
 
     async def develop(
-        self, owner: str, id_: int, renditions: Sequence[Rendition], thumbhash: bytes
-    ) -> Photo:
-        """Note which renditions there are now. Raises NotFound if the photo went meanwhile."""
+        self, photo: Photo, renditions: Sequence[Rendition], thumbhash: bytes
+    ) -> Photo | None:
+        """Note which renditions there are now; None if the row is no longer as `photo` has it.
+
+        Then what was stored may be gone, since no row named it. Raises NotFound if the photo went
+        meanwhile.
+        """
         statement = (
             update(photos)
-            .where(*_theirs(owner, id_))
+            .where(*_theirs(photo.owner, photo.id), photos.c.version == photo.version)
             .values(
                 version=photos.c.version + 1,
                 renditions=[asdict(rendition) for rendition in renditions],
@@ -207,7 +213,11 @@ class Catalog:
             )
             .returning(*COLUMNS)
         )
-        return await self._changed(statement)
+        try:
+            return await self._changed(statement)
+        except NotFound:
+            await self.photo(photo.owner, photo.id)
+            return None
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` of somebody else's on a connection of the catalog's, outside a transaction."""

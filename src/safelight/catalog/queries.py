@@ -44,7 +44,7 @@ class Query:
     sql: str
 
 
-def _query(statement: _Statement, *values: str) -> Query:
+def written(statement: _Statement, *values: str) -> Query:
     """Write it out; `values` are the columns that it sets."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has none for it
     return Query(statement, str(statement.compile(dialect=dialect, column_keys=values)))
@@ -65,7 +65,7 @@ def _page(order: Order, *, after: bool) -> Query:
     )
     if after:
         query = query.where(text(f"({column.name}, id) < (:at, :id)"))
-    return _query(query)
+    return written(query)
 
 
 PAGES: Final = {
@@ -76,12 +76,12 @@ PAGES: Final = {
 Takes owner, count, at, id.
 """
 
-BY_IDS: Final = _query(
+BY_IDS: Final = written(
     select(*COLUMNS).where(*_OWNED, photos.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
 )
 """COLUMNS of an owner's photos. Takes owner, ids."""
 
-NEXT: Final = _query(
+NEXT: Final = written(
     select(*COLUMNS)
     .where(*_OWNED, photos.c.id > bindparam("after", type_=BigInteger))
     .order_by(photos.c.id)
@@ -89,16 +89,16 @@ NEXT: Final = _query(
 )
 """COLUMNS of an owner's photos in the order of their ids. Takes owner, after (an id), count."""
 
-TWIN: Final = _query(select(*COLUMNS).where(*_OWNED, photos.c.sha256 == bindparam("sha256")))
+TWIN: Final = written(select(*COLUMNS).where(*_OWNED, photos.c.sha256 == bindparam("sha256")))
 """COLUMNS of an owner's photo. Takes owner, sha256."""
 
-RESERVE: Final = _query(
+RESERVE: Final = written(
     insert(photos).values(renditions=_json("rendered")).returning(photos.c.id),
     *("owner", "status", "name", "reserved_at", "title", "description", "filename"),
 )
 """Makes a row, and gives its id. Takes its columns, and rendered (renditions, as JSON)."""
 
-PUBLISH: Final = _query(
+PUBLISH: Final = written(
     update(photos)
     .where(photos.c.id == bindparam("reserved"), text("status = 'pending'"))
     .values(renditions=_json("rendered"), details=_json("detailed"))

@@ -99,6 +99,32 @@ class Uploads:
         expired = uploads.c.expires_at < expired_before
         return await self._listed(expired, old_enough, after=after, limit=limit)
 
+    async def known(self, names: Sequence[str]) -> set[str]:
+        """Tell which of the names have a row, whoever's and in whatever state.
+
+        One that has none never will: a row is committed before anything is signed for its name.
+        """
+        query = select(uploads.c.name).where(uploads.c.name.in_(names))
+
+        async def work(connection: AsyncConnection) -> set[str]:
+            return set((await connection.execute(query)).scalars())
+
+        return await self._database.read(work)
+
+    async def overdue(self, *, expired_before: datetime, after: str, limit: int) -> list[str]:
+        """List the names of open ones whose time was over before a time, as `unswept` does."""
+        query = (
+            select(uploads.c.name)
+            .where(_OPEN, uploads.c.expires_at < expired_before, uploads.c.name > after)
+            .order_by(uploads.c.name)
+            .limit(limit)
+        )
+
+        async def work(connection: AsyncConnection) -> list[str]:
+            return list((await connection.execute(query)).scalars())
+
+        return await self._database.read(work)
+
     async def note_swept(self, names: Sequence[str], *, now: datetime) -> None:
         """Note that what was sent of ended ones is gone."""
         statement = update(uploads).where(uploads.c.name.in_(names), ~_OPEN).values(swept_at=now)

@@ -175,6 +175,31 @@ def rm(
 
 
 @app.command
+def reconcile(
+    *,
+    apply: Annotated[bool, _option("Put right what can be; else nothing is changed.")] = False,
+    verify: Annotated[bool, _option("Read every original and compare its SHA-256.")] = False,
+    grace: Annotated[
+        str, Parameter(help="Leave alone what is younger, as in 90s, 30m, 36h or 2d.")
+    ] = "1d",
+    undo: Annotated[bool, _option("Tell what lies in quarantine; --apply puts it back.")] = False,
+    json: Annotated[bool, _option("Tell all as a JSON object.")] = False,
+) -> int:
+    """Compare the rows of a running server with the objects in its bucket.
+
+    A line for each difference, with tabs between what it is, the key, the
+    photo's number, bytes, whether it was put right, and more. What no row names
+    lies in quarantine for 7 days before it is deleted.
+
+    Example: safelight reconcile --apply
+    """
+    from safelight.cli.reconcile import reconcile as run
+
+    asked = {"apply": apply, "verify": verify, "undo": undo}
+    return run(client_settings(), asked, grace=grace, as_json=json)
+
+
+@app.command
 def completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(name="SHELL", help="Which.")], /
 ) -> None:

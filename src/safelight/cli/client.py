@@ -5,6 +5,7 @@ its `code`. What keeps us from the server is an OperatorError that says what to 
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
@@ -16,13 +17,14 @@ import msgspec
 import safelight
 from safelight.cli.client_settings import ClientSettings
 from safelight.cli.connection import connection, trouble
-from safelight.cli.refusals import foreign, refusal
-from safelight.errors import NotFound
+from safelight.cli.refusals import foreign, problem_of, refusal
+from safelight.errors import NotFound, Unavailable
 
 _PHOTOS = "api/photos"
 _SESSIONS = "api/sessions"
 _JOBS = "api/jobs"
 _MISSING = "api/renditions/missing"
+_RECONCILE = "api/reconcile"
 _PAGE = 100
 """Photos that are asked for at once."""
 
@@ -170,6 +172,38 @@ class Client:
         """Repeat a job that has failed. Raises NotFound."""
         self._ask("POST", f"{_place(id_, under=_JOBS)}/retry")
 
+    def reconcile(self, asked: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """Compare rows with objects; gives what the server tells, line by line, as it does.
+
+        Raises Unavailable also if the server breaks off.
+        """
+        # Not compressed: a line must not wait for others.
+        with self._stream(
+            _RECONCILE, params=asked, headers={"Accept-Encoding": "identity"}
+        ) as told:
+            done = False
+            for line in told.iter_lines():
+                found: dict[str, Any] = self._decoded(line, dict[str, Any])
+                if problem := found.get("error"):
+                    raise problem_of(problem)
+                done = bool(found.get("tally", {}).get("done"))
+                yield found
+        if not done:
+            raise Unavailable(f"{self._settings.url} broke off: do it again, that does no harm.")
+
+    @contextmanager
+    def _stream(self, path: str, **options: Any) -> Iterator[httpx.Response]:  # noqa: ANN401  httpx's own
+        try:
+            with self._http.stream("POST", path, **options) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise refusal(answer, self._settings)
+                yield answer
+        except httpx.HTTPError as error:
+            raise trouble(error, self._settings) from error
+        except httpx.InvalidURL as error:
+            raise foreign(self._settings) from error
+
     def _ask(self, method: str, path: str, **body: Any) -> httpx.Response:  # noqa: ANN401  httpx's own
         try:
             answer = self._http.request(method, path, **body)
@@ -192,8 +226,11 @@ class Client:
         return photo
 
     def _checked(self, answer: httpx.Response, kind: object) -> Any:  # noqa: ANN401  whatever kind says
+        return self._decoded(answer.content, kind)
+
+    def _decoded(self, written: bytes | str, kind: object) -> Any:  # noqa: ANN401  whatever kind says
         try:
-            told = msgspec.json.decode(answer.content)
+            told = msgspec.json.decode(written)
             msgspec.convert(told, kind)
         except (ValueError, RecursionError) as error:
             raise foreign(self._settings) from error

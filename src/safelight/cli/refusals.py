@@ -35,6 +35,12 @@ def refusal(answer: httpx.Response, settings: ClientSettings) -> SafelightError:
     return kind(detail)
 
 
+def problem_of(told: dict[str, str]) -> SafelightError:
+    """Make the error that a server means in the midst of its answer, by `code` and `detail`."""
+    kind = _kinds().get(told.get("code", ""), errors.Invalid)
+    return kind(told.get("detail"))
+
+
 def foreign(settings: ClientSettings) -> OperatorError:
     """Make the error of an answer that no Safelight gives."""
     return OperatorError(

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import BinaryIO, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,9 +20,10 @@ from safelight.library.incoming import Incoming
 from safelight.library.intake import Added, Intake
 from safelight.library.parts import Parts, opened
 from safelight.library.prints import Prints
+from safelight.library.reconciler import Reconciler
 from safelight.library.spool import Spool
 from safelight.library.sweep import Sweep
-from safelight.library.tasks import Undeveloped, develop_each_later, purge_later, tasks
+from safelight.library.tasks import Undeveloped, develop_each_later, purge_later, settled, tasks
 from safelight.library.uploads import Begun, Operation, Uploads
 from safelight.links import Link
 from safelight.permits import Permit
@@ -64,6 +66,7 @@ class Library:
         self._sweep: Sweep | None = None
         self._intake: Intake | None = None
         self._prints: Prints | None = None
+        self._reconciler: Reconciler | None = None
         self._direct: Uploads | None = None
 
     @classmethod
@@ -89,8 +92,17 @@ class Library:
             self._sweep = Sweep(parts.catalog, parts.storage, clock=self._clock)
             self._prints = Prints(parts)
             incoming = Incoming(parts.catalog, parts.storage, parts.multiparts, clock=self._clock)
+            settle = partial(settled, self._sweep, incoming)
+            self._reconciler = reconciler = Reconciler(parts, settle, clock=self._clock)
             if self._works:
-                work = tasks(parts.catalog, self._sweep, incoming, self._prints, self._clock)
+                work = tasks(
+                    parts.catalog,
+                    self._sweep,
+                    incoming,
+                    self._prints,
+                    self._clock,
+                    reconcile=reconciler.daily,
+                )
                 worker = Worker(parts.catalog.url, work)
                 await stack.enter_async_context(worker.running())
             self._intake = Intake(parts, self._sweep, self._prints, clock=self._clock)
@@ -309,6 +321,13 @@ class Library:
         Go on with `after=found.next` until that is None.
         """
         return await develop_each_later(self.parts.catalog, self._printed, owner, after=after)
+
+    @property
+    def reconciler(self) -> Reconciler:
+        """What compares all rows, whoever's, with all objects: for operators."""
+        if self._reconciler is None:
+            raise RuntimeError("the library is not started: pass lifespan=library.lifespan")
+        return self._reconciler
 
     def link(
         self,

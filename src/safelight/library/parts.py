@@ -22,9 +22,9 @@ from safelight.settings import LimitSettings, Settings, UploadSettings
 from safelight.sigv4 import Credentials
 from safelight.storage import (
     Access,
+    Inventory,
     Multiparts,
     Outcome,
-    Storage,
     ensure_bucket,
     page_origins,
     set_up,
@@ -43,7 +43,7 @@ class Parts:
     `engines` is what was started along with it; None if both engines are somebody else's.
     """
 
-    storage: Storage
+    storage: Inventory
     catalog: Catalog
     darkroom: Darkroom
     links: Links
@@ -74,7 +74,7 @@ async def opened(settings: Settings, clock: Callable[[], datetime]) -> AsyncIter
         access = _access(settings, engines)
         source = await _source(settings, engines, clock, stack)
         catalog = await _catalog(settings, engines, stack)
-        storage = Storage(access, source, timeout=settings.s3.timeout)
+        storage = Inventory(access, source, timeout=settings.s3.timeout)
         if engines and not settings.s3.endpoint_url:
             await asyncio.to_thread(_set_up, settings, engines, access)
         elif not await storage.lists():

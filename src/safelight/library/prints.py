@@ -51,9 +51,12 @@ class Prints:
         photo went meanwhile, and takes its renditions along then.
         """
         async with self._turn:
-            return await self._completed(photo)
+            while (completed := await self._completed(photo)) is None:
+                photo = await self._parts.catalog.photo(photo.owner, photo.id)
+            return completed
 
-    async def _completed(self, photo: Photo) -> Photo:
+    async def _completed(self, photo: Photo) -> Photo | None:
+        """Do it once; None if the row has changed meanwhile, so that it has to be read again."""
         missing = self.lacks(photo.facts, photo.renditions)
         if not missing:
             return photo
@@ -65,9 +68,7 @@ class Prints:
         await self.store(made, development)
         renditions = _joined(self._wanted(photo.facts), [*photo.renditions, *made])
         try:
-            return await self._parts.catalog.develop(
-                photo.owner, photo.id, renditions, development.thumbhash
-            )
+            return await self._parts.catalog.develop(photo, renditions, development.thumbhash)
         except NotFound:
             await self._parts.storage.delete_prefix(keys.prefix(photo.name))
             raise

@@ -18,9 +18,6 @@ _CHUNK = 256 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-_CHUNK = 256 * 1024
-
-
 def _is_nameless(file: BinaryIO) -> bool:
     try:
         return os.fstat(file.fileno()).st_nlink == 0

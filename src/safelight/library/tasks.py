@@ -62,6 +62,12 @@ async def develop_later(connection: AsyncConnection, photo: Photo) -> None:
     await jobs.enqueue_each(connection, DEVELOP, [_about(photo)], priority=_AFTER_OTHERS)
 
 
+async def develop_row_later(connection: AsyncConnection, *, owner: str, id_: int) -> None:
+    """Do the same for a photo that is known by its row alone."""
+    about: dict[str, str | int] = {"owner": owner, "id": id_}
+    await jobs.enqueue(connection, DEVELOP, about=about, priority=_AFTER_OTHERS)
+
+
 async def develop_each_later(
     catalog: Catalog, prints: Prints, owner: str, *, after: int
 ) -> Undeveloped:
@@ -81,24 +87,23 @@ def _about(photo: Photo) -> dict[str, str | int]:
     return {"owner": photo.owner, "id": photo.id}
 
 
-def tasks(
+def tasks(  # noqa: PLR0913  a library has these
     catalog: Catalog,
     sweep: Sweep,
     incoming: Incoming,
     prints: Prints,
     clock: Callable[[], datetime],
+    *,
+    reconcile: Callable[[], Awaitable[object]],
 ) -> list[Task]:
-    """List all tasks of a library."""
+    """List all tasks of a library. `reconcile` is what is safe to be put right unasked."""
 
     async def develop(*, owner: str, id: int) -> None:  # noqa: A002  as it is in the job
         with contextlib.suppress(NotFound):  # it was deleted meanwhile
             await prints.complete(await catalog.photo(owner, id))
 
     async def swept() -> None:
-        try:
-            await sweep.once()
-        finally:  # photos that can't be purged keep no upload
-            await incoming.once()
+        await settled(sweep, incoming)
 
     async def clear() -> None:
         await cleared(catalog, now=clock())
@@ -109,7 +114,16 @@ def tasks(
         Task(name=CLEAR, work=incoming.clear),
         Task(name="sweep", work=_patient(swept), cron="* * * * *"),
         Task(name="clear", work=_patient(clear), cron="17 * * * *"),
+        Task(name="reconcile", work=_patient(reconcile), cron="41 4 * * *"),
     ]
+
+
+async def settled(sweep: Sweep, incoming: Incoming) -> None:
+    """Do what follows from the rows: undo what was given up, purge what was deleted."""
+    try:
+        await sweep.once()
+    finally:  # photos that can't be purged keep no upload
+        await incoming.once()
 
 
 async def cleared(catalog: Catalog, *, now: datetime) -> None:

@@ -7,6 +7,7 @@ obstore knows no call for either, so these two are made by hand, signed as links
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 # A parser that follows no external entities, of an Expat that bounds the internal ones; and what
@@ -24,6 +25,15 @@ _MAX_LIST = 4 * 1024 * 1024
 _ROUNDS = 20
 _GONE = frozenset({200, 204, 404})
 _SIGNED_FOR = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """An upload in parts that was begun; `begun_at` is by the store's clock."""
+
+    key: str
+    upload_id: str
+    begun_at: datetime
 
 
 class Multiparts:
@@ -65,6 +75,20 @@ class Multiparts:
             if found.status_code != httpx.codes.OK:
                 raise StorageUnavailable from RuntimeError(f"{found.status_code}: {found.text}")
             return _ids(found.content, key)
+
+    async def unfinished(self, prefix: str) -> AsyncIterator[list[Unfinished]]:
+        """List everything that was begun in parts for keys below a prefix, in no order."""
+        after: dict[str, str] = {}
+        while True:
+            async with self._answering():
+                found = await self._call("GET", None, {"uploads": "", "prefix": prefix, **after})
+                if found.status_code != httpx.codes.OK:
+                    raise StorageUnavailable from RuntimeError(f"{found.status_code}: {found.text}")
+                listed = ET.fromstring(found.content)  # noqa: S314  see the import
+            yield [each for upload in listed.iterfind("{*}Upload") if (each := _unfinished(upload))]
+            before, after = after, _markers(listed)
+            if listed.findtext("{*}IsTruncated") != "true" or after in ({}, before):
+                return
 
     async def _abort(self, key: str, upload_id: str) -> None:
         answer = await self._call("DELETE", key, {"uploadId": upload_id})
@@ -121,3 +145,19 @@ def _ids(body: bytes, key: str) -> list[str]:
     uploads = ET.fromstring(body).iterfind("{*}Upload")  # noqa: S314  see the import
     ours = (upload for upload in uploads if upload.findtext("{*}Key") == key)
     return [id_ for upload in ours if (id_ := upload.findtext("{*}UploadId"))]
+
+
+def _unfinished(upload: ET.Element) -> Unfinished | None:
+    key, upload_id, begun_at = (
+        upload.findtext(f"{{*}}{name}") for name in ("Key", "UploadId", "Initiated")
+    )
+    if not (key and upload_id and begun_at):
+        return None
+    return Unfinished(key=key, upload_id=upload_id, begun_at=datetime.fromisoformat(begun_at))
+
+
+def _markers(listed: ET.Element) -> dict[str, str]:
+    """Tell where the next answer begins; SeaweedFS goes by the ids alone, and tells no key."""
+    markers = {"key-marker": "NextKeyMarker", "upload-id-marker": "NextUploadIdMarker"}
+    found = {name: listed.findtext(f"{{*}}{told}") for name, told in markers.items()}
+    return {name: marker for name, marker in found.items() if marker}

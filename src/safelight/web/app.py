@@ -21,6 +21,7 @@ from safelight.web.health import health_router
 from safelight.web.jobs import job_router
 from safelight.web.pages import Pages
 from safelight.web.photos import photo_router
+from safelight.web.reconciliation import reconciliation_router
 from safelight.web.sessions import session_router
 from safelight.web.visitors import Visitors
 
@@ -54,6 +55,7 @@ def create_app(
     app.include_router(photo_router(library, owner=visitors), prefix="/api")
     app.include_router(session_router(visitors), prefix="/api")
     app.include_router(job_router(library, visitors), prefix="/api")
+    app.include_router(reconciliation_router(library, visitors), prefix="/api")
     app.include_router(health_router(library, farewell))
     app.include_router(Pages(library, visitors).router())
     docs.install(app)

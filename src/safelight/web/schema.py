@@ -7,6 +7,7 @@ import msgspec
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.problems import MEDIA_TYPE, STATUSES
+from safelight.web.told import ToldView
 from safelight.web.views import (
     JobsView,
     PartsView,
@@ -68,7 +69,7 @@ def components() -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(
         [
             *(PhotoView, SessionView, JobsView, UndevelopedView, PermitView, PutView, PartsView),
-            *(UploadRequest, SignRequest),
+            *(UploadRequest, SignRequest, ToldView),
         ],
         ref_template="#/components/schemas/{name}",
     )
@@ -124,6 +125,12 @@ def undeveloped_answer(description: str) -> dict[str, Any]:
 def ids_answer(description: str) -> dict[str, Any]:
     """Describe an answer that is an array of ids."""
     return _json(description, {"type": "array", "items": {"type": "integer"}})
+
+
+def told_answer(description: str) -> dict[str, Any]:
+    """Describe an answer of JSON lines that tell how a comparison goes."""
+    schema = {"$ref": "#/components/schemas/ToldView"}
+    return {"description": description, "content": {"application/x-ndjson": {"schema": schema}}}
 
 
 def problems(*kinds: type[errors.SafelightError]) -> dict[int | str, dict[str, Any]]:
