@@ -1,0 +1,247 @@
+"""What must hold once everything is back, asked of the service, of the rows and of the bucket.
+
+Nothing here trusts the reconciler: after it, rows and objects are compared once more, plainly.
+"""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger import Fate, Ledger, Record, digest
+from safelight import keys
+from safelight.library import Library
+from safelight.library.findings import Finding, Kind, Plan
+from safelight.library.incoming import Incoming
+from safelight.library.sweep import Sweep
+from safelight.photo import Status
+from safelight.tables import photos, uploads
+
+_PAGE = 500
+_AT_ONCE = 4
+_MUCH_LATER = timedelta(days=3)
+_MISSING = (Kind.LOST, Kind.DAMAGED, Kind.DISPLACED, Kind.UNDEVELOPED)
+
+
+@dataclass
+class Verdict:
+    """What was counted, and what was wrong."""
+
+    ledger: Ledger
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def accuse(self, what: str) -> None:
+        self.ledger.accuse(what)
+
+    async def photos(self, service: httpx.AsyncClient, store: httpx.AsyncClient) -> None:
+        """Ask the service for every photo, and fetch each that is there by its link."""
+        listed = await _listed(service)
+        by_sha256 = {photo["sha256"]: photo for photo in listed}
+        self.counts["photos listed"] = len(listed)
+        if len(by_sha256) != len(listed):
+            self.accuse("the same bytes are listed twice")
+        for sha256 in by_sha256.keys() - self.ledger.records.keys():
+            self.accuse(f"photo {by_sha256[sha256]['id']} was never sent")
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def judged(record: Record) -> None:
+            async with turns:
+                photo = by_sha256.get(record.sha256)
+                if record.fate is Fate.GONE:
+                    await self._gone(service, store, record, photo)
+                else:
+                    await self._there(store, record, photo)
+
+        await asyncio.gather(*map(judged, self.ledger.records.values()))
+
+    async def _there(
+        self, store: httpx.AsyncClient, record: Record, photo: dict[str, Any] | None
+    ) -> None:
+        there = "there" if photo else "not there"
+        self.counts[f"{record.fate}, {there}"] += 1
+        if photo is None:
+            if record.fate is Fate.KEPT:
+                self.accuse(f"photo {record.id} was acknowledged, and is not listed")
+            return
+        if record.fate is Fate.KEPT and photo["id"] != record.id:
+            self.accuse(f"photo {record.id} was acknowledged, and is now {photo['id']}")
+        if photo["title"] not in record.titles:
+            self.accuse(f"photo {photo['id']} has a title that nobody gave it last")
+        urls = [photo["original_url"], *(each["url"] for each in photo["renditions"])]
+        answers = [await store.get(url) for url in urls]
+        self.counts["objects fetched"] += len(answers)
+        if digest(answers[0].content) != record.sha256:
+            self.accuse(f"the original of photo {photo['id']} has another SHA-256")
+        for answer in answers:
+            if not answer.is_success:
+                self.accuse(f"a link of photo {photo['id']} gives {answer.status_code}")
+
+    async def _gone(
+        self,
+        service: httpx.AsyncClient,
+        store: httpx.AsyncClient,
+        record: Record,
+        photo: dict[str, Any] | None,
+    ) -> None:
+        self.counts["gone"] += 1
+        if photo is not None:
+            self.accuse(f"photo {photo['id']} was deleted, and is listed")
+        if record.id is None or record.url is None:  # an upload that was aborted
+            return
+        answer = await service.get(f"/api/photos/{record.id}")
+        if answer.status_code != httpx.codes.NOT_FOUND:
+            self.accuse(f"photo {record.id} was deleted, and gives {answer.status_code}")
+        link = await store.get(record.url)
+        if link.is_success:
+            self.counts["gone, its link still good before the reconcile"] += 1
+
+    async def reconciled(self, library: Library) -> None:
+        """Reconcile with no grace: first only look, then put right; then look by other means."""
+        now = Plan(grace=timedelta(0), verify=True)
+        for kind, count in (await self._run(library, now, "found")).items():
+            if kind in _MISSING:
+                self.accuse(f"rows and objects differ: {count} {kind}")
+        await self._run(library, Plan(grace=timedelta(0), apply=True), "put right")
+        await self._compared(library, "after the reconcile")
+        rows = await _rows(library)
+        self.counts["rows, pending"] = _number(rows, Status.PENDING)
+        self.counts["rows, tombstones"] = _number(rows, Status.DELETED)
+        await self._purged(library)
+
+    async def _run(self, library: Library, plan: Plan, what: str) -> Counter[Kind]:
+        found: Counter[Kind] = Counter()
+        async for told in library.reconciler.run(plan):
+            if isinstance(told, Finding):
+                found[told.kind] += 1
+                self.counts[f"reconcile: {told.kind} {what}"] += 1
+        return found
+
+    async def _purged(self, library: Library) -> None:
+        """Hold what was deleted against the bucket."""
+        names = {object_.split("/")[1] for object_ in await _objects(library, keys.PHOTOS)}
+        for record in self.ledger.records.values():
+            if record.fate is Fate.GONE and record.url and _name(record.url) in names:
+                self.accuse(f"photo {record.id} was deleted, and something of it is stored")
+
+    async def much_later(self, library: Library) -> None:
+        """Do what the minutely job does, when everything that was given up is over."""
+        parts = library.parts
+        for times in (1, 2):
+            later = datetime.now(UTC) + times * _MUCH_LATER
+            sweep = Sweep(parts.catalog, parts.storage, clock=lambda at=later: at)  # type: ignore[misc]
+            incoming = Incoming(
+                parts.catalog,
+                parts.storage,
+                parts.multiparts,
+                clock=lambda at=later: at,  # type: ignore[misc]
+            )
+            await sweep.once()
+            await incoming.once()
+        await self._compared(library, "days later")
+        rows = await _rows(library)
+        if others := len(rows) - _number(rows, Status.READY):
+            self.accuse(f"{others} rows that are no photos stay for ever")
+        if left := await _objects(library, keys.INCOMING):
+            self.accuse(f"{len(left)} objects of uploads stay for ever")
+        self.counts["photos in the end"] = _number(rows, Status.READY)
+        self.counts["objects in the end"] = len(await _objects(library, keys.PHOTOS))
+
+    async def _compared(self, library: Library, when: str) -> None:
+        """Compare every row with every object, plainly."""
+        rows, sent = await _rows(library), await _uploads(library)
+        stored = await _objects(library, "")
+        for status, named in rows.values():
+            if status == Status.READY:
+                for key in named - stored:
+                    self.accuse(f"{when}, a row names {key}, which is not there")
+        for key in stored:
+            folder, name = key.split("/")[:2]
+            if folder == keys.PHOTOS[:-1]:
+                status, named = rows.get(name, (None, set()))
+                known = status is not None and (status != Status.READY or key in named)
+            elif folder == keys.INCOMING[:-1]:
+                known = name in sent
+            else:
+                known = folder == keys.QUARANTINE[:-1]
+                self.counts[f"objects in quarantine {when}"] += known
+            if not known:
+                self.accuse(f"{when}, no row names {key}")
+        async for batch in library.parts.multiparts.unfinished(""):
+            for each in batch:
+                if each.key.removeprefix(keys.INCOMING) not in sent:
+                    self.accuse(f"{when}, no row knows the parts for {each.key}")
+
+
+async def quiet(library: Library, *, within: float) -> dict[str, int]:
+    """Wait until no job is due any more, or not longer; gives their numbers by status."""
+    query = text("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1")
+    due = text(
+        "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+        " AND task_name NOT LIKE '%sweep' AND coalesce(scheduled_at, now()) <= now()"
+    )
+    deadline = asyncio.get_running_loop().time() + within
+    catalog = library.parts.catalog
+    while asyncio.get_running_loop().time() < deadline:
+        if not await catalog.read(lambda c: _scalar(c, due)):
+            break
+        await asyncio.sleep(0.5)
+
+    async def read(connection: AsyncConnection) -> dict[str, int]:
+        return {status: count for status, count in await connection.execute(query)}
+
+    return await catalog.read(read)
+
+
+async def _scalar(connection: AsyncConnection, query: Any) -> int:  # noqa: ANN401  SQLAlchemy's own
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def _listed(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    url: str | None = f"/api/photos?limit={_PAGE}"
+    while url:
+        answer = await client.get(url)
+        answer.raise_for_status()
+        found += answer.json()
+        url = answer.links.get("next", {}).get("url")
+    return found
+
+
+async def _rows(library: Library) -> dict[str, tuple[str, set[str]]]:
+    """Tell each row's status and the keys that it names, by its name."""
+    query = select(photos.c.name, photos.c.status, photos.c.renditions)
+
+    async def read(connection: AsyncConnection) -> dict[str, tuple[str, set[str]]]:
+        return {
+            name: (status, {keys.original(name), *(each["key"] for each in renditions)})
+            for name, status, renditions in await connection.execute(query)
+        }
+
+    return await library.parts.catalog.read(read)
+
+
+async def _uploads(library: Library) -> set[str]:
+    async def read(connection: AsyncConnection) -> set[str]:
+        return set((await connection.execute(select(uploads.c.name))).scalars())
+
+    return await library.parts.catalog.read(read)
+
+
+async def _objects(library: Library, prefix: str) -> set[str]:
+    found = library.parts.storage._store.list(prefix)  # noqa: SLF001  the bucket itself
+    return {meta["path"] async for batch in found for meta in batch}
+
+
+def _number(rows: dict[str, tuple[str, set[str]]], status: Status) -> int:
+    return sum(each == status for each, _ in rows.values())
+
+
+def _name(url: str) -> str:
+    """Tell the random part of a photo's keys, by a link to it."""
+    return urlsplit(url).path.rpartition(keys.PHOTOS)[2].split("/")[0]
