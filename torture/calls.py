@@ -48,10 +48,17 @@ class Caller:
         self._ledger.note(call, outcome, time.monotonic() - began)
         return None if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer
 
-    async def send(self, call: str, permit: dict[str, Any], data: bytes = b"") -> httpx.Response | None:
+    async def send(
+        self, call: str, permit: dict[str, Any], data: bytes = b""
+    ) -> httpx.Response | None:
         """Make a request of the store that was signed; None if it didn't do it."""
         answer = await self._sent(
-            call, self._store, permit["method"], permit["url"], headers=permit["headers"], content=data
+            call,
+            self._store,
+            permit["method"],
+            permit["url"],
+            headers=permit["headers"],
+            content=data,
         )
         if answer is not None:
             self._ledger.note(call, str(answer.status_code))
@@ -66,7 +73,12 @@ class Caller:
         return None if answer.is_server_error else answer
 
     async def _sent(
-        self, call: str, client: httpx.AsyncClient, method: str, url: str, **more: Any  # noqa: ANN401
+        self,
+        call: str,
+        client: httpx.AsyncClient,
+        method: str,
+        url: str,
+        **more: Any,  # noqa: ANN401
     ) -> httpx.Response | None:
         try:
             async with asyncio.timeout(PATIENCE):

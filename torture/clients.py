@@ -24,7 +24,9 @@ Answered = httpx.Response | None
 class Client:
     """Uploads by form and direct, deletes, edits and looks; and now and then gives up half-way."""
 
-    def __init__(self, number: int, seed: int, portraits: Portraits, ledger: Ledger, caller: Caller) -> None:
+    def __init__(
+        self, number: int, seed: int, portraits: Portraits, ledger: Ledger, caller: Caller
+    ) -> None:
         self._number = number
         self._dice = random.Random(f"{seed}/client {number}")
         self._seed = seed
@@ -91,17 +93,24 @@ class Client:
                 return False
             tags.append((number, part.headers["ETag"]))
         listed = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>" for number, tag in tags
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+            for number, tag in tags
         )
         body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
         whole = await self._signed(upload, "complete", body, upload_id=upload_id)
         return whole is not None and ET.fromstring(whole.content).tag.endswith("Result")
 
     async def _signed(
-        self, upload: dict[str, Any], operation: str, data: bytes = b"", **more: Any  # noqa: ANN401
+        self,
+        upload: dict[str, Any],
+        operation: str,
+        data: bytes = b"",
+        **more: Any,  # noqa: ANN401
     ) -> Answered:
         asked = {"operation": operation, **more}
-        permit = await self._caller.ask("sign", "POST", f"/api/uploads/{upload['id']}/sign", json=asked)
+        permit = await self._caller.ask(
+            "sign", "POST", f"/api/uploads/{upload['id']}/sign", json=asked
+        )
         if permit is None or permit.status_code != httpx.codes.OK:
             return None
         return await self._caller.send(f"S3 {operation}", permit.json(), data)
@@ -109,7 +118,11 @@ class Client:
     async def _reserved(self, data: bytes, record: Record, **more: Any) -> dict[str, Any] | None:  # noqa: ANN401
         """Reserve an upload; None if that can't be had, or the photo is there already."""
         (title,) = record.titles if len(record.titles) == 1 else ("",)
-        asked: dict[str, Any] = {"filename": "a.jpg", "content_type": "image/jpeg", "size": len(data)}
+        asked: dict[str, Any] = {
+            "filename": "a.jpg",
+            "content_type": "image/jpeg",
+            "size": len(data),
+        }
         asked |= {"title": title, **more}
         if self._dice.random() < 0.5:
             asked["sha256"] = record.sha256
@@ -184,7 +197,9 @@ class Client:
             return
         found = await self._caller.fetch(answer.json()["original_url"])
         if found is not None and digest(found.content) != record.sha256:
-            self._ledger.accuse(f"the link of photo {record.id} gives {found.status_code}, and not it")
+            self._ledger.accuse(
+                f"the link of photo {record.id} gives {found.status_code}, and not it"
+            )
 
     def _picture(self, *, large: bool = False) -> tuple[bytes, Record]:
         if self._dice.random() < 0.1:

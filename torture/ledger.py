@@ -63,6 +63,10 @@ class Ledger:
             self.accuse(f"photo {record.id} was acknowledged again, as {id_}")
         record.fate, record.id, record.url = Fate.KEPT, id_, url
 
+    def gone(self) -> list[Record]:
+        """List those whose deletion was acknowledged."""
+        return [record for record in self.records.values() if record.fate is Fate.GONE]
+
     def count(self, fate: Fate) -> int:
         """Tell how many photos are to have a fate."""
         return sum(record.fate is fate for record in self.records.values())

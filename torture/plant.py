@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -184,7 +185,9 @@ class Plant:
         """Find a process by which PostgreSQL serves one connection."""
         with contextlib.suppress(psutil.Error, KeyError):
             children = psutil.Process(self.engines.pids()["PostgreSQL"]).children()
-            ours = [child for child in children if "safelight safelight" in " ".join(_command(child))]
+            ours = [
+                child for child in children if "safelight safelight" in " ".join(_command(child))
+            ]
             return dice.choice(ours).pid if ours else None
         return None
 
@@ -200,15 +203,18 @@ class Plant:
             ),
         )
 
-    def tracebacks(self) -> int:
-        """Count what server and worker didn't foresee, by their logs."""
-        logs = (program.log for program in (self.server, self.worker) if program.log.exists())
-        return sum(log.read_text(errors="replace").count("Traceback (most") for log in logs)
+    def tracebacks(self) -> dict[str, int]:
+        """Count what server and worker wrote of exceptions in full."""
+        logs = {program.name: program.log for program in (self.server, self.worker)}
+        return {
+            f"tracebacks in the {name}'s log": log.read_text(errors="replace").count("Traceback (")
+            for name, log in logs.items()
+        }
 
 
 @asynccontextmanager
-async def _meanwhile(work: "asyncio._CoroutineLike[None]") -> AsyncIterator[None]:
-    task = asyncio.ensure_future(work)
+async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
@@ -227,4 +233,3 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
-

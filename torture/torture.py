@@ -11,13 +11,16 @@ before PostgreSQL and one before the store instead, which delay, break and spoil
 
 import argparse
 import asyncio
+import json
 import logging
 import random
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -28,7 +31,7 @@ from killers import Killer, schedule
 from ledger import Fate, Ledger
 from plant import TOKEN, Plant
 from portraits import Portraits
-from safelight.engines import EmbeddedEngines
+from safelight.engines import EmbeddedEngines, ports
 from safelight.library import Library
 from verdict import Verdict, quiet
 
@@ -45,7 +48,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--patience", type=float, default=90, help="seconds that jobs may take in the end"
     )
-    parser.add_argument("--folder", type=Path, default=None, help="kept; by default a temporary one")
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="kept; by default a temporary one"
+    )
     return parser.parse_args()
 
 
@@ -73,7 +78,7 @@ class Torture:
                 await self._used(self._kills())
                 await self._judged()
 
-    async def _used(self, torment: "asyncio._CoroutineLike[None]") -> None:
+    async def _used(self, torment: Coroutine[Any, Any, None]) -> None:
         """Have clients use it while something goes on, and wait until all is well again."""
         await self._plant.back(within=_TO_COME_BACK)
         portraits = Portraits(self.seed)
@@ -135,9 +140,9 @@ class Torture:
         rows += [(f"{call}: {what}", n) for (call, what), n in sorted(self.ledger.outcomes.items())]
         rows += [(f"acknowledged: {fate}", self.ledger.count(fate)) for fate in Fate]
         rows += list(self.verdict.counts.items())
-        rows += [("tracebacks in the logs", self._plant.tracebacks())]
+        rows += list(self._plant.tracebacks().items())
         told = [f"{what:<60}{count:>8,}" for what, count in rows]
-        told += [f"{what:<60}{how:>8}" for what, how in self.told.items()]
+        told += [f"{what:<50} {how:>17}" for what, how in self.told.items()]
         told += [f"{'slowest call':<60}{self.ledger.slowest:>6.1f} s"]
         return "\n".join([*told, f"{'wrong':<60}{len(self.ledger.wrong):>8,}"])
 
@@ -150,8 +155,7 @@ def main() -> None:
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="safelight-torture-"))
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)  # an engine that root starts runs as somebody else
-    engines = EmbeddedEngines(folder / "engines", bucket="safelight")
-    engines.start()
+    engines = _engines(folder / "engines")
     began = time.monotonic()
     try:
         torture = Torture(asked, Plant(engines, folder))
@@ -164,6 +168,18 @@ def main() -> None:
         raise SystemExit(f"not everything held; the logs lie in {folder}")
     if asked.folder is None:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _engines(folder: Path) -> EmbeddedEngines:
+    """Start engines at ports that nobody takes while they are dead, as the usual ones may be."""
+    folder.mkdir(mode=0o711, exist_ok=True)
+    drawn = iter(random.sample(range(12_000, 22_000), len(ports.USUAL)))
+    note = folder / "ports.json"
+    if not note.exists():
+        note.write_text(json.dumps({part: next(drawn) for part in ports.USUAL}))
+    engines = EmbeddedEngines(folder, bucket="safelight")
+    engines.start()
+    return engines
 
 
 def _say(what: str) -> None:

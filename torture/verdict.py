@@ -23,6 +23,9 @@ from safelight.library.sweep import Sweep
 from safelight.photo import Status
 from safelight.tables import photos, uploads
 
+Rows = dict[str, tuple[str, set[str]]]
+"""Of each row its status and the keys that it names, by its name."""
+
 _PAGE = 500
 _AT_ONCE = 4
 _MUCH_LATER = timedelta(days=3)
@@ -103,31 +106,37 @@ class Verdict:
 
     async def reconciled(self, library: Library) -> None:
         """Reconcile with no grace: first only look, then put right; then look by other means."""
-        now = Plan(grace=timedelta(0), verify=True)
-        for kind, count in (await self._run(library, now, "found")).items():
-            if kind in _MISSING:
-                self.accuse(f"rows and objects differ: {count} {kind}")
-        await self._run(library, Plan(grace=timedelta(0), apply=True), "put right")
+        for told in await self._run(library, Plan(grace=timedelta(0), verify=True)):
+            self.counts[f"reconcile: {told.kind} found"] += 1
+            if told.kind in _MISSING:
+                self.accuse(f"{told.key} is {told.kind} {told.detail}")
+            if told.kind == Kind.UNNAMED and told.photo is None:
+                self.accuse(f"{told.key} was written before its row")
+        for told in await self._run(library, Plan(grace=timedelta(0), apply=True)):
+            self.counts[f"reconcile: {told.kind} put right"] += told.mended
         await self._compared(library, "after the reconcile")
         rows = await _rows(library)
         self.counts["rows, pending"] = _number(rows, Status.PENDING)
         self.counts["rows, tombstones"] = _number(rows, Status.DELETED)
         await self._purged(library)
 
-    async def _run(self, library: Library, plan: Plan, what: str) -> Counter[Kind]:
-        found: Counter[Kind] = Counter()
-        async for told in library.reconciler.run(plan):
-            if isinstance(told, Finding):
-                found[told.kind] += 1
-                self.counts[f"reconcile: {told.kind} {what}"] += 1
-        return found
+    async def _run(self, library: Library, plan: Plan) -> list[Finding]:
+        told = library.reconciler.run(plan)
+        return [each async for each in told if isinstance(each, Finding)]
 
     async def _purged(self, library: Library) -> None:
-        """Hold what was deleted against the bucket."""
-        names = {object_.split("/")[1] for object_ in await _objects(library, keys.PHOTOS)}
-        for record in self.ledger.records.values():
-            if record.fate is Fate.GONE and record.url and _name(record.url) in names:
-                self.accuse(f"photo {record.id} was deleted, and something of it is stored")
+        """Hold what was deleted against the bucket.
+
+        A rendition that a job wrote after the deletion, and then died, nobody has a link to: it
+        goes with the second sweep.
+        """
+        rows, stored = await _rows(library), await _objects(library, keys.PHOTOS)
+        gone = {_name(each.url): each for each in self.ledger.gone() if each.url}
+        for key in stored:
+            name = key.split("/")[1]
+            if name in gone and key in rows.get(name, ("", {keys.original(name)}))[1]:
+                self.accuse(f"photo {gone[name].id} was deleted, and {key} is stored")
+            self.counts["objects left to the second sweep"] += name in gone
 
     async def much_later(self, library: Library) -> None:
         """Do what the minutely job does, when everything that was given up is over."""
@@ -157,20 +166,12 @@ class Verdict:
         rows, sent = await _rows(library), await _uploads(library)
         stored = await _objects(library, "")
         for status, named in rows.values():
-            if status == Status.READY:
-                for key in named - stored:
-                    self.accuse(f"{when}, a row names {key}, which is not there")
+            for key in named - stored if status == Status.READY else ():
+                self.accuse(f"{when}, a row names {key}, which is not there")
         for key in stored:
-            folder, name = key.split("/")[:2]
-            if folder == keys.PHOTOS[:-1]:
-                status, named = rows.get(name, (None, set()))
-                known = status is not None and (status != Status.READY or key in named)
-            elif folder == keys.INCOMING[:-1]:
-                known = name in sent
-            else:
-                known = folder == keys.QUARANTINE[:-1]
-                self.counts[f"objects in quarantine {when}"] += known
-            if not known:
+            if key.startswith(keys.QUARANTINE):
+                self.counts[f"objects in quarantine {when}"] += 1
+            elif not (_is_known(key, rows) or key.removeprefix(keys.INCOMING) in sent):
                 self.accuse(f"{when}, no row names {key}")
         async for batch in library.parts.multiparts.unfinished(""):
             for each in batch:
@@ -180,7 +181,9 @@ class Verdict:
 
 async def quiet(library: Library, *, within: float) -> dict[str, int]:
     """Wait until no job is due any more, or not longer; gives their numbers by status."""
-    query = text("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1")
+    query = text(
+        "SELECT status::text AS status, count(*) AS number FROM procrastinate_jobs GROUP BY 1"
+    )
     due = text(
         "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
         " AND task_name NOT LIKE '%sweep' AND coalesce(scheduled_at, now()) <= now()"
@@ -193,7 +196,7 @@ async def quiet(library: Library, *, within: float) -> dict[str, int]:
         await asyncio.sleep(0.5)
 
     async def read(connection: AsyncConnection) -> dict[str, int]:
-        return {status: count for status, count in await connection.execute(query)}
+        return {row.status: int(row.number) for row in await connection.execute(query)}
 
     return await catalog.read(read)
 
@@ -213,11 +216,11 @@ async def _listed(client: httpx.AsyncClient) -> list[dict[str, Any]]:
     return found
 
 
-async def _rows(library: Library) -> dict[str, tuple[str, set[str]]]:
+async def _rows(library: Library) -> Rows:
     """Tell each row's status and the keys that it names, by its name."""
     query = select(photos.c.name, photos.c.status, photos.c.renditions)
 
-    async def read(connection: AsyncConnection) -> dict[str, tuple[str, set[str]]]:
+    async def read(connection: AsyncConnection) -> Rows:
         return {
             name: (status, {keys.original(name), *(each["key"] for each in renditions)})
             for name, status, renditions in await connection.execute(query)
@@ -238,7 +241,16 @@ async def _objects(library: Library, prefix: str) -> set[str]:
     return {meta["path"] async for batch in found for meta in batch}
 
 
-def _number(rows: dict[str, tuple[str, set[str]]], status: Status) -> int:
+def _is_known(key: str, rows: Rows) -> bool:
+    """Whether a row names an object, or isn't a photo's and so has its folder to itself."""
+    name = keys.photo_in(key)
+    if name is None or name not in rows:
+        return False
+    status, named = rows[name]
+    return status != Status.READY or key in named
+
+
+def _number(rows: Rows, status: Status) -> int:
     return sum(each == status for each, _ in rows.values())
 
 
