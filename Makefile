@@ -51,7 +51,7 @@ lock: $(DEV_STAMP) ## Resolve the newest versions of everything into requirement
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --extra embedded --extra heic --group build pyproject.toml --output-file requirements/run.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --extra embedded --extra heic --group dev --constraints requirements/run.lock \
+	  --no-header --no-annotate --extra embedded --extra heic --extra otel --group dev --constraints requirements/run.lock \
 	  pyproject.toml --output-file requirements/dev.lock
 
 clean: ## Remove what was made here, but never the photos

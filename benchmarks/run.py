@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import footprint
+import fullness
 import ladder
 import pages
 import photograph
@@ -87,6 +88,8 @@ def _measured(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str
         rows += uploads.measure(on, photo, rounds=3 if quick else 7, uploads=10 if quick else 30)
         _say("renditions")
         rows += ladder.measure(on.folder, rounds=3 if quick else 7)
+        _say("a page while the darkroom is full")
+        rows += fullness.measure(on, photo, rounds=3 if quick else 7, seconds=3.0 if quick else 6.0)
         _say("memory")
         rows += footprint.measure(on, photo, long=long)
     return rows, points

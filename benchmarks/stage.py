@@ -91,7 +91,7 @@ class Server:
         for process in (self._watched, *self._watched.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess, OSError):
                 name = "web" if process.pid == self.pid else process.name()
-                found[name] = found.get(name, 0) + _pss(process.pid)
+                found[name] = found.get(name, 0) + pss_of(process.pid)
         return found
 
     def stop(self) -> None:
@@ -104,7 +104,7 @@ class Server:
             self._process.wait()
 
 
-def _pss(pid: int) -> int:
+def pss_of(pid: int) -> int:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from safelight.errors import SafelightError
-    from safelight.library import Added, Library
+    from safelight.library import Added, Begun, Library
     from safelight.links import Link
+    from safelight.permits import Permit
     from safelight.photo import Caption, ImageFacts, Order, Photo, Rendition
     from safelight.settings import Settings
     from safelight.tables import photos as photos_table
@@ -20,11 +21,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Added",
+    "Begun",
     "Caption",
     "ImageFacts",
     "Library",
     "Link",
     "Order",
+    "Permit",
     "Photo",
     "Rendition",
     "SafelightError",
@@ -36,11 +39,13 @@ __all__ = [
 
 _HOMES = {
     "Added": "library",
+    "Begun": "library",
     "Caption": "photo",
     "ImageFacts": "photo",
     "Library": "library",
     "Link": "links",
     "Order": "photo",
+    "Permit": "permits",
     "Photo": "photo",
     "Rendition": "photo",
     "SafelightError": "errors",

@@ -54,8 +54,8 @@ class Links:
     those that end in less than LEAST_LEFT sign none: StorageUnavailable. `endpoint` is where those
     who hold a link reach the store. `credentials` is asked for each link; when it answers with
     others, what was kept is dropped. `clock` gives aware datetimes, and may go back. For use from
-    one thread. What can never be signed for (an endpoint with a path, a bucket before an IP
-    address) is a ValueError here.
+    one thread; `signed` and `reused` count. What can never be signed for (an endpoint with a path,
+    a bucket before an IP address) is a ValueError here.
     """
 
     def __init__(  # noqa: PLR0913  a link is made of these
@@ -79,6 +79,7 @@ class Links:
         self._bucket = bucket
         self._region = region
         self._style: Style = style
+        self.signed = self.reused = 0
         self._turn_to(credentials())
         self._presigner(endpoint, 0)
 
@@ -104,8 +105,11 @@ class Links:
             start = self._start(name, seconds)
             url = self._presigner(place[1], start // _DAY).url(key, start % _DAY)
             link = Link(url, start + self._lifetime)
-        elif place in self._young:
-            return link
+            self.signed += 1
+        else:
+            self.reused += 1
+            if place in self._young:
+                return link
         if self._half:
             self._keep(place, link)
         return link

@@ -65,6 +65,12 @@ def _split(value: object) -> object:
     )
 
 
+def _sendable(token: SecretStr | None) -> SecretStr | None:
+    if token and not _TOKEN.fullmatch(token.get_secret_value()):
+        raise ValueError("give 16 or more printable ASCII characters, without spaces")
+    return token
+
+
 class Group(BaseModel):
     """A group of settings."""
 
@@ -226,7 +232,7 @@ class RenditionSettings(Group):
         *(320, 640, 1280, 2560),
     )
     """Their widths in pixels; each photo gets those that are no wider than itself."""
-    quality: int = Field(default=77, ge=1, le=100)
+    quality: int = Field(default=78, ge=1, le=100)
     """Of WebP, 1 to 100."""
     effort: int = Field(default=1, ge=0, le=6)
     """What WebP's encoder takes on for a smaller file, 0 (quick) to 6."""
@@ -239,6 +245,47 @@ class RenditionSettings(Group):
         if not 1 <= len(set(widths)) == len(widths) <= _MAX_STEPS:
             raise ValueError(f"give one to {_MAX_STEPS} different widths")
         return widths
+
+
+class LogSettings(Group):
+    """What is written to stderr."""
+
+    format: Literal["console", "json"] = "console"
+    """Lines for people, or a JSON object in each."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    requests: bool | None = None
+    """Whether each request and each job gets a line. None: with JSON, unless the level is higher
+    than `info`."""
+
+    @property
+    def tells_each(self) -> bool:
+        """Whether each request and each job gets a line."""
+        if self.requests is None:
+            return self.format == "json" and self.level in {"debug", "info"}
+        return self.requests
+
+
+class MetricsSettings(Group):
+    """Who may read ``/metrics``, besides those who may use the API."""
+
+    public: bool = False
+    """Everybody who reaches the service."""
+    token: SecretStr | None = None
+    """Who bears this, which is good for nothing else."""
+
+    @field_validator("token")
+    @classmethod
+    def _token_can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
+        return _sendable(token)
+
+
+class TraceSettings(Group):
+    """OpenTelemetry."""
+
+    endpoint_url: str | None = None
+    """A collector that takes OTLP over HTTP; traces go to ``/v1/traces`` there. None: to nobody."""
+
+    _endpoints = field_validator("endpoint_url")(_http_url)
 
 
 class Settings(BaseSettings):
@@ -277,6 +324,9 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     renditions: RenditionSettings = RenditionSettings()
     uploads: UploadSettings = UploadSettings()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    traces: TraceSettings = TraceSettings()
 
     _lists = field_validator("allowed_hosts", "origins", mode="before")(_split)
 
@@ -288,9 +338,7 @@ class Settings(BaseSettings):
     @field_validator("token")
     @classmethod
     def _token_can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
-        if token and not _TOKEN.fullmatch(token.get_secret_value()):
-            raise ValueError("give 16 or more printable ASCII characters, without spaces")
-        return token
+        return _sendable(token)
 
     @field_validator("database_url")
     @classmethod

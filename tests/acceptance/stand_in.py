@@ -22,10 +22,16 @@ def problem(status: int, code: str, detail: str, **headers: str) -> Answer:
     return Answer(status, {"code": code, "detail": detail, "status": status}, **headers)
 
 
+NOT_FOUND = problem(404, "not_found", "There is no such page.")
+
+
 @contextmanager
-def standing_in(*answers: Answer, pause: float = 0) -> Iterator["StandIn"]:
-    """Answer requests with these, one after the other, and the last again and again."""
-    server = StandIn(list(answers), pause)
+def standing_in(*answers: Answer, pause: float = 0, older: bool = False) -> Iterator["StandIn"]:
+    """Answer requests with these, one after the other, and the last again and again.
+
+    With `older` it knows no direct uploads; who asks for one gets a 404, which isn't counted.
+    """
+    server = StandIn(list(answers), pause, older=older)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -39,10 +45,11 @@ def standing_in(*answers: Answer, pause: float = 0) -> Iterator["StandIn"]:
 class StandIn(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, answers: list[Answer], pause: float) -> None:
+    def __init__(self, answers: list[Answer], pause: float, *, older: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers = answers
         self.pause = pause
+        self.older = older
         self.asked: list[tuple[str, str, int]] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -60,10 +67,12 @@ class Handler(BaseHTTPRequestHandler):
         size = left
         while left > 0:
             left -= self.rfile.readinto(memoryview(self.buffer)[:left]) or left
-        self.server.asked.append((self.command, self.path, size))
-        time.sleep(self.server.pause)
-        answers = self.server.answers
-        given = answers.pop(0) if len(answers) > 1 else answers[0]
+        given = NOT_FOUND
+        if not (self.server.older and self.path.startswith("/api/uploads")):
+            self.server.asked.append((self.command, self.path, size))
+            time.sleep(self.server.pause)
+            answers = self.server.answers
+            given = answers.pop(0) if len(answers) > 1 else answers[0]
         self.send_response(given.status)
         self.send_header("Content-Length", str(len(given.body)))
         for name, value in given.headers.items():
@@ -71,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(given.body)
 
-    do_GET = do_POST = do_DELETE = answer  # noqa: N815  the base class's names
+    do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  the base class's names
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -58,13 +58,15 @@ def test_photos_are_uploaded_and_each_is_told(server: Served, shell: Shell) -> N
     said = shell.run("upload", "--title", "By the sea", "beach.jpg", "logo.png")
     assert (said.code, said.err) == (0, "")
     assert [line.split()[0] for line in said.out.splitlines()] == ["added", "added"]
-    newest, oldest = _photos(server)
-    assert [each["filename"] for each in (oldest, newest)] == ["beach.jpg", "logo.png"]
-    assert oldest["title"] == newest["title"] == "By the sea"
+    photos = {each["filename"]: each for each in _photos(server)}
+    assert photos.keys() == {"beach.jpg", "logo.png"}
+    assert {each["title"] for each in photos.values()} == {"By the sea"}
+    told = [line.split()[1:] for line in said.out.splitlines()]
+    assert told == [[str(photos[name]["id"]), name] for name in ("beach.jpg", "logo.png")]
     again = shell.run("upload", "beach.jpg")
     assert (again.code, again.out.split()) == (
         0,
-        ["already", "there", str(oldest["id"]), "beach.jpg"],
+        ["already", "there", str(photos["beach.jpg"]["id"]), "beach.jpg"],
     )
 
 
@@ -73,7 +75,7 @@ def test_what_cannot_be_taken_is_told_and_the_others_are_uploaded(
 ) -> None:
     (shell.folder / "notes.txt").write_text("no photo" * 100)
     (shell.folder / "folder").mkdir()
-    (shell.folder / "large.jpg").write_bytes(jpeg() + bytes(6_000_000))
+    (shell.folder / "large.jpg").write_bytes(jpeg() + bytes(50 * 1024 * 1024))
     subprocess.run(["mkfifo", shell.folder / "pipe"], check=True)
     files = ("notes.txt", "folder", "missing.jpg", "pipe", "large.jpg", "beach.jpg")
     said = shell.run("upload", *files)

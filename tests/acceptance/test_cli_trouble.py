@@ -32,14 +32,20 @@ def shell(tmp_path: Path) -> Shell:
 
 BUSY = problem(503, "busy", "Too many uploads are waiting.", Retry_After="1")
 ADDED = Answer(201, PHOTO)
+THERE = Answer(200, PHOTO)
+NOTICE = (
+    "safelight: Files go by the server, and not straight to its bucket: it is older than that.\n"
+)
+AGES = pytest.mark.parametrize("older", [True, False], ids=["older server", "server"])
 
 
-def test_a_busy_server_is_asked_again_when_it_says(shell: Shell) -> None:
-    with standing_in(BUSY, BUSY, ADDED) as server:
+@AGES
+def test_a_busy_server_is_asked_again_when_it_says(shell: Shell, *, older: bool) -> None:
+    with standing_in(BUSY, BUSY, ADDED if older else THERE, older=older) as server:
         began = time.monotonic()
         said = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
-        assert (said.code, said.err) == (0, "")
-        assert said.out.split() == ["added", "7", "a.jpg"]
+        assert (said.code, said.err) == (0, NOTICE if older else "")
+        assert said.out.split() == [*(["added"] if older else ["already", "there"]), "7", "a.jpg"]
         assert time.monotonic() - began >= 2
         assert len(server.asked) == 3
         assert len({size for _, _, size in server.asked}) == 1  # whole each time
@@ -53,7 +59,8 @@ def test_a_server_that_stays_busy_is_left_alone_at_last(shell: Shell) -> None:
         assert len(server.asked) == 5
 
 
-def test_a_connection_that_breaks_is_tried_again(shell: Shell) -> None:
+@AGES
+def test_a_connection_that_breaks_is_tried_again(shell: Shell, *, older: bool) -> None:
     class Breaking(Handler):
         def answer(self) -> None:
             if self.server.asked or self.server.pause:
@@ -64,7 +71,7 @@ def test_a_connection_that_breaks_is_tried_again(shell: Shell) -> None:
 
         do_POST = answer  # noqa: N815
 
-    with standing_in(ADDED) as server:
+    with standing_in(ADDED if older else THERE, older=older) as server:
         server.RequestHandlerClass = Breaking
         assert shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url).code == 0
 
@@ -103,7 +110,7 @@ def test_what_a_server_refuses_is_a_line_that_says_what_to_do(shell: Shell, name
 
 
 def test_a_proxy_that_finds_a_file_too_large_is_told_for_that_file(shell: Shell) -> None:
-    with standing_in(Answer(413, b"<html>"), ADDED) as server:
+    with standing_in(Answer(413, b"<html>"), ADDED, older=True) as server:
         said = shell.run("upload", "a.jpg", "b.jpg", SAFELIGHT_URL=server.url)
         assert "a.jpg: The upload is larger" in said.err
         assert said.out.split() == ["added", "7", "b.jpg"]
@@ -120,6 +127,93 @@ def test_a_server_that_is_not_there_is_a_line(shell: Shell, command: tuple[str, 
 
 def test_a_host_that_is_not_there_is_a_line(shell: Shell) -> None:
     assert "SAFELIGHT_URL" in shell.run("ls", SAFELIGHT_URL="http://nowhere.invalid").line
+
+
+def test_too_many_open_uploads_are_waited_for(shell: Shell) -> None:
+    full = problem(429, "too_many_uploads", "Too many uploads are open.", Retry_After="1")
+    with standing_in(full, THERE) as server:
+        assert shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url).code == 0
+        assert len(server.asked) == 2
+
+
+def test_an_upload_in_parts_goes_on_where_it_broke(shell: Shell) -> None:
+    """The second part's answer is a failure: the first is found to have arrived, and not resent."""
+    with (shell.folder / "a.jpg").open("ab") as file:
+        file.truncate(15 * 1024 * 1024)
+    cut = {"id": "u", "part_size": 8 * 1024 * 1024, "parts": 2}
+    created = b"<R><UploadId>x&amp;y</UploadId></R>"
+    arrived = (
+        b"<L><Part><PartNumber>1</PartNumber><ETag>&quot;one&quot;</ETag>"
+        b"<Size>8388608</Size></Part></L>"
+    )
+    done = Answer(200, b"", ETag='"x"')
+    with standing_in(ADDED) as server:
+        permits = {
+            name: Answer(200, {"method": method, "url": f"{server.url}/{name}", "headers": {}})
+            for name, method in {"post": "POST", "put": "PUT", "get": "GET"}.items()
+        }
+        server.answers[:0] = [
+            *(Answer(201, cut), permits["post"], Answer(200, created)),
+            *(permits["put"], done, permits["put"], Answer(503, b"")),
+            *(permits["get"], Answer(200, arrived), permits["put"], done),
+            *(permits["post"], Answer(200, b"<C/>")),
+        ]
+        said = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
+        sent = [size for method, _, size in server.asked if method == "PUT"]
+    assert (said.code, said.err) == (0, "")
+    assert sent == [8 * 1024 * 1024, 7 * 1024 * 1024, 7 * 1024 * 1024]
+
+
+def test_a_signature_that_is_over_is_had_anew(shell: Shell) -> None:
+    with standing_in(ADDED) as server:
+        permit = {"id": "u", "method": "PUT", "url": f"{server.url}/put", "headers": {}}
+        server.answers[:0] = [
+            *(Answer(201, permit), Answer(403, b"<Error/>"), Answer(204, b"")),
+            *(Answer(201, permit), Answer(200, b"")),
+        ]
+        assert shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url).code == 0
+        assert [method for method, _, _ in server.asked] == [
+            *("POST", "PUT", "DELETE", "POST", "PUT", "POST")
+        ]
+
+
+def test_a_store_that_takes_nothing_is_gone_round(shell: Shell) -> None:
+    with standing_in(ADDED) as server:
+        permit = {"id": "u", "method": "PUT", "url": f"{server.url}/put", "headers": {}}
+        refused = [Answer(201, permit), Answer(403, b"<Error/>"), Answer(204, b"")]
+        server.answers[:0] = [*refused, *refused]
+        said = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
+        assert (said.code, said.err.count("answers 403")) == (0, 1)
+        assert server.asked[-1][1] == "/api/photos"
+
+
+def test_a_file_that_changed_on_its_way_is_told(shell: Shell) -> None:
+    with standing_in(THERE) as server:
+        permit = {"id": "u", "method": "PUT", "url": f"{server.url}/put", "headers": {}}
+        other = b"<Error><Code>BadDigest</Code></Error>"
+        server.answers[:0] = [Answer(201, permit), Answer(400, other), Answer(204, b"")]
+        said = shell.run("upload", "--jobs", "1", "a.jpg", "b.jpg", SAFELIGHT_URL=server.url)
+        assert server.asked[2][:2] == ("DELETE", "/api/uploads/u")
+    assert said.code == 1
+    assert "a.jpg: It changed while it was sent" in said.err
+    assert said.out.split() == ["already", "there", "7", "b.jpg"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"id": "../photos/1", "method": "PUT", "url": "http://s3/", "headers": {}},
+        {"id": "u", "part_size": 0, "parts": 2},
+        {"id": "u", "part_size": 5, "parts": "many"},
+        {"id": "u"},
+        ["u"],
+    ],
+)
+def test_a_reservation_that_is_none_is_told(shell: Shell, told: object) -> None:
+    with standing_in(Answer(201, told)) as server:
+        line = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url).line
+        assert "not a Safelight server" in line
+        assert len(server.asked) == 1
 
 
 def test_a_run_that_has_no_sense_ends_at_once(shell: Shell) -> None:
@@ -150,15 +244,20 @@ def test_this_machine_is_reached_without_a_proxy(shell: Shell) -> None:
     assert said.code == 0
 
 
-def test_a_large_file_is_never_in_memory_whole(shell: Shell) -> None:
+@AGES
+def test_a_large_file_is_never_in_memory_whole(shell: Shell, *, older: bool) -> None:
     size = 700 * 1024 * 1024
     with (shell.folder / "large.jpg").open("wb") as file:
+        file.write(jpeg())
         file.truncate(size)
 
     def confine() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size // 2, size // 2))
 
-    with standing_in(ADDED) as server:
+    with standing_in(ADDED, older=older) as server:
+        if not older:
+            permit = {"id": "1", "method": "PUT", "url": f"{server.url}/bucket", "headers": {}}
+            server.answers[:0] = [Answer(201, permit), Answer(200, b"")]
         said = subprocess.run(
             [SCRIPT, "upload", shell.folder / "large.jpg"],
             check=True,
@@ -168,13 +267,14 @@ def test_a_large_file_is_never_in_memory_whole(shell: Shell) -> None:
             preexec_fn=confine,
         )
         assert said.stdout.startswith(b"added")
-        assert server.asked[0][2] > size
+        assert max(sent for _, _, sent in server.asked) >= size
 
 
 def test_a_file_that_shrinks_meanwhile_fails_alone(shell: Shell) -> None:
     with (shell.folder / "log.jpg").open("wb") as file:
+        file.write(jpeg())
         file.truncate(200 * 1024 * 1024)
-    with standing_in(ADDED) as server:
+    with standing_in(ADDED, older=True) as server:
         process = shell.start("upload", "log.jpg", "a.jpg", SAFELIGHT_URL=server.url)
         while (shell.folder / "log.jpg").stat().st_size and process.poll() is None:
             if _is_open(process.pid, "log.jpg"):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acceptance.served import Served
@@ -19,9 +19,10 @@ from pictures import jpeg
 from safelight import crash_points
 from safelight.engines import credentials, place
 from safelight.library import Library
+from safelight.library.incoming import ANSWERED_FOR, Incoming
 from safelight.library.sweep import FORGET_AFTER, STALE_AFTER, Sweep
 from safelight.settings import S3Settings, Settings
-from safelight.tables import photos
+from safelight.tables import photos, uploads
 
 T = TypeVar("T")
 LATER = max(STALE_AFTER, FORGET_AFTER) + timedelta(minutes=5)
@@ -73,6 +74,8 @@ async def _later(library: Library) -> None:
     parts, now = library.parts, datetime.now(UTC)
     for later in (now + LATER, now + 2 * LATER):
         await Sweep(parts.catalog, parts.storage, clock=lambda at=later: at).once()  # type: ignore[misc]
+    tomorrow = now + ANSWERED_FOR + LATER
+    await Incoming(parts.catalog, parts.storage, parts.multiparts, clock=lambda: tomorrow).once()
 
 
 async def _rows(library: Library) -> dict[str, str]:
@@ -195,6 +198,77 @@ async def _nothing_is_left_over(served: Served, *, photos: int) -> None:
         rows = await _rows(library)
         assert list(rows.values()) == ["ready"] * photos
         assert await _objects(library) == set(rows)
+        assert await library.parts.catalog.read(_uploads) == 0
+        assert [
+            meta async for some in library.parts.storage._store.list("incoming/") for meta in some
+        ] == []
+
+
+async def _uploads(connection: AsyncConnection) -> int:
+    return (await connection.execute(select(func.count()).select_from(uploads))).scalar_one()
+
+
+def _sent(served: Served, data: bytes) -> str:
+    """Send bytes straight to the bucket; gives the address of the upload."""
+    asked = {"filename": "a.jpg", "content_type": "image/jpeg", "size": len(data)}
+    with served.client() as client:
+        upload = client.post("/api/uploads", json=asked).json()
+    httpx.put(upload["url"], content=data, headers=upload["headers"]).raise_for_status()
+    return f"/api/uploads/{upload['id']}"
+
+
+def _asked(served: Served, method: str, address: str) -> httpx.Response:
+    with served.client() as client:
+        return client.request(method, address)
+
+
+COMPLETION = tuple(point for point in crash_points.ADD if point.startswith("add:"))
+
+
+@pytest.mark.parametrize("point", COMPLETION + crash_points.COMPLETE)
+async def test_a_completion_whose_server_dies_is_one_photo_when_it_is_repeated(
+    crashing: Served, point: str
+) -> None:
+    served = crashing.start()
+    data = jpeg(1_000 + (COMPLETION + crash_points.COMPLETE).index(point), 90)
+    address = _sent(served, data)
+    before = _shown(served)
+    served.stop()
+
+    def die() -> None:
+        with pytest.raises(httpx.TransportError):
+            _asked(served, "POST", f"{address}/complete")
+
+    _killed(served, point, die)
+    served.start()
+    first, again = (_asked(served, "POST", f"{address}/complete") for _ in range(2))
+    assert {first.status_code, again.status_code} <= {200, 201}
+    assert first.json()["id"] == again.json()["id"]
+    assert sorted(_shown(served)) == sorted([*before, first.json()["id"]])
+    await _nothing_is_left_over(served, photos=len(before) + 1)
+    served.stop()
+
+
+@pytest.mark.parametrize("point", crash_points.REFUSE + crash_points.ABORT)
+async def test_an_upload_whose_server_dies_while_it_ends_is_gone(
+    crashing: Served, point: str
+) -> None:
+    served = crashing.start()
+    data = b"no photo" if point in crash_points.REFUSE else jpeg(1_100, 90)
+    address, before = _sent(served, data), _shown(served)
+    served.stop()
+    end = ("POST", f"{address}/complete") if point in crash_points.REFUSE else ("DELETE", address)
+
+    def die() -> None:
+        with pytest.raises(httpx.TransportError):
+            _asked(served, *end)
+
+    _killed(served, point, die)
+    served.start()
+    assert _asked(served, *end).status_code == 404
+    assert _shown(served) == before
+    await _nothing_is_left_over(served, photos=len(before))
+    served.stop()
 
 
 def test_every_crash_point_is_named_once_and_lies_in_the_code() -> None:
@@ -202,4 +276,7 @@ def test_every_crash_point_is_named_once_and_lies_in_the_code() -> None:
     source = Path(crash_points.__file__).parent / "library"
     code = "\n".join(file.read_text() for file in source.glob("*.py"))
     code = code.replace("{passing}: objects gone", "undo: objects gone delete: objects gone")
+    code = code.replace("{passing}: upload ended", "refuse: upload ended abort: upload ended")
+    passing = " ".join(f"{each}: incoming gone" for each in ("complete", "refuse", "abort"))
+    code = code.replace("{passing}: incoming gone", passing)
     assert [point for point in crash_points.CRASH_POINTS if point not in code] == []

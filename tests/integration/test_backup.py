@@ -139,3 +139,28 @@ async def _original(library: Library, photo: Photo) -> bytes:
     read = bytearray()
     await library.parts.storage.fetch(keys.original(photo.name), read.extend)
     return bytes(read)
+
+
+async def test_a_copied_data_directory_is_the_whole_installation(
+    open_tmp_path: Path, tmp_path: Path
+) -> None:
+    folder, copy = open_tmp_path / "to-copy", open_tmp_path / "copied"
+    engines = EmbeddedEngines(folder, bucket="safelight")
+    engines.start()
+    try:
+        opened = Library.from_settings(settings_for(engines, tmp_path), worker=False)
+        async with opened.lifespan(None):
+            photo = await added(opened)
+    finally:
+        engines.stop()
+    await _run(f"cp -a {folder} {copy}", tmp_path, {})
+    again = EmbeddedEngines(copy, bucket="safelight")
+    again.start()
+    try:
+        opened = Library.from_settings(settings_for(again, tmp_path), worker=False)
+        async with opened.lifespan(None):
+            assert await opened.photo("o", photo.id) == photo
+            assert await found(opened, Plan(verify=True, grace=timedelta(0))) == []
+            assert await stored(opened) == keys_of(photo)
+    finally:
+        again.stop()

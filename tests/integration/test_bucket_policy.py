@@ -118,6 +118,10 @@ def _incoming() -> str:
     return keys.incoming(keys.new_name())
 
 
+def _quarantined() -> str:
+    return keys.quarantined(_photo(), datetime.now(UTC).date())
+
+
 async def _put(who: Someone, able: Someone, key: str) -> None:
     await who.storage.put(key, b"bytes", content_type="image/jpeg")
 
@@ -194,6 +198,9 @@ DEEDS: dict[tuple[str, str], tuple[Callable[..., Any], Callable[[], str]]] = {
     ("Incoming", "s3:DeleteObject"): (_delete, _incoming),
     ("Incoming", "s3:AbortMultipartUpload"): (_abort, _incoming),
     ("Incoming", "s3:ListMultipartUploadParts"): (_list_parts, _incoming),
+    ("Quarantine", "s3:GetObject"): (_read, _quarantined),
+    ("Quarantine", "s3:PutObject"): (_put, _quarantined),
+    ("Quarantine", "s3:DeleteObject"): (_delete, _quarantined),
     ("Bucket", "s3:ListBucket"): (_list, _photo),
     ("Bucket", "s3:ListBucketMultipartUploads"): (_list_uploads, _incoming),
 }

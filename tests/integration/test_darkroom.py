@@ -166,12 +166,12 @@ async def test_one_who_leaves_the_queue_takes_no_place(darkroom: Darkroom, photo
     second = asyncio.create_task(works(darkroom, photo))
     third = asyncio.create_task(works(darkroom, photo))
     await asyncio.sleep(0.1)
-    assert darkroom._queue.waiting == 2
+    assert darkroom.queue.waiting == 2
     second.cancel()
     await asyncio.sleep(0)
     first.cancel()
     assert await third
-    assert darkroom._queue.waiting == 0
+    assert darkroom.queue.waiting == 0
 
 
 async def test_when_too_many_wait_the_next_is_told_when_to_come_back(photo: Path) -> None:

@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 import pictures
+from integration.scraped import scraped
 from integration.served import House, Site, house, settings_for
 from integration.wire import MULTIPART, Answer, form, photo_part, wire
 from safelight.engines import EmbeddedEngines
@@ -148,14 +149,16 @@ def test_an_engine_that_is_away_is_told_in_time_and_all_works_again_by_itself(
         "deletion": ("DELETE", f"/api/photos/{doomed['id']}", {}),
         "page": ("GET", "/", {}),
         "life": ("GET", "/healthz", {}),
+        "numbers": ("GET", "/metrics", {}),
     }
     with outage(fragile, name), ThreadPoolExecutor(len(calls)) as crowd:
         asked = {what: crowd.submit(_timed, site, *call) for what, call in calls.items()}
         answers = {what: answer.result() for what, answer in asked.items()}
     told = {what: answer.status_code for what, (answer, _) in answers.items()}
     if name == "PostgreSQL":
-        assert told == dict.fromkeys(calls, 503) | {"life": 200}
+        assert told == dict.fromkeys(calls, 503) | {"life": 200, "numbers": 200}
     else:
+        assert told.pop("numbers") == 200
         fine = {"list": 200, "photo": 200, "edit": 200, "deletion": 204, "page": 200, "life": 200}
         assert told == {"upload": 503, "readiness": 503} | fine
     for what, (answer, seconds) in answers.items():
@@ -164,6 +167,7 @@ def test_an_engine_that_is_away_is_told_in_time_and_all_works_again_by_itself(
             assert int(answer.headers["Retry-After"]) >= 1
             if what != "page":
                 assert answer.json()["code"] == AWAY[name]
+    _check_numbers(site, name, answers["numbers"][0].text)
     # By itself: the very next upload, without a restart of anything of ours.
     again = upload(site, pictures.webp())
     assert again.status_code == 201, again.text
@@ -171,6 +175,16 @@ def test_an_engine_that_is_away_is_told_in_time_and_all_works_again_by_itself(
     kept = [there["id"]] if name == "SeaweedFS" else [doomed["id"], there["id"]]
     assert ids == [again.json()["id"], *kept]
     settles(shaken, site, ready=len(ids))
+
+
+def _check_numbers(site: Site, name: str, meanwhile: str) -> None:
+    assert ('safelight_jobs{state="waiting"}' in meanwhile) is (name == "SeaweedFS")
+    if name == "SeaweedFS":
+        with site.client() as client:
+            found = scraped(client)
+        for verb in ("put", "head"):
+            assert found.get("storage_errors_total", verb=verb) >= 1
+        assert found.get("uploads_total", outcome="storage_unavailable") >= 1
 
 
 def _timed(
@@ -213,8 +227,8 @@ def test_a_catalog_that_goes_away_once_the_bytes_are_stored_leaves_nothing(
     put = storage.put
     stored, broken = asyncio.Event(), asyncio.Event()
 
-    async def put_and_break(key: str, data: mmap, *, content_type: str) -> None:
-        await put(key, data, content_type=content_type)
+    async def put_and_break(key: str, data: mmap, **told: object) -> None:
+        await put(key, data, **told)  # type: ignore[arg-type]  # handed on
         stored.set()
         await broken.wait()
 

@@ -1,8 +1,11 @@
 """What lies in ``incoming/`` after its upload has ended: it goes, and so do the rows."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -216,3 +219,32 @@ def test_the_list_of_parts_is_no_longer_than_its_key(a_house: House, client: htt
     assert a_house.do(multiparts.abort(keys.incoming(one.upload["id"]))) == 1
     assert a_house.do(multiparts.abort(keys.incoming(one.upload["id"]))) == 0
     assert a_house.do(multiparts.begun(keys.incoming(other.upload["id"]))) == [other.upload_id]
+
+
+def test_of_two_completions_that_read_other_bytes_the_first_to_end_makes_the_photo(
+    a_house: House, site: Site, client: httpx.Client
+) -> None:
+    first, second = (pictures.png_with(pictures.png_chunk(b"saFe", b"%d" % n)) for n in (1, 2))
+    upload, storage = sent(client, first), a_house.library.parts.storage
+    read, over, fetch = threading.Event(), asyncio.Event(), storage.fetch
+
+    async def fetched_and_held(*asked: Any, **more: Any) -> int:  # noqa: ANN401  as it came
+        size = await fetch(*asked, **more)
+        storage.fetch = fetch  # type: ignore[method-assign]  # the other one isn't held
+        read.set()
+        await over.wait()
+        return size
+
+    storage.fetch = fetched_and_held  # type: ignore[method-assign]  # the real one, but slower
+    with ThreadPoolExecutor(1) as crowd:
+        held = crowd.submit(complete, client, upload)
+        assert read.wait(20)
+        httpx.put(upload["url"], content=second, headers=upload["headers"]).raise_for_status()
+        quick = complete(client, upload)
+        a_house.loop.call_soon_threadsafe(over.set)
+        late = held.result()
+    assert (quick.status_code, late.status_code) == (201, 200)
+    assert late.json() == quick.json()
+    assert httpx.get(late.json()["original_url"]).content == second
+    a_house.do(a_house.library._let_in.cleaned_up())
+    assert [status for _, status, _ in a_house.rows(site.owner) if status != "deleted"] == ["ready"]

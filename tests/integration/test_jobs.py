@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight.catalog import Catalog
 from safelight.errors import CorruptImage
 from safelight.jobs import Pace, State, Task, Worker, enqueue, enqueue_each, listed, retry, task
+from safelight.trail import request_id
 
 QUICK = Pace(
     polling=timedelta(seconds=0.1),
@@ -325,3 +326,44 @@ async def test_what_the_same_bytes_would_give_again_is_not_tried_again(catalog: 
     await Worker(catalog.url, [Task(name="work", work=work)], pace=QUICK).once()
     assert await _states(catalog) == [State.FAILED]
     assert tries == 1
+
+
+async def _put_for(catalog: Catalog, request: str, **about: str | int) -> None:
+    mark = request_id.set(request)
+    try:
+        await catalog.change(lambda connection: enqueue(connection, "work", about=about))
+        await catalog.change(lambda connection: enqueue_each(connection, "each", [about]))
+    finally:
+        request_id.reset(mark)
+
+
+async def test_a_job_is_done_under_the_id_of_the_request_that_it_follows_from(
+    catalog: Catalog,
+) -> None:
+    done: list[tuple[str | None, str]] = []
+
+    async def work(*, id: int) -> None:  # noqa: A002  as it is in the job
+        done.append((request_id.get(), f"work {id}"))
+
+    async def each(*, id: int) -> None:  # noqa: A002  as it is in the job
+        done.append((request_id.get(), f"each {id}"))
+
+    await _put_for(catalog, "request-1", id=1)
+    await _put_for(catalog, "request-2", id=2)
+    await catalog.change(lambda connection: enqueue(connection, "work", about={"id": 3}))
+    await Worker(catalog.url, [Task(name="work", work=work), Task(name="each", work=each)]).once()
+    assert sorted(done, key=str) == [
+        *(("request-1", f"{task} 1") for task in ("each", "work")),
+        *(("request-2", f"{task} 2") for task in ("each", "work")),
+        (None, "work 3"),
+    ]
+    assert request_id.get() is None
+
+
+async def test_requests_that_want_the_same_done_have_one_job(catalog: Catalog) -> None:
+    for request in ("request-1", "request-2", "request-3"):
+        await _put_for(catalog, request, id=1)
+    await catalog.change(lambda connection: enqueue(connection, "work", about={"id": 1}))
+    found = await _sql(catalog, "SELECT task_name, args FROM procrastinate_jobs ORDER BY 1")
+    about = {"id": 1, "request_id": "request-1"}
+    assert [tuple(row) for row in found] == [("safelight.each", about), ("safelight.work", about)]

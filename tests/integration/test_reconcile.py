@@ -1,6 +1,7 @@
 """Rows and objects compared, both ways, and put right where that can be done."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 
@@ -20,7 +21,7 @@ from integration.reconciling import (
     reconciler,
     stored,
 )
-from safelight import keys
+from safelight import crash_points, keys
 from safelight.errors import OperatorError
 from safelight.jobs import State
 from safelight.library import Library
@@ -199,6 +200,38 @@ async def test_a_rendition_that_is_being_named_again_is_not_taken(library: Libra
     assert {kind for kind, _, _ in taken} == {Kind.UNNAMED}
     assert keys_of(whole) == keys_of(photo)
     assert await dangling(library) == set()
+
+
+class _Dead(BaseException):
+    """What is done at this point is done; the transaction that was open is not."""
+
+
+@pytest.mark.parametrize("point", crash_points.RECONCILE)
+@pytest.mark.parametrize("nth", [0, 1, 2])
+async def test_one_that_dies_leaves_what_the_next_puts_right(
+    library: Library, point: str, nth: int
+) -> None:
+    photo, gone = await added(library), await added(library)
+    await leave(library, keys.original(keys.new_name()))
+    await leave(library, keys.rendition(photo.name, "c" * 32))
+    await library.parts.storage.delete([gone.renditions[0].key])
+    passed = list[str]()
+
+    async def dies(reached: str) -> None:
+        passed.append(reached)
+        if passed.count(point) > nth:
+            raise _Dead
+
+    with suppress(_Dead):
+        async for _ in reconciler(library, pause=dies).run(APPLY):
+            pass
+    assert passed.count(point) > min(nth, 1)
+    assert await dangling(library) <= {gone.renditions[0].key}
+    await found(library, APPLY)
+    assert await found(library, LOOK) == []
+    named = keys_of(photo) | keys_of(await library.photo("o", gone.id))
+    assert await stored(library) == named
+    assert len(await stored(library, "quarantine/")) == 2
 
 
 async def test_many_unnamed_objects_are_not_taken_away_unasked(library: Library) -> None:

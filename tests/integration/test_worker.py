@@ -7,10 +7,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from pydantic import SecretStr
@@ -19,8 +20,10 @@ import pictures
 from integration.served import House, house, settings_for
 from safelight import crash_points, keys
 from safelight.engines import EmbeddedEngines
+from safelight.library.incoming import Incoming
 from safelight.library.sweep import FORGET_AFTER, STALE_AFTER, Sweep
 from safelight.photo import Caption
+from safelight.upload import Upload, UploadStatus
 
 SCRIPT = Path(sys.executable).with_name("safelight")
 OWNER = "owner"
@@ -128,6 +131,60 @@ def test_a_worker_killed_at_any_step_leaves_what_the_next_one_finishes(
     fleet.later(by=2 * LATER)
     assert [id_ for id_, _, _ in fleet.house.rows(OWNER)] == [kept]
     assert names & fleet.house.object_names() == {kept_name}
+
+
+def _uploaded(fleet: Fleet, *, ago: timedelta, in_parts: bool = False) -> str:
+    """Leave an open upload with its object, and parts, as a client does that goes away."""
+    parts, began = fleet.house.library.parts, fleet.house.library.now() - ago
+    upload = Upload(
+        name=keys.new_name(),
+        owner=OWNER,
+        status=UploadStatus.OPEN,
+        caption=Caption(),
+        content_type="image/png",
+        size=4,
+        sha256=None,
+        part_size=8 << 20 if in_parts else None,
+        created_at=began,
+        expires_at=began + timedelta(minutes=75),
+    )
+    fleet.house.do(parts.catalog.uploads.reserve(upload, at_most=10))
+    key = keys.incoming(upload.name)
+    fleet.house.do(parts.storage.put(key, b"half", content_type="image/png"))
+    if in_parts:
+        soon = fleet.house.library.now() + timedelta(minutes=5)
+        permit = parts.permits.create(replace(upload, expires_at=soon))
+        httpx.post(permit.url, headers=permit.headers).raise_for_status()
+    return key
+
+
+@pytest.mark.parametrize("point", crash_points.INCOMING)
+def test_a_worker_killed_while_it_clears_uploads_away_leaves_what_the_next_one_finishes(
+    fleet: Fleet, point: str
+) -> None:
+    parts, now = fleet.house.library.parts, fleet.house.library.now()
+    sent = [
+        _uploaded(fleet, ago=timedelta(hours=2)),
+        _uploaded(fleet, ago=timedelta(hours=2, minutes=1), in_parts=True),
+        _uploaded(fleet, ago=timedelta(hours=3), in_parts=True),
+    ]
+    kept = _uploaded(fleet, ago=timedelta(0))
+    fleet.put("sweep")
+    with fleet.worker(**{crash_points.VARIABLE: point}) as worker:
+        assert worker.wait(60) == -signal.SIGKILL
+    for later in (now, now + timedelta(minutes=30)):
+        then = Incoming(
+            parts.catalog,
+            parts.storage,
+            parts.multiparts,
+            clock=lambda at=later: at,  # type: ignore[misc]
+        )
+        fleet.house.do(then.once())
+    assert [fleet.house.do(parts.storage.size(key)) for key in sent] == [None] * 3
+    assert [fleet.house.do(parts.multiparts.begun(key)) for key in sent] == [[]] * 3
+    assert fleet.house.do(parts.storage.size(kept)) == 4
+    names = fleet.sql("SELECT status, name FROM safelight_uploads")
+    assert names == [("open", kept.partition("/")[2])]
 
 
 def test_the_jobs_of_a_killed_worker_are_taken_up_within_a_minute(fleet: Fleet) -> None:

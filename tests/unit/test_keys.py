@@ -1,4 +1,5 @@
 import re
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -83,3 +84,41 @@ def test_no_text_of_a_users_gets_into_a_key(text: str) -> None:
 def test_a_rendition_is_named_by_a_digest_and_nothing_else(digest: str) -> None:
     with pytest.raises(ValueError, match="digest"):
         keys.rendition(NAME, digest)
+
+
+TODAY = date(2026, 2, 28)
+
+
+def test_a_key_tells_whose_it_is() -> None:
+    assert keys.photo_in(keys.original(NAME)) == NAME
+    assert keys.photo_in(keys.rendition(NAME, "a" * 32)) == NAME
+    assert keys.upload_in(keys.incoming(NAME)) == NAME
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"photos/{NAME}",
+        f"photos/{NAME}/",
+        f"photos/{NAME}/original/",
+        f"photos/{NAME}/original\n",
+        f"photos/{NAME.upper()}/original",
+        f"photos/{NAME}0/original",
+        f"quarantine/2026-01-01/photos/{NAME}/original",
+        f"incoming/{NAME}/x",
+        f"incoming/{NAME}\n",
+    ],
+)
+def test_a_key_that_is_none_of_ours_is_nobody_s(key: str) -> None:
+    assert keys.photo_in(key) is None
+    assert keys.upload_in(key) is None
+
+
+@pytest.mark.parametrize("key", [f"photos/{NAME}/original", "photos/a\nb", "photos/é/ü"])
+def test_what_was_taken_away_tells_when_and_whence(key: str) -> None:
+    assert keys.taken_from(keys.quarantined(key, TODAY)) == (TODAY, key)
+
+
+@pytest.mark.parametrize("place", ["quarantine/2026-02-30/x", "quarantine/2026-02-28/", "photos/x"])
+def test_what_never_was_taken_away_tells_nothing(place: str) -> None:
+    assert keys.taken_from(place) is None

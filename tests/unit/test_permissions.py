@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ def _statements(policy: permissions.Policy) -> list[dict[str, Any]]:
 def test_the_service_is_allowed_the_keys_that_are_made_and_no_others() -> None:
     arn = "arn:aws:s3:::pictures"
     resources = [each["Resource"] for each in _statements(permissions.service_policy("pictures"))]
-    assert resources == [f"{arn}/photos/*", f"{arn}/incoming/*", f"{arn}/quarantine/*", arn]
+    folders = ("photos", "incoming", "quarantine")
+    assert resources == [*(f"{arn}/{folder}/*" for folder in folders), arn]
     name = keys.new_name()
     assert keys.original(name).startswith("photos/")
     assert keys.incoming(name).startswith("incoming/")
+    assert keys.quarantined(keys.original(name), date(2026, 1, 1)).startswith("quarantine/")
 
 
 def test_nothing_is_allowed_by_a_wildcard_of_actions() -> None:

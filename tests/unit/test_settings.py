@@ -95,6 +95,10 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SAFELIGHT_LIMITS__MAX_FORM_BYTES", "0"),
         ("SAFELIGHT_LIMITS__MAX_FORM_BITES", "1"),
         ("SAFELIGHT_ORIGINS", "app.example"),
+        ("SAFELIGHT_LOG__FORMAT", "xml"),
+        ("SAFELIGHT_LOG__LEVEL", "chatty"),
+        ("SAFELIGHT_METRICS__TOKEN", "short"),
+        ("SAFELIGHT_TRACES__ENDPOINT_URL", "collector:4318"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(
@@ -230,6 +234,7 @@ def test_secrets_are_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example")
     monkeypatch.setenv("SAFELIGHT_S3__ACCESS_KEY", "key")
     monkeypatch.setenv("SAFELIGHT_S3__SECRET_KEY", "s3-hush-hush")
+    monkeypatch.setenv("SAFELIGHT_METRICS__TOKEN", "very-secret-metrics-token")
     written = f"{read_settings()!r} {read_settings()}"
     assert "very-secret" not in written
     assert "hush-hush" not in written

@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from safelight.catalog.queries import Query
 from safelight.errors import CatalogUnavailable, SafelightError, SettingsError, StorageFull
+from safelight.trail import step
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -45,6 +46,8 @@ class Database:
             skip_autocommit_rollback=True,
             pool_size=pool_size,
             max_overflow=0,
+            # Else its errors tell them: titles and file names.
+            hide_parameters=True,
             pool_timeout=self._deadline,
             pool_use_lifo=True,
             # A server that hangs is not noticed by TCP for hours.
@@ -78,7 +81,7 @@ class Database:
                 async with level.begin():
                     return await work(level)
 
-        return await self._within(committed(), deadline)
+        return await self._within("transaction", committed(), deadline)
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` without a transaction around it: each statement sees its own snapshot.
@@ -90,14 +93,15 @@ class Database:
             async with self._engine.connect() as connection:
                 return await work(connection)
 
-        return await self._within(_repeated(fetched), None)
+        return await self._within("read", _repeated(fetched), None)
 
     async def rows(self, query: Query, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """Read by psycopg itself, for what is asked most: a third of the CPU of `read`.
 
         It may be sent a second time, as in `read`.
         """
-        return await self._within(_repeated(lambda: self._sent(query, parameters)), None)
+        fetched = _repeated(lambda: self._sent(query, parameters))
+        return await self._within("read", fetched, None)
 
     async def change(self, query: Query, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """Change by one statement, and give what it returns. Raises as `transaction` does.
@@ -106,7 +110,8 @@ class Database:
         statement after we gave it up, but has no commit to carry out. Raises psycopg's
         IntegrityError too.
         """
-        return await self._within(self._sent(query, parameters, in_transaction=True), None)
+        changed = self._sent(query, parameters, in_transaction=True)
+        return await self._within("change", changed, None)
 
     async def _sent(
         self, query: Query, parameters: Mapping[str, object], *, in_transaction: bool = False
@@ -124,7 +129,11 @@ class Database:
                 raise
             return rows
 
-    async def _within(self, work: Awaitable[T], deadline: timedelta | None) -> T:
+    async def _within(self, what: str, work: Awaitable[T], deadline: timedelta | None) -> T:
+        with step(f"catalog {what}"):
+            return await self._in_time(work, deadline)
+
+    async def _in_time(self, work: Awaitable[T], deadline: timedelta | None) -> T:
         seconds = deadline.total_seconds() if deadline else self._deadline
         task = asyncio.ensure_future(work)
         try:

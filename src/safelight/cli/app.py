@@ -1,6 +1,5 @@
 """The commands, and how they fail: in one line that says what to do."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 import safelight
 from safelight.cli.environment import client_settings, read_settings
+from safelight.cli.groups import GROUPS, option
 from safelight.cli.terminal import complain, leave_pipe, prepare, say
 from safelight.errors import OperatorError, SafelightError
 
@@ -25,15 +25,10 @@ app = App(
     exit_on_error=False,
     print_error=False,
 )
-db = App(name="db", help="The database.")
-app.command(db)
-bucket = App(name="bucket", help="The bucket: what it is told, and the embedded one's keys.")
-app.command(bucket)
-jobs = App(name="jobs", help="What a running server, or its workers, have still to do.")
-app.command(jobs)
-token = App(name="token", help="The token that lets in, as the data directory keeps it.")
-app.command(token)
+for group in GROUPS:
+    app.command(group)
 
+_MOST_JOBS = 64
 _ID = "The photo's number, as `safelight ls` shows it."
 
 
@@ -42,13 +37,18 @@ def _at_least_one(_kind: object, value: int | None) -> None:
         raise ValueError("It must be 1 or more.")
 
 
-def _option(text: str) -> Parameter:
-    return Parameter(help=text, show_default=False)
+def _a_few(_kind: object, value: int) -> None:
+    if not 1 <= value <= _MOST_JOBS:
+        raise ValueError(f"It must be 1 to {_MOST_JOBS}.")
+
+
+_JOBS = 4
+_Jobs = Annotated[int, Parameter(help="How many files are on their way at once.", validator=_a_few)]
 
 
 @app.command
 def serve(
-    *, no_worker: Annotated[bool, _option("Leave the jobs to 'safelight worker'.")] = False
+    *, no_worker: Annotated[bool, option("Leave the jobs to 'safelight worker'.")] = False
 ) -> None:
     """Serve the gallery and the API until Ctrl-C.
 
@@ -81,11 +81,12 @@ def upload(
     files: Annotated[list[Path], Parameter(name="FILE", help="The photos.")],
     /,
     *,
-    title: Annotated[str, _option("Their title.")] = "",
-    description: Annotated[str, _option("What is to be said of them.")] = "",
-    json: Annotated[bool, _option("Tell the outcomes as a JSON array.")] = False,
+    title: Annotated[str, option("Their title.")] = "",
+    description: Annotated[str, option("What is to be said of them.")] = "",
+    jobs: _Jobs = _JOBS,
+    json: Annotated[bool, option("Tell the outcomes as a JSON array.")] = False,
 ) -> int:
-    """Upload photos to a running server.
+    """Upload photos to a running server, straight to its bucket.
 
     Each file's outcome is told in a line: added, already there, or why it can't
     be taken. A server that is busy is asked again a few times.
@@ -94,7 +95,30 @@ def upload(
     """
     from safelight.cli.upload import upload as run
 
-    return run(client_settings(), files, title=title, description=description, as_json=json)
+    return run(
+        client_settings(), files, title=title, description=description, jobs=jobs, as_json=json
+    )
+
+
+@app.command(name="import", usage="Usage: safelight import [OPTIONS] DIR…")
+def import_(
+    places: Annotated[list[Path], Parameter(name="DIR", help="The folders.")],
+    /,
+    *,
+    jobs: _Jobs = _JOBS,
+    dry_run: Annotated[bool, option("Tell what would be sent, and send nothing.")] = False,
+    json: Annotated[bool, option("Tell the outcomes as a JSON array.")] = False,
+) -> int:
+    """Upload all photos in folders, and in the folders in them.
+
+    What is there already is not sent again: after a break, run it once more. What is
+    hidden is left out, and links to folders aren't followed.
+
+    Example: safelight import --dry-run holidays
+    """
+    from safelight.cli.folder_import import import_folders
+
+    return import_folders(client_settings(), places, jobs=jobs, dry_run=dry_run, as_json=json)
 
 
 @app.command
@@ -106,7 +130,7 @@ def ls(
     limit: Annotated[
         int | None, Parameter(help="Not more than so many.", validator=_at_least_one)
     ] = None,
-    json: Annotated[bool, _option("Give the API's own array, of all pages.")] = False,
+    json: Annotated[bool, option("Give the API's own array, of all pages.")] = False,
 ) -> None:
     """List the photos of a running server, newest first.
 
@@ -125,8 +149,8 @@ def url(
     id_: Annotated[str, Parameter(name="ID", help=_ID)],
     /,
     *,
-    rendition: Annotated[str | None, _option("Link to this rendition, or the original.")] = None,
-    qr: Annotated[bool, _option("Draw the link as a QR code too, on stderr.")] = False,
+    rendition: Annotated[str | None, option("Link to this rendition, or the original.")] = None,
+    qr: Annotated[bool, option("Draw the link as a QR code too, on stderr.")] = False,
 ) -> None:
     """Print a photo's link, which shows it to anybody until it expires.
 
@@ -140,9 +164,9 @@ def url(
 @app.command(usage="Usage: safelight render --missing [OPTIONS]")
 def render(
     *,
-    missing: Annotated[bool, _option("Make what photos lack by the settings of today.")] = False,
-    no_wait: Annotated[bool, _option("Don't wait until it is done.")] = False,
-    json: Annotated[bool, _option("Tell how many photos lacked some as a JSON object.")] = False,
+    missing: Annotated[bool, option("Make what photos lack by the settings of today.")] = False,
+    no_wait: Annotated[bool, option("Don't wait until it is done.")] = False,
+    json: Annotated[bool, option("Tell how many photos lacked some as a JSON object.")] = False,
 ) -> int:
     """Have a running server make renditions that its photos lack.
 
@@ -163,7 +187,7 @@ def rm(
     ids: Annotated[list[str], Parameter(name="ID", help=_ID)],
     /,
     *,
-    yes: Annotated[bool, _option("Don't ask.")] = False,
+    yes: Annotated[bool, option("Don't ask.")] = False,
 ) -> int:
     """Delete photos; all links to them die at once.
 
@@ -177,13 +201,13 @@ def rm(
 @app.command
 def reconcile(
     *,
-    apply: Annotated[bool, _option("Put right what can be; else nothing is changed.")] = False,
-    verify: Annotated[bool, _option("Read every original and compare its SHA-256.")] = False,
+    apply: Annotated[bool, option("Put right what can be; else nothing is changed.")] = False,
+    verify: Annotated[bool, option("Read every original and compare its SHA-256.")] = False,
     grace: Annotated[
         str, Parameter(help="Leave alone what is younger, as in 90s, 30m, 36h or 2d.")
     ] = "1d",
-    undo: Annotated[bool, _option("Tell what lies in quarantine; --apply puts it back.")] = False,
-    json: Annotated[bool, _option("Tell all as a JSON object.")] = False,
+    undo: Annotated[bool, option("Tell what lies in quarantine; --apply puts it back.")] = False,
+    json: Annotated[bool, option("Tell all as a JSON object.")] = False,
 ) -> int:
     """Compare the rows of a running server with the objects in its bucket.
 
@@ -217,131 +241,6 @@ def version() -> None:
     Example: safelight version
     """
     say(safelight.__version__)
-
-
-@db.command
-def upgrade() -> None:
-    """Bring the schema of the database to its newest version.
-
-    It is the one at SAFELIGHT_DATABASE_URL. `serve` does so by itself; this is
-    for those who want it done before.
-
-    Example: SAFELIGHT_DATABASE_URL=postgresql://… safelight db upgrade
-    """
-    from safelight.cli.database import upgrade_schema
-
-    upgrade_schema(read_settings())
-
-
-@jobs.default
-def list_(*, json: Annotated[bool, _option("Give the API's own object.")] = False) -> None:
-    """List the jobs that wait, are late, run, or have failed.
-
-    A line for each, with tabs between id, task, state, tries, when something
-    happened to it last, and when it is due; their numbers on stderr.
-
-    Example: safelight jobs
-    """
-    from safelight.cli.jobs import list_jobs
-
-    list_jobs(client_settings(), as_json=json)
-
-
-@jobs.command(usage="Usage: safelight jobs retry [ID…]")
-def retry(
-    ids: Annotated[
-        list[str] | None, Parameter(name="ID", help="Those, by their numbers. None: all.")
-    ] = None,
-    /,
-) -> int:
-    """Repeat jobs that have failed.
-
-    Example: safelight jobs retry
-    """
-    from safelight.cli.jobs import retry_jobs
-
-    return retry_jobs(client_settings(), ids or [])
-
-
-@token.command
-def show() -> None:
-    """Print the token in the data directory.
-
-    Example: safelight token show
-    """
-    from safelight.cli.token import show_token
-
-    show_token(os.environ)
-
-
-@token.command
-def rotate() -> None:
-    """Put a new token in the place of the one in the data directory.
-
-    Then the old one lets nobody in any more, and all sessions end.
-
-    Example: safelight token rotate
-    """
-    from safelight.cli.token import rotate_token
-
-    rotate_token(os.environ)
-
-
-@token.command
-def sessions(
-    *,
-    revoke: Annotated[
-        list[str] | None, Parameter(name="--revoke", help="End these, by their numbers.")
-    ] = None,
-    json: Annotated[bool, _option("Give the API's own array.")] = False,
-) -> int:
-    """List the browsers that are signed in, or sign some of them out.
-
-    Example: safelight token sessions
-    """
-    from safelight.cli.sessions import list_sessions, revoke_sessions
-
-    if revoke:
-        return revoke_sessions(client_settings(), revoke)
-    list_sessions(client_settings(), as_json=json)
-    return 0
-
-
-@bucket.command
-def setup(
-    *,
-    dry_run: Annotated[bool, _option("Tell what would be changed, and change nothing.")] = False,
-    print_policy: Annotated[
-        bool, _option("Print what the service's keys must be allowed, as an IAM policy.")
-    ] = False,
-) -> None:
-    """Tell a bucket which pages may use it, and to clear uploads left for a day.
-
-    It is the one at SAFELIGHT_S3__ENDPOINT_URL; other rules in it stay. Public
-    access is blocked if the store can do so. `serve` sets the embedded one up.
-
-    Example: safelight bucket setup --print-policy
-    """
-    from safelight.cli.bucket_setup import print_policy as show
-    from safelight.cli.bucket_setup import setup as run
-
-    if print_policy:
-        show(read_settings())
-    else:
-        run(read_settings(), dry_run=dry_run)
-
-
-@bucket.command(name="rotate")
-def rotate_keys() -> None:
-    """Give the embedded photo store new keys: every link given out dies.
-
-    The server must be stopped; its next start takes the new keys.
-
-    Example: safelight bucket rotate
-    """
-    from safelight.cli.bucket import rotate as run
-
-    run(os.environ)
 
 
 def main() -> None:

@@ -18,12 +18,15 @@ import safelight
 from safelight.cli.client_settings import ClientSettings
 from safelight.cli.connection import connection, trouble
 from safelight.cli.refusals import foreign, problem_of, refusal
+from safelight.cli.reservation import Permit, Reservation, reservation
 from safelight.errors import NotFound, Unavailable
 
 _PHOTOS = "api/photos"
+_UPLOADS = "api/uploads"
 _SESSIONS = "api/sessions"
 _JOBS = "api/jobs"
 _MISSING = "api/renditions/missing"
+_UNKNOWN = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _RECONCILE = "api/reconcile"
 _PAGE = 100
 """Photos that are asked for at once."""
@@ -64,6 +67,10 @@ class _Photo(msgspec.Struct):
     renditions: list[_Rendition]
 
 
+class NoDirectUploads(Exception):
+    """The server knows no direct uploads; it is older than they are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renderings:
     """How many photos are still to be rendered, and of how many that failed."""
@@ -73,7 +80,7 @@ class Renderings:
 
 
 class Client:
-    """A server's photos, over one connection that ends with the ``with`` block.
+    """A server's photos, over connections that end with the ``with`` block. Threads may share it.
 
     Every method may raise Unauthenticated, Unavailable, OperatorError.
     """
@@ -130,6 +137,37 @@ class Client:
             files={"photo": (filename, file, "application/octet-stream")},
         )
         return self._object(answer), answer.status_code == HTTPStatus.CREATED
+
+    def reserve(self, **declared: object) -> Reservation | Photo:
+        """Reserve a direct upload, or give the photo that has these bytes already.
+
+        `declared` is what the API takes. Raises Invalid, TooManyUploads, NoDirectUploads.
+        """
+        answer = self._ask("POST", _UPLOADS, json=declared)
+        if answer.status_code == HTTPStatus.OK:
+            return self._object(answer)
+        try:
+            return reservation(msgspec.json.decode(answer.content))
+        except (ValueError, RecursionError) as error:
+            raise foreign(self._settings) from error
+
+    def sign(self, upload: Reservation, operation: str, **step: object) -> Permit:
+        """Have a step of an upload in parts signed. Raises NotFound."""
+        asked = {"operation": operation, **step}
+        answer = self._ask("POST", f"{_UPLOADS}/{upload.id}/sign", json=asked)
+        return msgspec.convert(self._checked(answer, Permit), Permit)
+
+    def complete(self, upload: Reservation) -> tuple[Photo, bool]:
+        """Have a photo made of what was sent; gives it, and whether it's new.
+
+        Raises Invalid; NotFound, UploadIncomplete.
+        """
+        answer = self._ask("POST", f"{_UPLOADS}/{upload.id}/complete")
+        return self._object(answer), answer.status_code == HTTPStatus.CREATED
+
+    def abort(self, upload: Reservation) -> None:
+        """Give an upload up, with all that was sent. Raises NotFound."""
+        self._ask("DELETE", f"{_UPLOADS}/{upload.id}")
 
     def sessions(self) -> list[dict[str, Any]]:
         """List the browsers that are signed in, the last used first."""
@@ -215,6 +253,8 @@ class Client:
             return answer
         if answer.status_code == HTTPStatus.NOT_FOUND and path.partition("?")[0] == _PHOTOS:
             raise foreign(self._settings)
+        if path == _UPLOADS and answer.status_code in _UNKNOWN:
+            raise NoDirectUploads
         raise refusal(answer, self._settings)
 
     def _array(self, answer: httpx.Response) -> list[Photo]:

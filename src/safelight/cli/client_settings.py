@@ -36,7 +36,7 @@ class ClientSettings:
     @property
     def on_loopback(self) -> bool:
         """Whether the server runs on this machine."""
-        return _on_loopback(self.url)
+        return on_loopback(self.url)
 
 
 def _port(variables: Mapping[str, str]) -> int:
@@ -74,7 +74,7 @@ def _token(variables: Mapping[str, str], url: str) -> str | None:
     directory sends it; never to any other server just because it lies in the working directory.
     """
     told = variables.get("SAFELIGHT_TOKEN")
-    if not told and (_on_loopback(url) or variables.get("SAFELIGHT_DATA_DIR")):
+    if not told and (on_loopback(url) or variables.get("SAFELIGHT_DATA_DIR")):
         told = read(data_directory(variables) / TOKEN_FILE)
     if told and not re.fullmatch(r"[!-~]+", told):
         raise SettingsError(
@@ -83,7 +83,8 @@ def _token(variables: Mapping[str, str], url: str) -> str | None:
     return told or None
 
 
-def _on_loopback(url: str) -> bool:
+def on_loopback(url: str) -> bool:
+    """Whether what is at an address runs on this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -24,7 +24,7 @@ def connection(settings: ClientSettings, headers: dict[str, str]) -> httpx.Clien
             base_url=settings.url,
             headers=headers,
             timeout=_TIMEOUT,
-            verify=_trust(settings),
+            verify=trust(settings.url),
             trust_env=not settings.on_loopback,
         )
     except (httpx.InvalidURL, ValueError) as error:
@@ -82,10 +82,10 @@ def _causes(error: BaseException | None) -> list[BaseException]:
     return found
 
 
-def _trust(settings: ClientSettings) -> ssl.SSLContext:
+def trust(url: str) -> ssl.SSLContext:
     """Trust the authorities of the system, or of SSL_CERT_FILE, and those that browsers do."""
-    if not settings.url.startswith("https:"):
+    if not url.startswith("https:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is made at once
-    trust = httpx.create_ssl_context()
-    trust.load_default_certs()
-    return trust
+    authorities = httpx.create_ssl_context()
+    authorities.load_default_certs()
+    return authorities

@@ -1,6 +1,7 @@
-"""The bar that shows how far an upload is, where somebody sees it."""
+"""The bar that shows how far files are, where somebody sees it. Sizes are bytes."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,53 +14,73 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """How far the files are; this one shows nothing. Sizes are bytes."""
+    """How far the files are; this one shows nothing. Any thread may tell it."""
 
-    def begin(self, name: str, size: int) -> None:
-        """Go on to a file."""
+    def name(self, text: str) -> None:
+        """Tell what is being done."""
+
+    def advance(self, size: int) -> None:
+        """Count bytes; fewer than none take back what is sent anew."""
+
+    def end(self) -> None:
+        """Count a file."""
+
+
+class Share:
+    """What one file has of the bar."""
+
+    def __init__(self, progress: Progress, name: str, size: int) -> None:
+        self._progress = progress
+        self._name = name
+        self._size = size
+        self._counted = 0
+        progress.name(name)
 
     def advance(self, size: int) -> None:
         """Count what was read of it."""
+        self._counted += size
+        self._progress.advance(size)
 
     def rewind(self) -> None:
         """Begin with it anew."""
+        self._progress.name(self._name)
+        self.advance(-self._counted)
 
     def wait(self) -> None:
         """Tell that the server wants us to wait."""
+        self._progress.name(f"{self._name} (the server is busy)")
 
     def end(self) -> None:
         """Be done with it, whether it was read or not."""
+        self.advance(self._size - self._counted)
+        self._progress.end()
 
 
 class _Drawn(Progress):
     def __init__(self, bar: "Bar", task: "TaskID") -> None:
         self._bar = bar
         self._task = task
-        self._name = ""
-        self._size = 0
-        self._begun_at = 0
-        """Bytes of all files before this one."""
+        self._lock = threading.Lock()
+        self._files = 0
 
-    def begin(self, name: str, size: int) -> None:
-        self._name, self._size = name, size
+    def name(self, text: str) -> None:
+        self._bar.update(self._task, description=text)
 
     def advance(self, size: int) -> None:
         self._bar.advance(self._task, size)
 
-    def rewind(self) -> None:
-        self._bar.update(self._task, description=self._name, completed=self._begun_at)
-
-    def wait(self) -> None:
-        self._bar.update(self._task, description=f"{self._name} (the server is busy)")
-
     def end(self) -> None:
-        self._begun_at += self._size
-        self._bar.update(self._task, completed=self._begun_at)
+        with self._lock:
+            self._files += 1
+            self._bar.update(self._task, files=self._files)
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Progress]:
-    """Show a bar on stderr while the context lasts; nothing where stderr is no terminal."""
+def progress(total: int, files: int) -> Iterator[Progress]:
+    """Show a bar on stderr while the context lasts; nothing where stderr is no terminal.
+
+    It tells files, bytes, bytes a second, and the time that is left.
+    """
     if not is_watched():
         yield Progress()
         return
@@ -69,13 +90,21 @@ def progress(total: int) -> Iterator[Progress]:
         DownloadColumn,
         TextColumn,
         TimeRemainingColumn,
+        TransferSpeedColumn,
     )
     from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
     columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(max_width=24, no_wrap=True, overflow="ellipsis"),
+        ),
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),
+        TextColumn("{task.fields[files]}/{task.fields[of]} files", markup=False),
         DownloadColumn(),
+        TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
     stdout_is_seen = sys.stdout is not None and sys.stdout.isatty()
@@ -83,7 +112,8 @@ def progress(total: int) -> Iterator[Progress]:
         *columns,
         console=Console(stderr=True),
         transient=True,
+        expand=True,
         redirect_stdout=stdout_is_seen,  # what goes to a file must not be drawn here
     ) as bar:
-        task = bar.add_task("", total=total)
+        task = bar.add_task("", total=total, files=0, of=files)
         yield _Drawn(bar, task)

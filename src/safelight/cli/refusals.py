@@ -32,7 +32,10 @@ def refusal(answer: httpx.Response, settings: ClientSettings) -> SafelightError:
         return kind(f"{detail} That is for the server at {settings.url}.")
     if issubclass(kind, Unavailable | errors.TooManyAttempts):
         return kind(detail or f"{settings.url} is busy.", retry_after=_retry_after(answer))
-    return kind(detail)
+    error = kind(detail)
+    if isinstance(error, errors.TooManyUploads):
+        error.retry_after = _retry_after(answer)
+    return error
 
 
 def problem_of(told: dict[str, str]) -> SafelightError:

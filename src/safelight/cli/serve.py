@@ -16,8 +16,10 @@ import uvloop
 from fastapi import FastAPI
 
 from safelight.cli.lan import addresses, doors, relayed
+from safelight.cli.logs import tell_by_log
 from safelight.cli.screen import screen
 from safelight.cli.token import token_source
+from safelight.cli.traces import exported
 from safelight.errors import SettingsError
 from safelight.library import Library
 from safelight.settings import Settings
@@ -29,6 +31,8 @@ _GRACE = 1
 """Seconds that answers under way may take after Ctrl-C; everything is to end within five, of which
 the engines may take three and a half."""
 
+_log = logging.getLogger("safelight.cli")
+
 _PROXIES = ["127.0.0.0/8", "::1", "::ffff:127.0.0.0/104"]
 """Whose X-Forwarded-For and X-Forwarded-Proto are believed: what runs on this machine."""
 
@@ -38,23 +42,13 @@ def run(settings: Settings, *, worker: bool = True) -> None:
 
     `worker` is whether jobs are done here too.
     """
-    tell_by_log()
+    tell_by_log(settings.log)
     listener = _listener(settings)
-    uvloop.run(_serve(settings, listener, worker=worker))
+    with exported(settings.traces):
+        uvloop.run(_serve(settings, listener, worker=worker))
     # Nothing is left to be collected but what the kernel takes back with the process; the
     # interpreter would spend half a second or more on it, of the five that Ctrl-C may take.
     gc.freeze()
-
-
-def tell_by_log() -> None:
-    """Write what happens to stderr, but not everything that is said by what we use."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for chatty in ("alembic", "uvicorn", "procrastinate"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    # They tell with a traceback, or again and again, what our own line tells.
-    for frightened in ("botocore", "psycopg.pool"):
-        logging.getLogger(frightened).setLevel(logging.ERROR)
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 class _Server(uvicorn.Server):
@@ -74,8 +68,16 @@ async def _serve(settings: Settings, listener: socket.socket, *, worker: bool) -
             app = create_app(library, settings, token=token_source(settings))
             server = _Server(configuration(app))
             stop.append((server, app.state.farewell))
-            print(await screen(settings, library, app.state.visitors, port), flush=True)  # noqa: T201  the one screen
+            await _show(settings, library, app, port)
             await server.serve(sockets=[listener])
+
+
+async def _show(settings: Settings, library: Library, app: FastAPI, port: int) -> None:
+    """Print the screen. What collects JSON is told the port alone: a sign-in link is a secret."""
+    if settings.log.format == "json":
+        _log.info("ready", extra={"facts": {"host": settings.host, "port": port}})
+    else:
+        print(await screen(settings, library, app.state.visitors, port), flush=True)  # noqa: T201  the one screen
 
 
 @contextlib.contextmanager

@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 
 import uvloop
 
-from safelight.cli.serve import tell_by_log
+from safelight.cli.logs import tell_by_log
 from safelight.cli.terminal import complain
+from safelight.cli.traces import exported
 from safelight.errors import SettingsError
 from safelight.library import Library
 from safelight.settings import Settings
+
+_log = logging.getLogger("safelight.cli")
 
 
 def run(settings: Settings) -> None:
@@ -21,8 +25,9 @@ def run(settings: Settings) -> None:
             " SAFELIGHT_S3__ENDPOINT_URL. The embedded ones belong to 'safelight serve', which has"
             " a worker of its own."
         )
-    tell_by_log()
-    uvloop.run(_work(settings))
+    tell_by_log(settings.log)
+    with exported(settings.traces):
+        uvloop.run(_work(settings))
 
 
 async def _work(settings: Settings) -> None:
@@ -40,5 +45,8 @@ async def _work(settings: Settings) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         async with Library.from_settings(settings).lifespan(None):
             started = True
-            complain("The worker is ready. Ctrl-C ends it.")
+            if settings.log.format == "json":
+                _log.info("ready")
+            else:
+                complain("The worker is ready. Ctrl-C ends it.")
             await stopped.wait()

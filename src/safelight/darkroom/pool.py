@@ -59,7 +59,9 @@ class Darkroom:
             address_space=capacity.address_space,
         )
         self._deadline = limits.decode_seconds + _GRACE
-        self._queue = Queue(servers=children or capacity.children, max_waiting=limits.max_waiting)
+        self.queue = Queue(servers=children or capacity.children, max_waiting=limits.max_waiting)
+        self.deaths = 0
+        """How many children a picture brought down, or that gave no sound answer."""
         self._drill = drill
         self._closed = False
         self._workers: set[Worker] = set()
@@ -118,12 +120,13 @@ class Darkroom:
         self, request: bytes, descriptors: Sequence[int], read: Callable[[bytes], _Answer]
     ) -> _Answer:
         """Wait for a turn, then have a child answer, and `read` what it says."""
-        async with self._queue.turn():
+        async with self.queue.turn():
             try:
                 return await self._ask_twice(request, descriptors, read)
             except (Died, BadAnswer) as failure:
                 if self._closed:
                     raise errors.Busy from failure
+                self.deaths += 1
                 _log.warning("a picture was refused since its decoder failed: %s", failure)
                 raise errors.CorruptImage(_public(failure)) from failure
             except (StartFailed, Gone) as failure:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Final
 
 from safelight import errors
+from safelight.tallies import SLOW, Durations
+from safelight.trail import step
 
 _WEIGHT: Final = 0.2
 """What the last job counts in the moving average of all."""
@@ -25,6 +27,9 @@ class Queue:
         self._free = asyncio.Semaphore(servers)
         self._average = _FIRST_GUESS
         self.waiting = 0
+        self.working = 0
+        self.waits = Durations(SLOW)
+        self.turns = Durations(SLOW)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -33,13 +38,17 @@ class Queue:
             raise errors.Busy(retry_after=self.patience())
         self.waiting += 1
         try:
-            await self._free.acquire()
+            with step("darkroom wait"), self.waits.timed():
+                await self._free.acquire()
         finally:
             self.waiting -= 1
         began = time.monotonic()
+        self.working += 1
         try:
-            yield
+            with step("darkroom work"), self.turns.timed():
+                yield
         finally:
+            self.working -= 1
             self._average += _WEIGHT * (time.monotonic() - began - self._average)
             self._free.release()
 

@@ -3,7 +3,17 @@
 It knows no photos: the library says what a task does.
 """
 
-from safelight.jobs.queue import Job, Jobs, State, clear, enqueue, enqueue_each, listed, retry
+from safelight.jobs.queue import (
+    Job,
+    Jobs,
+    State,
+    clear,
+    counted,
+    enqueue,
+    enqueue_each,
+    listed,
+    retry,
+)
 from safelight.jobs.task import Task
 from safelight.jobs.worker import Pace, Worker
 
@@ -15,6 +25,7 @@ __all__ = [
     "Task",
     "Worker",
     "clear",
+    "counted",
     "enqueue",
     "enqueue_each",
     "listed",

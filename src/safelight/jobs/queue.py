@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.jobs.task import QUEUE
+from safelight import trail
+from safelight.jobs.task import QUEUE, REQUEST_ID
 
 LATE_AFTER = timedelta(minutes=1)
 """A job that has been due for so long, and that nobody has taken, is late."""
@@ -52,12 +53,14 @@ class Jobs:
 
 _WAITS = text(
     "SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND task_name = :task"
-    " AND queue_name = :queue AND queueing_lock IS NULL AND args = CAST(:about AS jsonb)"
+    " AND queue_name = :queue AND queueing_lock IS NULL"
+    " AND args - 'request_id' = CAST(:about AS jsonb)"
     " ORDER BY priority DESC, id LIMIT 1 FOR KEY SHARE"
 )
 _ENQUEUE = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(CAST(:queue AS varchar), CAST(:task AS varchar),"
-    " CAST(:priority AS integer), NULL, NULL, CAST(:about AS jsonb),"
+    " CAST(:priority AS integer), NULL, NULL,"
+    " CAST(:about AS jsonb) || CAST(:origin AS jsonb),"
     " now() + CAST(:after AS interval))"
     "::procrastinate_job_to_defer_v1])"
 )
@@ -75,19 +78,28 @@ async def enqueue(
 
     `about` is what the task is called with. Jobs of a higher priority are taken first. If the same
     task waits already, about the same, that is enough: it is held fast until the commit, so that
-    no worker takes it before what it is to see is there.
+    no worker takes it before what it is to see is there. The job also keeps the id of the request
+    that it follows from, the first if there are several.
     """
     job = {"task": f"{QUEUE}.{task}", "queue": QUEUE, "about": json.dumps(dict(about or {}))}
     if (await connection.execute(_WAITS, job)).first() is None:
-        await connection.execute(_ENQUEUE, job | {"after": after, "priority": priority})
+        more = {"after": after, "priority": priority, "origin": _origin()}
+        await connection.execute(_ENQUEUE, job | more)
+
+
+def _origin() -> str:
+    """Write down for which request we work, if it is for one."""
+    id_ = trail.request_id.get()
+    return json.dumps({} if id_ is None else {REQUEST_ID: id_})
 
 
 _ENQUEUE_EACH = text(
     "WITH wanted AS (SELECT about FROM jsonb_array_elements(CAST(:abouts AS jsonb)) AS e(about)"
     " WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo'"
-    " AND task_name = :task AND queue_name = :queue AND args = about))"
+    " AND task_name = :task AND queue_name = :queue AND args - 'request_id' = about))"
     " SELECT procrastinate_defer_jobs_v1(array_agg(ROW(CAST(:queue AS varchar),"
-    " CAST(:task AS varchar), CAST(:priority AS integer), NULL, NULL, about, now())"
+    " CAST(:task AS varchar), CAST(:priority AS integer), NULL, NULL,"
+    " about || CAST(:origin AS jsonb), now())"
     "::procrastinate_job_to_defer_v1)) FROM wanted HAVING count(*) > 0"
 )
 
@@ -102,7 +114,7 @@ async def enqueue_each(
     """Have a task done about each of them, but for what it waits to be done about already."""
     told = json.dumps([dict(about) for about in abouts])
     job = {"task": f"{QUEUE}.{task}", "queue": QUEUE, "abouts": told, "priority": priority}
-    await connection.execute(_ENQUEUE_EACH, job)
+    await connection.execute(_ENQUEUE_EACH, job | {"origin": _origin()})
 
 
 _STATES = """
@@ -127,12 +139,19 @@ async def listed(connection: AsyncConnection, *, task: str | None = None) -> Job
     """Tell what waits, is late, runs and has failed, of one task or of all."""
     named = None if task is None else f"{QUEUE}.{task}"
     asked = {"queue": QUEUE, "late": LATE_AFTER, "task": named}
-    found = {row[0]: row[1] for row in await connection.execute(_COUNTS, asked)}
     rows = await connection.execute(_OLDEST, asked | {"most": _MOST})
     return Jobs(
-        counts={state: found.get(state, 0) for state in State},
+        counts=await counted(connection, task=task),
         oldest=[_job(row._mapping) for row in rows],  # noqa: SLF001  SQLAlchemy's public name
     )
+
+
+async def counted(connection: AsyncConnection, *, task: str | None = None) -> dict[State, int]:
+    """Tell how many jobs there are in each state, of one task or of all."""
+    named = None if task is None else f"{QUEUE}.{task}"
+    asked = {"queue": QUEUE, "late": LATE_AFTER, "task": named}
+    found = {row[0]: row[1] for row in await connection.execute(_COUNTS, asked)}
+    return {state: found.get(state, 0) for state in State}
 
 
 def _job(row: Any) -> Job:  # noqa: ANN401  a row has no type that names its columns

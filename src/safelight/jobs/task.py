@@ -13,6 +13,10 @@ from safelight.errors import Invalid
 QUEUE: Final = "safelight"
 """The name of our queue: a host application's jobs may lie in the same tables."""
 
+REQUEST_ID: Final = "request_id"
+"""The name, in a job's arguments, of the request that it follows from; the task isn't told, and
+two jobs that differ in it alone are the same."""
+
 PAUSES: Final = (2, 4, 8, 15, 30, 60, 120, 300, 600, 900)
 """Seconds before each new try of a job that failed. After the last it is kept as failed."""
 

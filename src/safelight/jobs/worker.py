@@ -3,21 +3,25 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from procrastinate import App, PsycopgConnector
+from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import ProcrastinateException
+from procrastinate.jobs import Job
 from psycopg import Error
 from psycopg_pool import PoolTimeout
 from sqlalchemy import make_url
 
-from safelight.jobs.task import PAUSES, QUEUE, GrowingPauses, Task
+from safelight import trail
+from safelight.jobs.task import PAUSES, QUEUE, REQUEST_ID, GrowingPauses, Task
 
 _log = logging.getLogger(__name__)
+_each = logging.getLogger("safelight.each.job")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,13 +177,35 @@ def _register(app: App, task: Task) -> None:
         lock=lock,
         queueing_lock=lock,
         retry=GrowingPauses(),
+        pass_context=True,
     )(_callable(task))
     if task.cron:
         app.periodic(cron=task.cron)(registered)
 
 
 def _callable(task: Task) -> Callable[..., Coroutine[Any, Any, None]]:
-    async def work(**about: object) -> None:
-        await task.work(**({} if task.cron else about))  # a periodic job is told its time
+    async def work(context: JobContext, **about: object) -> None:
+        origin = about.pop(REQUEST_ID, None)
+        # Each job is an asyncio task, so this ends with it.
+        trail.request_id.set(str(origin) if origin else None)
+        with _told(task, context.job):
+            await task.work(**({} if task.cron else about))  # a periodic job is told its time
 
     return work
+
+
+@contextmanager
+def _told(task: Task, job: Job) -> Iterator[None]:
+    """Have a job's line in the log, and its step in the trail."""
+    began, outcome = time.monotonic(), "interrupted"
+    facts: dict[str, str | int] = {"task": task.name, "job": job.id or 0, "tries": job.attempts}
+    try:
+        with trail.step(f"job {task.name}", **facts):
+            yield
+        outcome = "done"
+    except Exception as error:
+        outcome = f"failed by {type(error).__name__}"
+        raise
+    finally:
+        seconds = round(time.monotonic() - began, 4)
+        _each.info("job", extra={"facts": facts | {"outcome": outcome, "seconds": seconds}})

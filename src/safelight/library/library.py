@@ -14,7 +14,7 @@ from safelight import keys
 from safelight.catalog import Cursor, Page
 from safelight.crash_points import reached
 from safelight.errors import InvalidRequest, NotFound, SafelightError
-from safelight.jobs import Jobs, Worker, listed, retry
+from safelight.jobs import Jobs, State, Worker, counted, listed, retry
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, checked_text
 from safelight.library.incoming import Incoming
 from safelight.library.intake import Added, Intake
@@ -23,6 +23,7 @@ from safelight.library.prints import Prints
 from safelight.library.reconciler import Reconciler
 from safelight.library.spool import Spool
 from safelight.library.sweep import Sweep
+from safelight.library.tally import Tally
 from safelight.library.tasks import Undeveloped, develop_each_later, purge_later, settled, tasks
 from safelight.library.uploads import Begun, Operation, Uploads
 from safelight.links import Link
@@ -60,6 +61,7 @@ class Library:
     ) -> None:
         self._open = parts
         self._works = worker
+        self.tally = Tally()
         self._clock = clock
         self._stack = AsyncExitStack()
         self._opened: Parts | None = None
@@ -190,7 +192,15 @@ class Library:
         """
         _check_owner(owner)
         await _check_isolation(within)
-        caption = checked(caption or Caption())
+        with self.tally.refusals():
+            added = await self._added(owner, file, caption or Caption(), within)
+        self.tally.added(created=added.created, size=added.photo.size)
+        return added
+
+    async def _added(
+        self, owner: str, file: BinaryIO, caption: Caption, within: AsyncConnection | None
+    ) -> Added:
+        caption = checked(caption)
         self.parts.links.check()  # before anything is stored: an answer without links is a 503
         with self.spool.nameless(file, limit=self.limits.max_form_bytes) as photo:
             return await self._let_in.admit(owner, photo, caption, within=within)
@@ -249,7 +259,10 @@ class Library:
         Raises NotFound, UploadIncomplete while bytes are missing, and the errors under `Invalid`
         for bytes that can't be taken: those are gone then, and so is the upload.
         """
-        return await self._uploads.complete(owner, name)
+        with self.tally.refusals():
+            added = await self._uploads.complete(owner, name)
+        self.tally.added(created=added.created, size=added.photo.size)
+        return added
 
     async def abort_upload(self, owner: str, name: str) -> None:
         """Give an upload up, with all that was sent of it. Raises NotFound, also the second time.
@@ -297,12 +310,17 @@ class Library:
         """
         doomed = await self.parts.catalog.bury(owner, id_, now=self._clock(), along=purge_later)
         reached("delete: row buried")
+        self.tally.deletions += 1
         await self._swept.purge_soon(doomed, passing="delete")
         reached("delete: purge noted")
 
     async def jobs(self, *, task: str | None = None) -> Jobs:
         """Tell which jobs wait, are late, run or have failed, whoever's photos they are about."""
         return await self.parts.catalog.read(lambda connection: listed(connection, task=task))
+
+    async def job_counts(self) -> dict[State, int]:
+        """Tell how many jobs there are in each state."""
+        return await self.parts.catalog.read(counted)
 
     async def retry_jobs(self, ids: Sequence[int] | None = None) -> list[int]:
         """Repeat failed jobs, all of them if None; gives the ids of those that were."""

@@ -51,13 +51,13 @@ class Inventory(Storage):
 
     async def folders(self, prefix: str) -> list[str]:
         """List the folders right below a prefix that ends with '/', with a '/' at the end too."""
-        async with self._answering():
+        async with self._answering("list"):
             found = await self._accepted(lambda: self._store.list_with_delimiter_async(prefix))
         return sorted(f"{each}/" for each in found["common_prefixes"])
 
     async def copy(self, key: str, to: str) -> None:
         """Copy an object, headers and all, over what lies at `to`. Raises NotFound."""
-        async with self._answering():
+        async with self._answering("copy"):
             try:
                 await self._accepted(lambda: self._store.copy_async(key, to))
             except FileNotFoundError as error:
@@ -68,7 +68,7 @@ class Inventory(Storage):
 
         `timeout` is for each piece, not for them all.
         """
-        async with self._answering():
+        async with self._answering("get"):
             try:
                 found = await self._accepted(lambda: self._store.get_async(key))
             except FileNotFoundError as error:
@@ -77,7 +77,7 @@ class Inventory(Storage):
         count = 0
         while True:
             try:
-                async with self._answering():
+                async with self._answering("get"):
                     piece = bytes(await anext(pieces))
             except StopAsyncIteration:
                 return count
@@ -92,7 +92,7 @@ class Inventory(Storage):
                 return page
             return ()
 
-        async with self._answering():
+        async with self._answering("list"):
             return await self._accepted(first)
 
 

@@ -23,6 +23,8 @@ from obstore.store import S3Store
 from safelight.errors import NotFound, StorageUnavailable
 from safelight.sigv4 import Credentials
 from safelight.storage.access import Access
+from safelight.tallies import Calls
+from safelight.trail import step
 
 if TYPE_CHECKING:
     from obstore.store import S3Config, S3Credential  # which are there for type checkers alone
@@ -75,6 +77,7 @@ class Storage:
         *,
         timeout: timedelta,
     ) -> None:
+        self.calls = Calls()
         self._credentials = credentials
         self._timeout = timeout.total_seconds()
         self._create = access.conditional_writes
@@ -114,7 +117,7 @@ class Storage:
         what already lies there is not replaced, and counts as written if it has the same size
         (a first try whose answer was lost), or any size if that may differ.
         """
-        async with self._answering(len(data)), self._writing:
+        async with self._answering("put", len(data)), self._writing:
             try:
                 await self._accepted(lambda: self._put_twice(key, data, content_type))
             except AlreadyExistsError:
@@ -147,7 +150,7 @@ class Storage:
 
         Some of them may be gone when this raises.
         """
-        async with self._answering():
+        async with self._answering("delete"):
             await self._accepted(lambda: self._store.delete_async(list(keys)))
 
     async def fetch(
@@ -158,7 +161,7 @@ class Storage:
         If `size` is told, an object of another size isn't read, but its own is given all the same.
         Raises NotFound.
         """
-        async with self._answering(size or 0):
+        async with self._answering("get", size or 0):
             try:
                 found = await self._accepted(lambda: self._patient.get_async(key))
             except FileNotFoundError as error:
@@ -177,7 +180,7 @@ class Storage:
         """Delete every object whose key begins with the prefix; none is no error."""
         if not prefix.endswith("/"):
             raise ValueError("a prefix ends with '/', lest it match more than it names")
-        async with self._answering():
+        async with self._answering("delete_prefix"):
             await self._accepted(lambda: self._empty(prefix))
 
     async def _empty(self, prefix: str) -> None:
@@ -186,7 +189,7 @@ class Storage:
 
     async def size(self, key: str) -> int | None:
         """Tell how many bytes an object has; None if there is none."""
-        async with self._answering():
+        async with self._answering("head"):
             try:
                 return (await self._accepted(lambda: self._store.head_async(key)))["size"]
             except FileNotFoundError:
@@ -199,7 +202,7 @@ class Storage:
     async def lists(self) -> bool:
         """Whether the bucket is known to be there: it lets us list it."""
         try:
-            async with self._answering():
+            async with self._answering("list"):
                 async for _ in self._store.list(f"{_NOWHERE}/"):
                     break
         except StorageUnavailable:
@@ -227,13 +230,15 @@ class Storage:
         }
 
     @asynccontextmanager
-    async def _answering(self, carried: int = 0) -> AsyncIterator[None]:
-        """Allow for the bytes that a call carries, and raise only what is ours."""
-        try:
-            async with asyncio.timeout(self._timeout + carried // _LEAST_RATE):
-                yield
-        except (BaseError, FileNotFoundError, TimeoutError) as error:
-            raise StorageUnavailable from error
+    async def _answering(self, verb: str, carried: int = 0) -> AsyncIterator[None]:
+        """Count a call, allow for the bytes that it carries, and raise only what is ours."""
+        with step(f"storage {verb}"), self.calls.timed(verb):
+            try:
+                async with asyncio.timeout(self._timeout + carried // _LEAST_RATE):
+                    yield
+            except (BaseError, FileNotFoundError, TimeoutError) as error:
+                self.calls.errors[verb] += 1
+                raise StorageUnavailable from error
 
 
 def _config(access: Access) -> "S3Config":

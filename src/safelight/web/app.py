@@ -19,6 +19,8 @@ from safelight.web.edge import EarlyAnswers, Heads, KnownHosts, SecurityHeaders
 from safelight.web.farewell import Farewell, LastAnswers
 from safelight.web.health import health_router
 from safelight.web.jobs import job_router
+from safelight.web.ledger import Entries, Ledger
+from safelight.web.metrics import metrics_router
 from safelight.web.pages import Pages
 from safelight.web.photos import photo_router
 from safelight.web.reconciliation import reconciliation_router
@@ -40,6 +42,7 @@ def create_app(
     """
     farewell = Farewell()
     visitors = Visitors(library, settings, token=token if callable(token) else lambda: token)
+    ledger = Ledger()
     app = FastAPI(
         title="Safelight",
         version=safelight.__version__,
@@ -47,7 +50,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_around(settings, farewell),
+        middleware=_around(settings, ledger, farewell),
+        # Theirs would tell collectors the query, with a sign-in code in it.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.visitors = visitors
     app.state.farewell = farewell
@@ -57,6 +62,7 @@ def create_app(
     app.include_router(job_router(library, visitors), prefix="/api")
     app.include_router(reconciliation_router(library, visitors), prefix="/api")
     app.include_router(health_router(library, farewell))
+    app.include_router(metrics_router(library, ledger, visitors, settings.metrics))
     app.include_router(Pages(library, visitors).router())
     docs.install(app)
     app.mount("/static", StaticFiles(packages=[("safelight.web", "static")]), name="static")
@@ -64,9 +70,11 @@ def create_app(
     return app
 
 
-def _around(settings: Settings, farewell: Farewell) -> list[Middleware]:
+def _around(settings: Settings, ledger: Ledger, farewell: Farewell) -> list[Middleware]:
     """Order matters: the first is the outermost."""
     return [
+        Middleware(Entries, ledger=ledger),
+        *_traced(settings, ledger),
         Middleware(LastAnswers, farewell=farewell),
         Middleware(EarlyAnswers),
         Middleware(SecurityHeaders),
@@ -76,12 +84,20 @@ def _around(settings: Settings, farewell: Farewell) -> list[Middleware]:
             allow_origins=settings.origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match"],
-            expose_headers=["ETag", "Link", "Location", "Retry-After"],
+            expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-Id"],
             max_age=3600,
         ),
         Middleware(Heads),
         Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
     ]
+
+
+def _traced(settings: Settings, ledger: Ledger) -> list[Middleware]:
+    if settings.traces.endpoint_url is None:
+        return []
+    from safelight.web.traces import Traces  # noqa: PLC0415  an extra, only when used
+
+    return [Middleware(Traces, ledger=ledger)]
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -27,6 +27,9 @@ _DRAIN_SILENCE = 0.5
 HEAD = "safelight.head"
 """In the scope of a GET that was a HEAD, which must change nothing at all."""
 
+_FOUND = ("route", "path_params", "endpoint", "root_path")
+"""What routing leaves in a scope."""
+
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -92,7 +95,11 @@ class Heads:
         async def sending(message: Message) -> None:
             await send({**message, "body": b""} if "body" in message else message)
 
-        await self._app({**scope, "method": "GET", HEAD: True}, receive, sending)
+        asked: Scope = {**scope, "method": "GET", HEAD: True}
+        try:
+            await self._app(asked, receive, sending)
+        finally:  # the ledger looks there for the route that was found
+            scope.update({name: asked[name] for name in _FOUND if name in asked})
 
 
 class EarlyAnswers:

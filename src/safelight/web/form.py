@@ -5,7 +5,7 @@ is decided before it is spent: a second photo, a byte too many or a broken part 
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from safelight.errors import InvalidRequest, TooLarge
-from safelight.library.spool import Spool, SpooledUpload
+from safelight.library import Library
+from safelight.library.spool import SpooledUpload
 from safelight.photo import Caption
 from safelight.settings import LimitSettings
 from safelight.web.arrival import arriving
@@ -39,28 +40,37 @@ class Form:
 
 
 @asynccontextmanager
-async def upload_form(request: Request, spool: Spool, limits: LimitSettings) -> AsyncIterator[Form]:
-    """Read the request's form; its photo lies in the spool until the context ends.
+async def upload_form(request: Request, library: Library) -> AsyncIterator[Form]:
+    """Read the request's form; its photo lies in the library's spool until the context ends.
 
     Raises InvalidRequest for a body that is no such form, TooLarge at the first byte over a
     limit, RequestTimeout when it stalls, Busy or StorageFull when there is no room for it.
     """
-    boundary = _boundary(request)
-    with spool.file() as photo:
-        reading = _Reading(photo, limits)
-        # A file name may be far longer than what is kept of it.
-        parser = MultipartParser(
-            boundary, reading.callbacks(), max_header_size=limits.max_form_overhead
-        )
-        limit = limits.max_form_bytes + limits.max_form_overhead
-        try:
-            async for chunk in arriving(request, limits, limit=limit):
-                parser.write(chunk)
-                reading.count(len(chunk))
-            parser.finalize()
-        except FormParserError as error:
-            raise InvalidRequest("The form is broken: it can't be read to its end.") from error
-        yield reading.form()
+    with ExitStack() as stack:
+        with library.tally.refusals():
+            boundary = _boundary(request)
+            photo = stack.enter_context(library.spool.file())
+            form = await _read(request, boundary, photo, library.limits)
+        yield form
+
+
+async def _read(
+    request: Request, boundary: bytes, photo: SpooledUpload, limits: LimitSettings
+) -> Form:
+    reading = _Reading(photo, limits)
+    # A file name may be far longer than what is kept of it.
+    parser = MultipartParser(
+        boundary, reading.callbacks(), max_header_size=limits.max_form_overhead
+    )
+    limit = limits.max_form_bytes + limits.max_form_overhead
+    try:
+        async for chunk in arriving(request, limits, limit=limit):
+            parser.write(chunk)
+            reading.count(len(chunk))
+        parser.finalize()
+    except FormParserError as error:
+        raise InvalidRequest("The form is broken: it can't be read to its end.") from error
+    return reading.form()
 
 
 def _boundary(request: Request) -> bytes:

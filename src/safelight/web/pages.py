@@ -102,7 +102,7 @@ class Pages:
         owner = await self._visitors(request)
         typed = Caption()
         try:
-            async with upload_form(request, self._library.spool, self._library.limits) as form:
+            async with upload_form(request, self._library) as form:
                 typed = form.caption
                 added = await self._library.add(owner, form.photo.file, typed)
         except (errors.Invalid, errors.Unavailable) as error:

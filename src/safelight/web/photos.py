@@ -194,7 +194,7 @@ class _Calls:
 
     async def add(self, request: Request) -> Response:
         """Take a photo in."""
-        async with upload_form(request, self._library.spool, self._library.limits) as form:
+        async with upload_form(request, self._library) as form:
             added = await self._library.add(owner_of(request), form.photo.file, form.caption)
         location = f"{request.url.path.rstrip('/')}/{added.photo.id}"
         return self._answers.shown(

@@ -82,7 +82,7 @@ def answer(error: errors.SafelightError) -> Response:
         _log.warning("%s: %r", error.code, error.__cause__)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("unexpected %s", error.code, exc_info=error)
-        return _unexpected()
+        return unexpected()
     return problem(status, error.code, str(error), headers_of(error))
 
 
@@ -121,8 +121,9 @@ def invalid(error: RequestValidationError) -> Response:
 
 
 async def _anything(_request: Request, _error: Exception) -> Response:
-    return _unexpected()
+    return unexpected()
 
 
-def _unexpected() -> Response:
+def unexpected() -> Response:
+    """Answer what was not foreseen."""
     return problem(500, "error", errors.SafelightError.text)

@@ -210,8 +210,11 @@ class Views:
     ) -> PageView:
         """Render a page of the owner's. A photo that went meanwhile is left out."""
         place = (endpoint, page.states)
+        tally = self._library.tally
         if kept := self._pages.get(place, now):
+            tally.hits["pages"] += 1
             return kept
+        tally.misses["pages"] += 1
         rendered = await self._rendered(owner, page, endpoint, now)
         view = _joined(rendered, now)
         if len(rendered) == len(page.states):
@@ -228,6 +231,8 @@ class Views:
             if (kept := self._fresh(endpoint, id_, version, now))
         }
         missing = [id_ for id_, _ in page.states if id_ not in shown]
+        self._library.tally.hits["photos"] += len(shown)
+        self._library.tally.misses["photos"] += len(missing)
         if missing:
             for photo in await self._library.photos(owner, missing):
                 shown[photo.id] = self._render(photo, endpoint, now)
