@@ -124,8 +124,8 @@ class Torture:
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         library = Library.from_settings(self._plant.settings(), worker=False)
         async with library.lifespan(None):
-            jobs = await quiet(library, within=self._asked.patience)
-            self.told["jobs left"] = ", ".join(f"{n} {status}" for status, n in jobs.items())
+            done, self.told["jobs left"] = await quiet(library, within=self._asked.patience)
+            self.verdict.jobs_are_done = done
             service = httpx.AsyncClient(base_url=self._plant.url, headers=bearer, timeout=30)
             async with service, httpx.AsyncClient(timeout=30) as store:
                 await self.verdict.photos(service, store)

@@ -4,6 +4,7 @@ Nothing here trusts the reconciler: after it, rows and objects are compared once
 """
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,8 @@ Rows = dict[str, tuple[str, set[str]]]
 
 _PAGE = 500
 _AT_ONCE = 4
+_PROBE = "ready"
+"""What the embedded engines write, and delete, to see whether the store is ready."""
 _MUCH_LATER = timedelta(days=3)
 _MISSING = (Kind.LOST, Kind.DAMAGED, Kind.DISPLACED, Kind.UNDEVELOPED)
 
@@ -38,6 +41,8 @@ class Verdict:
 
     ledger: Ledger
     counts: Counter[str] = field(default_factory=Counter)
+    jobs_are_done: bool = False
+    """Whether nothing that was put off for later is left."""
 
     def accuse(self, what: str) -> None:
         self.ledger.accuse(what)
@@ -103,6 +108,8 @@ class Verdict:
         link = await store.get(record.url)
         if link.is_success:
             self.counts["gone, its link still good before the reconcile"] += 1
+            if self.jobs_are_done:
+                self.accuse(f"photo {record.id} was deleted, and its link is good")
 
     async def reconciled(self, library: Library) -> None:
         """Reconcile with no grace: first only look, then put right; then look by other means."""
@@ -169,8 +176,8 @@ class Verdict:
             for key in named - stored if status == Status.READY else ():
                 self.accuse(f"{when}, a row names {key}, which is not there")
         for key in stored:
-            if key.startswith(keys.QUARANTINE):
-                self.counts[f"objects in quarantine {when}"] += 1
+            if key.startswith(keys.QUARANTINE) or key == _PROBE:
+                self.counts[f"objects in quarantine {when}"] += key != _PROBE
             elif not (_is_known(key, rows) or key.removeprefix(keys.INCOMING) in sent):
                 self.accuse(f"{when}, no row names {key}")
         async for batch in library.parts.multiparts.unfinished(""):
@@ -179,30 +186,23 @@ class Verdict:
                     self.accuse(f"{when}, no row knows the parts for {each.key}")
 
 
-async def quiet(library: Library, *, within: float) -> dict[str, int]:
-    """Wait until no job is due any more, or not longer; gives their numbers by status."""
+async def quiet(library: Library, *, within: float) -> tuple[bool, str]:
+    """Wait until no job is left, or not longer; gives whether, and their numbers for people."""
     query = text(
-        "SELECT status::text AS status, count(*) AS number FROM procrastinate_jobs GROUP BY 1"
+        "SELECT status::text AS status, count(*) AS number FROM procrastinate_jobs"
+        " WHERE task_name !~ '[.](sweep|clear|reconcile)$' GROUP BY 1"
     )
-    due = text(
-        "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
-        " AND task_name NOT LIKE '%sweep' AND coalesce(scheduled_at, now()) <= now()"
-    )
-    deadline = asyncio.get_running_loop().time() + within
-    catalog = library.parts.catalog
-    while asyncio.get_running_loop().time() < deadline:
-        if not await catalog.read(lambda c: _scalar(c, due)):
-            break
-        await asyncio.sleep(0.5)
 
     async def read(connection: AsyncConnection) -> dict[str, int]:
         return {row.status: int(row.number) for row in await connection.execute(query)}
 
-    return await catalog.read(read)
-
-
-async def _scalar(connection: AsyncConnection, query: Any) -> int:  # noqa: ANN401  SQLAlchemy's own
-    return int((await connection.execute(query)).scalar_one())
+    deadline = time.monotonic() + within
+    while True:
+        jobs = await library.parts.catalog.read(read)
+        if not {"todo", "doing"} & jobs.keys() or time.monotonic() > deadline:
+            told = ", ".join(f"{number} {status}" for status, number in jobs.items())
+            return not {"todo", "doing"} & jobs.keys(), told or "none"
+        await asyncio.sleep(0.5)
 
 
 async def _listed(client: httpx.AsyncClient) -> list[dict[str, Any]]:
