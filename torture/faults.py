@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 
 from plant import Plant
 
+POSTGRES, STORE = "PostgreSQL", "store"
 _PIECE = 65536
 _SHARE = 0.3
 """Of the calls of the store, and of PostgreSQL's answers, so many are spoilt."""
@@ -47,21 +48,21 @@ _LATE = {Fault.LATE: (0.05, 1.5), Fault.VERY_LATE: (12.0, 15.0)}
 
 @dataclass
 class Weather:
-    """Whether it is bad, and what it did."""
+    """Before which engines it is bad, and what it did."""
 
     seed: int
-    is_bad: bool = False
+    bad_for: set[str] = field(default_factory=set)
     counts: Counter[tuple[str, Fault]] = field(default_factory=Counter)
     recoveries: list[float] = field(default_factory=list)
 
     @contextmanager
-    def bad(self) -> Iterator[None]:
-        """Have bad weather for as long as the context lasts."""
-        self.is_bad = True
+    def bad(self, *whom: str) -> Iterator[None]:
+        """Have bad weather before these engines for as long as the context lasts."""
+        self.bad_for = set(whom)
         try:
             yield
         finally:
-            self.is_bad = False
+            self.bad_for.clear()
 
     def recovered(self, seconds: float) -> None:
         """Note how long it took after the weather was good again."""
@@ -69,11 +70,12 @@ class Weather:
 
     def drawn(self, who: str, faults: dict[Fault, int], dice: random.Random) -> Fault:
         """Draw what happens to a call."""
+        if who not in self.bad_for:
+            return Fault.NONE
         fault = Fault.NONE
-        if self.is_bad and dice.random() < _SHARE:
+        if dice.random() < _SHARE:
             (fault,) = dice.choices(list(faults), list(faults.values()))
-        if self.is_bad:
-            self.counts[who, fault] += 1
+        self.counts[who, fault] += 1
         return fault
 
     def told(self) -> dict[str, str]:
@@ -145,7 +147,7 @@ class _Postgres(_Proxy):
 
     async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(_PIECE):
-            fault = self._weather.drawn("PostgreSQL", _POSTGRES, self._dice)
+            fault = self._weather.drawn(POSTGRES, _POSTGRES, self._dice)
             if fault in _LATE:
                 await asyncio.sleep(self._dice.uniform(*_LATE[fault]))
             if fault in {Fault.RESET, Fault.UNTOLD}:
@@ -169,7 +171,7 @@ class _Store(_Proxy):
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        fault = self._weather.drawn("store", _STORE, self._dice)
+        fault = self._weather.drawn(STORE, _STORE, self._dice)
         lines = head[:-4].split(b"\r\n")
         body = await reader.readexactly(_length(lines))
         if fault in _LATE:

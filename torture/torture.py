@@ -11,6 +11,7 @@ before PostgreSQL and one before the store instead, which delay, break and spoil
 
 import argparse
 import asyncio
+import itertools
 import json
 import logging
 import random
@@ -26,7 +27,7 @@ import httpx
 
 from calls import Caller
 from clients import Client
-from faults import Weather, stormy
+from faults import POSTGRES, STORE, Weather, stormy
 from killers import Killer, schedule
 from ledger import Fate, Ledger
 from plant import TOKEN, Plant
@@ -110,8 +111,9 @@ class Torture:
 
     async def _faults(self, weather: Weather) -> None:
         starts = self._plant.server.starts, self._plant.worker.starts
-        for _ in range(self._asked.rounds):
-            with weather.bad():
+        before = itertools.cycle([(STORE,), (POSTGRES,), (STORE, POSTGRES)])
+        for _, whom in zip(range(self._asked.rounds), before, strict=False):
+            with weather.bad(*whom):
                 await asyncio.sleep(4)
             began = time.monotonic()
             await self._plant.back(within=_TO_COME_BACK)
