@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help run gallery test check fix bench fuzz screenshots dist lock clean
+.PHONY: help run gallery test check fix bench fuzz torture screenshots dist lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := src tests benchmarks examples fuzz frontend hatch_build.py
+SOURCES := src tests benchmarks examples fuzz torture frontend hatch_build.py
 
 # One environment for all targets. `run` needs only the first lock; the second adds the tools.
 RUN_STAMP := $(VENV)/.run-installed
@@ -42,6 +42,9 @@ bench: $(DEV_STAMP) ## Measure against the tutorial's way, and print a table
 
 fuzz: $(DEV_STAMP) ## Spoil pictures for half an hour, and put them through the darkroom
 	@PYTHONPATH=tests $(BIN)/python fuzz/fuzzer.py $(ARGS)
+
+torture: $(DEV_STAMP) ## Kill servers and engines 200 times under load, and look for what is lost
+	@PYTHONPATH=tests $(BIN)/python torture/torture.py $(ARGS)
 
 screenshots: $(DEV_STAMP) gallery ## Make the README's picture anew
 	@$(BIN)/python tests/browser.py

@@ -16,7 +16,7 @@ import pytest_asyncio
 import uvloop
 
 import pictures
-from darkrooms import drill, inspect_drill, open_darkroom, pids, runs, works
+from darkrooms import drill, inspect, inspect_drill, open_darkroom, pids, runs, status_of, works
 from safelight import errors
 from safelight.darkroom import pool
 from safelight.darkroom.pool import Darkroom
@@ -77,12 +77,36 @@ async def test_a_decode_that_never_ends_is_killed_at_the_deadline(photo: Path) -
 async def test_a_child_killed_in_the_middle_of_a_picture_is_replaced(
     darkroom: Darkroom, photo: Path
 ) -> None:
-    job = asyncio.create_task(drill(darkroom, "hang"))
-    await asyncio.sleep(0.3)
-    os.kill(pids(darkroom).pop(), signal.SIGKILL)
+    """Twice: it may have been the picture."""
+    job, killed = asyncio.create_task(drill(darkroom, "hang")), set[int]()
+    for _ in range(2):
+        while not (job.done() or pids(darkroom) - killed):  # noqa: ASYNC110  a process tells nobody
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        (pid,) = pids(darkroom)
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
     with pytest.raises(errors.CorruptImage):
         await job
     assert await works(darkroom, photo)
+
+
+async def test_a_picture_whose_child_was_killed_by_somebody_is_given_to_another(
+    darkroom: Darkroom,
+) -> None:
+    """It was a 422 that called a good photo damaged, and ended the job of its renditions."""
+    picture = pictures.jpeg(6000, 4000)
+    job = asyncio.create_task(inspect(darkroom, picture))
+    before = pids(darkroom).pop()
+    while not _is_at_work(before):  # noqa: ASYNC110  a process tells nobody
+        await asyncio.sleep(0.001)
+    os.kill(before, signal.SIGKILL)
+    assert (await job).facts.width == 6000
+    assert before not in pids(darkroom)
+
+
+def _is_at_work(pid: int) -> bool:
+    return "State:\tR" in status_of(pid)
 
 
 async def test_a_child_killed_between_two_pictures_is_blamed_on_neither(

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -183,3 +184,29 @@ async def test_the_loop_turns_while_an_engine_comes_back(open_tmp_path: Path) ->
         watch.cancel()
         engines.stop()
     assert slowest < 0.25
+
+
+async def test_a_store_whose_inner_port_was_taken_while_it_was_dead_comes_back_at_another(
+    open_tmp_path: Path,
+) -> None:
+    """It never did: the ports were looked at when the program started, and not again."""
+    engines = EmbeddedEngines(open_tmp_path / "taken", bucket="safelight", postgres=False)
+    engines.start()
+    seaweed = engines._seaweed
+    assert seaweed is not None
+    endpoint, before = seaweed.endpoint_url, seaweed.ports
+    os.kill(engines.pids()["SeaweedFS"], signal.SIGKILL)
+    engines._children["SeaweedFS"].wait(10)
+    with socket.create_server(("127.0.0.1", before.filer)):
+        watch = asyncio.create_task(engines.supervise())
+        try:
+            for _ in range(200):
+                await asyncio.sleep(0.1)
+                if await asyncio.to_thread(seaweed.answers):
+                    break
+            assert await asyncio.to_thread(seaweed.answers)
+        finally:
+            watch.cancel()
+            engines.stop()
+    assert seaweed.endpoint_url == endpoint
+    assert seaweed.ports.filer != before.filer

@@ -97,6 +97,23 @@ def test_others_never_tell_more_than_at_info(level: str) -> None:
     assert min(others) >= max(wanted, logging.WARNING)
 
 
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_a_signed_url_that_is_called_is_not_told(level: str) -> None:
+    """Uploads in parts are cleared away by httpx, which told each URL with its signature."""
+    program = (
+        "import httpx\n"
+        "from safelight.cli.logs import tell_by_log\n"
+        "from safelight.settings import LogSettings\n"
+        f"tell_by_log(LogSettings(level={level!r}))\n"
+        "transport = httpx.MockTransport(lambda _: httpx.Response(200))\n"
+        "httpx.Client(transport=transport).get('http://store.example/?X-Amz-Signature=abc')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "X-Amz-Signature" not in done.stderr
+
+
 def test_without_a_collector_nothing_of_opentelemetrys_sdk_is_imported() -> None:
     code = (
         "import sys, safelight.cli.serve, safelight.cli.worker\n"

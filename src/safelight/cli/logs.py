@@ -26,7 +26,8 @@ def tell_by_log(settings: LogSettings) -> None:
     logging.basicConfig(level=others, handlers=[handler])
     logging.getLogger("safelight").setLevel(level)
     logging.getLogger(EACH).setLevel(logging.INFO if settings.tells_each else logging.WARNING)
-    for chatty in ("alembic", "uvicorn", "procrastinate"):
+    # httpx tells each call with its URL, which for the store's is a signed one.
+    for chatty in ("alembic", "httpx", "uvicorn", "procrastinate"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     # They tell with a traceback, or again and again, what our own line tells.
     for frightened in ("botocore", "psycopg.pool"):

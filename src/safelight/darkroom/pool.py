@@ -9,6 +9,7 @@ import fcntl
 import logging
 import mmap
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -135,10 +136,17 @@ class Darkroom:
     async def _ask_twice(
         self, request: bytes, descriptors: Sequence[int], read: Callable[[bytes], _Answer]
     ) -> _Answer:
+        """Ask another child once more if somebody else ended the first: no picture's fault."""
         try:
             return await self._ask_once(request, descriptors, read)
-        except Gone:  # Somebody ended an idle child: no picture's fault.
-            return await self._ask_once(request, descriptors, read)
+        except Gone:
+            pass
+        except Died as failure:
+            # A picture brings its child down by other signals; this one an operator sends, or the
+            # kernel when memory is short. A second time, the picture is suspected all the same.
+            if failure.status != -signal.SIGKILL:
+                raise
+        return await self._ask_once(request, descriptors, read)
 
     async def _ask_once(
         self, request: bytes, descriptors: Sequence[int], read: Callable[[bytes], _Answer]

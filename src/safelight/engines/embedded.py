@@ -37,7 +37,6 @@ class _Engine(Protocol):
     journal: Journal
 
     def prepare(self) -> None: ...
-    def end_leftovers(self) -> None: ...
     def spawn(self) -> subprocess.Popen[bytes]: ...
     def answers(self) -> bool: ...
     def settle(self) -> None: ...
@@ -241,7 +240,8 @@ class EmbeddedEngines:
 
     async def _restart(self, engine: _Engine) -> None:
         try:
-            await asyncio.to_thread(engine.end_leftovers)
+            # Not only its leftovers are ended: what it needs may be somebody else's by now.
+            await asyncio.to_thread(engine.prepare)
             if self._stopping:
                 return
             self._children[engine.title] = child = engine.spawn()
