@@ -28,8 +28,9 @@ from safelight.web.reconciliation import reconciliation_router
 from safelight.web.sessions import session_router
 from safelight.web.visitors import Visitors
 
-_ANYWHERE = schema.problems(UnknownHost, TooManyAttempts)
-"""What any call of the service may be answered with, besides its own errors."""
+_ANYWHERE = schema.problems(UnknownHost)
+_API = schema.problems(UnknownHost, TooManyAttempts)
+"""What any call of the API may be answered with, besides its own errors."""
 
 
 def create_app(
@@ -110,9 +111,11 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         _drop_frameworks_errors(document)
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, calls in document["paths"].items():
-            for call in calls.values() if path.startswith("/api/") else ():
-                call["security"] = [{"token": []}]
-                for status, refusal in _ANYWHERE.items():
+            of_api = path.startswith("/api/")
+            for call in calls.values():
+                if of_api:
+                    call["security"] = [{"token": []}]
+                for status, refusal in (_API if of_api else _ANYWHERE).items():
                     call["responses"].setdefault(str(status), refusal)
         app.openapi_schema = document
     return app.openapi_schema

@@ -21,7 +21,12 @@ def health_router(library: Library, farewell: Farewell) -> APIRouter:
 
     probe = _Probe(library)
 
-    @router.get("/healthz", summary="The process answers", response_class=Response)
+    @router.get(
+        "/healthz",
+        summary="The process answers",
+        response_class=Response,
+        responses={200: schema.fine_answer("It does")},
+    )
     async def healthz() -> Response:
         return _fine()
 
@@ -29,9 +34,10 @@ def health_router(library: Library, farewell: Farewell) -> APIRouter:
         "/readyz",
         summary="PostgreSQL and S3 answer, and this process isn't about to end",
         response_class=Response,
-        responses=schema.problems(
-            errors.CatalogUnavailable, errors.StorageUnavailable, errors.Busy
-        ),
+        responses={
+            200: schema.fine_answer("They do, and it isn't"),
+            **schema.problems(errors.CatalogUnavailable, errors.StorageUnavailable, errors.Busy),
+        },
     )
     async def readyz() -> Response:
         if farewell.begun:

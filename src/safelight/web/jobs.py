@@ -10,7 +10,7 @@ from safelight import errors
 from safelight.errors import NotFound
 from safelight.library import Library
 from safelight.web import schema
-from safelight.web.photos import ProblemRoute, photo_id
+from safelight.web.photos import ProblemRoute, WrittenId, photo_id
 from safelight.web.views import JobsView, JobView, UndevelopedView
 from safelight.web.visitors import Visitors
 
@@ -74,7 +74,7 @@ def job_router(library: Library, visitors: Visitors) -> APIRouter:
         summary="Repeat a job that has failed",
         responses=schema.problems(*_WHO, NotFound, errors.CatalogUnavailable),
     )
-    async def retry(job_id: str) -> Response:
+    async def retry(job_id: WrittenId) -> Response:
         if not await library.retry_jobs([photo_id(job_id)]):
             raise NotFound("There is no such job that has failed.")
         return Response(status_code=204)

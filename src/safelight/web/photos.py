@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
@@ -27,6 +27,9 @@ Owner = Callable[..., str | Awaitable[str]]
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _MAX_ID = 2**63 - 1
+WrittenId = Annotated[str, Path(json_schema_extra={"pattern": f"^{_ID.pattern}$"})]
+"""An id in an address. What can't be one is answered as one that isn't there."""
+
 _WORTH_COMPRESSING = 1024
 _AWAY = (errors.CatalogUnavailable, errors.StorageUnavailable, errors.StorageFull)
 _WHO = (errors.Unauthenticated, errors.ForbiddenOrigin)
@@ -105,8 +108,8 @@ class _Calls:
             summary="List photos, newest first",
             description="The next page's address is in the `Link` header, with `rel=next`.",
             responses={
-                200: schema.photos_answer("A page of photos"),
-                304: {"description": "Nothing has changed since the ETag in If-None-Match"},
+                200: schema.with_headers(schema.photos_answer("A page of photos"), "ETag", "Link"),
+                304: schema.unchanged_answer(),
                 **schema.problems(*_WHO, errors.InvalidRequest, errors.CatalogUnavailable),
             },
             response_class=Response,
@@ -119,8 +122,10 @@ class _Calls:
             summary="Add a photo",
             openapi_extra=schema.FORM_BODY,
             responses={
-                200: schema.photo_answer("The photo that was there with the same bytes, unchanged"),
-                201: schema.photo_answer("The photo that was added"),
+                200: schema.placed_answer(
+                    "The photo that was there with the same bytes, unchanged"
+                ),
+                201: schema.placed_answer("The photo that was added"),
                 **schema.problems(*_WHO, *_UPLOAD, *_AWAY),
             },
             response_class=Response,
@@ -131,8 +136,10 @@ class _Calls:
             summary="Count the photos of each month, newest first",
             description="`after` begins a page of `/photos`, in the same order, with the month.",
             responses={
-                200: schema.months_answer("The months that have photos"),
-                304: {"description": "Nothing has changed since the ETag in If-None-Match"},
+                200: schema.with_headers(
+                    schema.months_answer("The months that have photos"), "ETag"
+                ),
+                304: schema.unchanged_answer(),
                 **schema.problems(*_WHO, errors.InvalidRequest, errors.CatalogUnavailable),
             },
             response_class=Response,
@@ -172,8 +179,11 @@ class _Calls:
             status_code=307,
             summary="Go to a photo's bytes",
             responses={
-                307: {"description": "To the signed URL of the original, or of the rendition"},
-                **schema.problems(*_WHO, NotFound, errors.CatalogUnavailable),
+                307: schema.with_headers(
+                    {"description": "To the signed URL of the original, or of the rendition"},
+                    "Location",
+                ),
+                **schema.problems(*_WHO, NotFound, InvalidRequest, errors.CatalogUnavailable),
             },
             response_class=Response,
         )
@@ -225,11 +235,11 @@ class _Calls:
             request, added.photo, status=201 if added.created else 200, Location=location
         )
 
-    async def get(self, request: Request, photo_id: str) -> Response:
+    async def get(self, request: Request, photo_id: WrittenId) -> Response:
         """Answer with one photo."""
         return self._answers.shown(request, await self._find(request, photo_id))
 
-    async def edit(self, request: Request, photo_id: str) -> Response:
+    async def edit(self, request: Request, photo_id: WrittenId) -> Response:
         """Change what is said of a photo."""
         id_ = _id(photo_id)
         changes = await json_body(request, PhotoChanges, self._library.limits)
@@ -238,7 +248,7 @@ class _Calls:
         )
         return self._answers.shown(request, photo)
 
-    async def delete(self, request: Request, photo_id: str) -> Response:
+    async def delete(self, request: Request, photo_id: WrittenId) -> Response:
         """Delete a photo."""
         await self._library.delete(owner_of(request), _id(photo_id))
         return Response(status_code=204)
@@ -246,7 +256,7 @@ class _Calls:
     async def redirect(
         self,
         request: Request,
-        photo_id: str,
+        photo_id: WrittenId,
         rendition: str,
         *,
         download: Annotated[

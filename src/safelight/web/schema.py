@@ -41,12 +41,15 @@ FORM_BODY = {
     }
 }
 
+_CHANGES = {name: {**text, "type": ["string", "null"]} for name, text in _TEXTS.items()}
+"""Null changes nothing."""
+
 PATCH_BODY = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {"type": "object", "properties": _TEXTS, "additionalProperties": False}
+                "schema": {"type": "object", "properties": _CHANGES, "additionalProperties": False}
             }
         },
     }
@@ -65,6 +68,17 @@ PROBLEM = {
 }
 
 
+_HEADERS: dict[str, dict[str, Any]] = {
+    "ETag": {"description": "Changes whenever the answer does"},
+    "Link": {"description": "Where the next page is, with `rel=next`; not on the last one"},
+    "Location": {"description": "The address"},
+    "Retry-After": {"description": "Seconds", "schema": {"type": "integer", "minimum": 1}},
+    "WWW-Authenticate": {"description": "`Bearer`"},
+}
+_NOT_ALWAYS = {"Link"}
+_WITH_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+
+
 def components() -> dict[str, Any]:
     """Give the schemas that answers refer to."""
     _, schemas = msgspec.json.schema_components(
@@ -78,9 +92,29 @@ def components() -> dict[str, Any]:
     return {**schemas, "Problem": PROBLEM}
 
 
+def with_headers(answer: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Describe an answer that has these headers, too."""
+    headers = {
+        name: {"required": name not in _NOT_ALWAYS, "schema": {"type": "string"}, **_HEADERS[name]}
+        for name in names
+    }
+    return {**answer, "headers": headers}
+
+
+def unchanged_answer() -> dict[str, Any]:
+    """Describe the answer to who has a list already."""
+    unchanged = {"description": "Nothing has changed since the ETag in If-None-Match"}
+    return with_headers(unchanged, "ETag")
+
+
 def photo_answer(description: str) -> dict[str, Any]:
     """Describe an answer that is a photo."""
     return _json(description, {"$ref": "#/components/schemas/PhotoView"})
+
+
+def placed_answer(description: str) -> dict[str, Any]:
+    """Describe an answer that is a photo, and tells its address."""
+    return with_headers(photo_answer(description), "Location")
 
 
 def photos_answer(description: str) -> dict[str, Any]:
@@ -136,6 +170,14 @@ def ids_answer(description: str) -> dict[str, Any]:
     return _json(description, {"type": "array", "items": {"type": "integer"}})
 
 
+def fine_answer(description: str) -> dict[str, Any]:
+    """Describe the answer that all is well."""
+    status = {"type": "string", "const": "ok"}
+    return _json(
+        description, {"type": "object", "required": ["status"], "properties": {"status": status}}
+    )
+
+
 def told_answer(description: str) -> dict[str, Any]:
     """Describe an answer of JSON lines that tell how a comparison goes."""
     schema = {"$ref": "#/components/schemas/ToldView"}
@@ -148,13 +190,13 @@ def problems(*kinds: type[errors.SafelightError]) -> dict[int | str, dict[str, A
     for kind in kinds:
         codes.setdefault(STATUSES[kind], []).append(kind.code)
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        status: {
-            "description": " or ".join(f"`{code}`" for code in found),
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
-        for status, found in codes.items()
-    }
+    answers: dict[int | str, dict[str, Any]] = {}
+    for status, found in codes.items():
+        description = " or ".join(f"`{code}`" for code in found)
+        answer = {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+        names = _WITH_STATUS.get(status, ())
+        answers[status] = with_headers(answer, *names) if names else answer
+    return answers
 
 
 def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from safelight import errors
 from safelight.errors import NotFound
 from safelight.web import schema
-from safelight.web.photos import ProblemRoute, photo_id
+from safelight.web.photos import ProblemRoute, WrittenId, photo_id
 from safelight.web.views import SessionView
 from safelight.web.visitors import Visitors
 
@@ -47,7 +47,7 @@ def session_router(visitors: Visitors) -> APIRouter:
         summary="Sign a browser out",
         responses=schema.problems(*_WHO, NotFound, errors.CatalogUnavailable),
     )
-    async def revoke(session_id: str) -> Response:
+    async def revoke(session_id: WrittenId) -> Response:
         if not await visitors.revoke([photo_id(session_id)]):
             raise NotFound("There is no such session.")
         return Response(status_code=204)

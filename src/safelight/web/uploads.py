@@ -40,7 +40,9 @@ class UploadCalls:
             summary="Reserve an upload that goes straight to the bucket",
             openapi_extra=schema.json_request("UploadRequest"),
             responses={
-                200: schema.photo_answer("The photo that was there with the same bytes, unchanged"),
+                200: schema.placed_answer(
+                    "The photo that was there with the same bytes, unchanged"
+                ),
                 201: schema.upload_answer("What may be sent now"),
                 **schema.problems(
                     *_WHO,
@@ -72,8 +74,8 @@ class UploadCalls:
             status_code=201,
             summary="Make a photo of what was sent",
             responses={
-                200: schema.photo_answer("The photo that was there, unchanged"),
-                201: schema.photo_answer("The photo that was added"),
+                200: schema.placed_answer("The photo that was there, unchanged"),
+                201: schema.placed_answer("The photo that was added"),
                 **schema.problems(*_WHO, *_COMPLETION, *_AWAY, errors.StorageFull),
             },
             response_class=Response,

@@ -18,7 +18,10 @@ import msgspec
 from safelight.catalog import Month, Page
 from safelight.formats import FORMATS
 from safelight.library import Library, Operation
+from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.photo import Details, ImageFacts, Photo
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class RenditionView(msgspec.Struct):
@@ -41,7 +44,7 @@ class PhotoView(msgspec.Struct):
     id: int
     photo_url: str
     original_url: str
-    expires_at: datetime
+    expires_at: _Moment
     title: str
     description: str
     filename: str
@@ -55,7 +58,7 @@ class PhotoView(msgspec.Struct):
     camera: str | None
     located: bool
     taken_at: str | None
-    created_at: datetime
+    created_at: _Moment
     thumbhash: str | None
     renditions: list[RenditionView]
 
@@ -74,7 +77,7 @@ class PermitView(msgspec.Struct):
     method: str
     url: str
     headers: dict[str, str]
-    expires_at: datetime
+    expires_at: _Moment
 
 
 class PutView(msgspec.Struct):
@@ -84,7 +87,7 @@ class PutView(msgspec.Struct):
     method: str
     url: str
     headers: dict[str, str]
-    expires_at: datetime
+    expires_at: _Moment
 
 
 class PartsView(msgspec.Struct):
@@ -93,7 +96,7 @@ class PartsView(msgspec.Struct):
     id: str
     part_size: int
     parts: int
-    expires_at: datetime
+    expires_at: _Moment
 
 
 class UploadRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -101,10 +104,10 @@ class UploadRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     filename: Annotated[str, msgspec.Meta(max_length=16_384)]
     content_type: Annotated[str, msgspec.Meta(max_length=255)]
-    size: int
+    size: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})]
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
-    title: str = ""
-    description: str = ""
+    title: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_TITLE})] = ""
+    description: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_DESCRIPTION})] = ""
     multipart: bool = False
 
 
@@ -112,7 +115,7 @@ class SignRequest(msgspec.Struct, forbid_unknown_fields=True):
     """What POST /uploads/{id}/sign takes: a step of an upload in parts."""
 
     operation: Operation
-    part_number: int | None = None
+    part_number: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})] | None = None
     upload_id: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)] | None = None
 
 
@@ -120,8 +123,8 @@ class SessionView(msgspec.Struct):
     """A browser that is signed in; `current` if it is the one that asks."""
 
     id: int
-    created_at: datetime
-    seen_at: datetime
+    created_at: _Moment
+    seen_at: _Moment
     address: str
     browser: str
     current: bool
@@ -133,9 +136,9 @@ class JobView(msgspec.Struct):
     id: int
     task: str
     state: str
-    due_at: datetime | None
+    due_at: _Moment | None
     attempts: int
-    at: datetime
+    at: _Moment
 
 
 class JobsView(msgspec.Struct):
