@@ -16,6 +16,8 @@ from safelight.web.visitors import Visitors
 
 _WHO = (errors.Unauthenticated, errors.ForbiddenOrigin, errors.TooManyAttempts)
 _PRIVATE = {"Cache-Control": "no-store"}
+_STORABLE = r"^[^\x00]*$"
+"""PostgreSQL refuses a text with a NUL, and fails the statement."""
 
 
 def job_router(library: Library, visitors: Visitors) -> APIRouter:
@@ -28,11 +30,13 @@ def job_router(library: Library, visitors: Visitors) -> APIRouter:
         response_class=Response,
         responses={
             200: schema.jobs_answer("How many there are, and the oldest of them"),
-            **schema.problems(*_WHO, errors.CatalogUnavailable),
+            **schema.problems(*_WHO, errors.InvalidRequest, errors.CatalogUnavailable),
         },
     )
     async def jobs(
-        task: Annotated[str | None, Query(description="Tell of this task alone")] = None,
+        task: Annotated[
+            str | None, Query(pattern=_STORABLE, description="Tell of this task alone")
+        ] = None,
     ) -> Response:
         found = await library.jobs(task=task)
         oldest = [JobView(**asdict(job)) for job in found.oldest]

@@ -1,0 +1,141 @@
+"""The OpenAPI document keeps its word: what calls are answered with is what it says."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+import pictures
+from integration.served import TOKEN, House, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The document of a site."""
+
+    paths: dict[str, Any]
+
+    def calls(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Give the methods, the paths, and what is said of the calls."""
+        for path, calls in self.paths.items():
+            for method, call in calls.items():
+                yield method.upper(), path, call
+
+    def foresees(self, found: httpx.Response) -> None:
+        """Fail unless the answer is one that the document has for its call."""
+        method, path = found.request.method, found.request.url.path
+        said = self._of(method, path)["responses"]
+        assert str(found.status_code) in said, (method, path, found.text)
+        answer = said[str(found.status_code)]
+        assert _type(found) in (answer.get("content") or {None: {}}), (method, path)
+        for name, header in answer.get("headers", {}).items():
+            assert name in found.headers or not header["required"], (method, path, name)
+
+    def _of(self, method: str, path: str) -> dict[str, Any]:
+        # The fixed paths come first, as they do in routing.
+        for template in sorted(self.paths, key=lambda each: "{" in each):
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+                call: dict[str, Any] = self.paths[template][method.lower()]
+                return call
+        raise AssertionError(path)
+
+
+def _type(found: httpx.Response) -> str | None:
+    return found.headers["Content-Type"].split(";")[0] if found.content else None
+
+
+@pytest.fixture
+def document(client: httpx.Client) -> Document:
+    return Document(client.get("/openapi.json").json()["paths"])
+
+
+def test_a_parameter_that_can_not_be_read_is_foreseen(
+    client: httpx.Client, document: Document
+) -> None:
+    refused = 0
+    for method, path, call in document.calls():
+        for parameter in call.get("parameters", ()):
+            if parameter["in"] == "query" and "anyOf" not in parameter["schema"]:
+                address = re.sub(r"\{\w+\}", "1", path)
+                found = client.request(method, address, params={parameter["name"]: "never"})
+                assert found.status_code == 422
+                document.foresees(found)
+                refused += 1
+    assert refused > 0
+
+
+def test_a_nul_in_any_parameter_is_foreseen(client: httpx.Client, document: Document) -> None:
+    nul = "a\0b"
+    for method, path, call in document.calls():
+        names = [each["name"] for each in call.get("parameters", ()) if each["in"] == "query"]
+        for parameters in [{}, *({name: nul} for name in names)]:
+            address = re.sub(r"\{\w+\}", "1%00", path)
+            found = client.request(method, address, params=parameters)
+            assert found.status_code < 500, (method, address, parameters)
+            document.foresees(found)
+
+
+def test_what_a_photo_is_told_and_asked_in_its_life_is_foreseen(
+    client: httpx.Client, document: Document
+) -> None:
+    added = client.post("/api/photos", files={"photo": pictures.jpeg()})
+    listed = client.get("/api/photos", params={"limit": 1})
+    one = added.headers["Location"]
+    tag = {"If-None-Match": listed.headers["ETag"]}
+    answers = [
+        added,
+        client.post("/api/photos", files={"photo": pictures.jpeg()}),
+        client.post("/api/photos", files={"photo": b"no picture"}),
+        listed,
+        client.get("/api/photos", params={"limit": 1}, headers=tag),
+        client.get("/api/photos/months"),
+        client.get(one),
+        client.get(f"{one}/original"),
+        client.patch(one, json={"title": None, "description": "Told."}),
+        client.patch(one, json={"title": 1}),
+        client.delete(one),
+        client.delete(one),
+        client.post("/api/reconcile"),
+        client.get("/api/sessions"),
+        client.get("/api/jobs"),
+        client.get("/readyz"),
+    ]
+    for found in answers:
+        document.foresees(found)
+
+
+def test_a_host_that_is_not_known_is_foreseen_everywhere(
+    client: httpx.Client, document: Document
+) -> None:
+    for method, path, _ in document.calls():
+        address = re.sub(r"\{\w+\}", "1", path)
+        found = client.request(method, address, headers={"Host": "elsewhere.example"})
+        assert found.status_code == 400
+        document.foresees(found)
+
+
+def test_who_brings_no_token_or_too_many_is_foreseen(a_house: House) -> None:
+    site: Site = a_house.site(auth="token")
+    with site.client() as client:
+        document = Document(client.get("/openapi.json").json()["paths"])
+        bare = client.get("/api/photos")
+        assert bare.status_code == 401
+        document.foresees(bare)
+        wrong = {"Authorization": f"Bearer {TOKEN}-not"}
+        tries = [client.get("/api/photos", headers=wrong) for _ in range(12)]
+        assert tries[-1].status_code == 429
+        document.foresees(tries[-1])
+
+
+def test_null_changes_nothing_and_the_document_says_that_it_may_be_sent(
+    client: httpx.Client, document: Document
+) -> None:
+    one = client.post("/api/photos", files={"photo": pictures.jpeg()}, data={"title": "A"}).json()
+    path = "/api/photos/{photo_id}"
+    assert client.patch(path.format(photo_id=one["id"]), json={"title": None}).json() == one
+    body = document.paths[path]["patch"]["requestBody"]["content"]["application/json"]["schema"]
+    for text in body["properties"].values():
+        assert set(text["type"]) == {"string", "null"}
