@@ -50,7 +50,7 @@ def test_where_nobody_is_asked_a_change_from_elsewhere_is_refused(
         client.delete(where, headers=told),
     ):
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden_origin")
-    for path in ("/upload", f"{where.replace('/api/photos', '/photo')}/delete"):
+    for path in ("/simple-upload", f"{where.replace('/api/photos', '/simple-upload')}/delete"):
         page = client.post(path, files={"photo": pictures.png()}, headers=told)
         assert page.status_code == 403
     assert [photo["title"] for photo in client.get("/api/photos").json()] == [""]
@@ -72,7 +72,7 @@ def test_a_single_page_app_may_read_errors_links_and_tags(client: httpx.Client) 
     assert refused.headers["Access-Control-Allow-Origin"] == ORIGIN
     exposed = refused.headers["Access-Control-Expose-Headers"]
     assert {name.strip() for name in exposed.split(",")} == {
-        *("ETag", "Link", "Location", "Retry-After")
+        *("ETag", "Link", "Location", "Retry-After", "X-Request-Id")
     }
 
 

@@ -40,6 +40,9 @@ def test_an_upload_is_answered_with_the_photo_and_its_address(client: httpx.Clie
         "width": 100,
         "height": 200,
         "animated": False,
+        "duration": None,
+        "camera": None,
+        "located": False,
         "taken_at": "2024-05-06T07:08:09+02:00",
         "renditions": [{"name": "w320", "width": 100, "height": 200, "content_type": "image/webp"}],
     }

@@ -90,10 +90,10 @@ def test_a_refused_upload_is_counted_once_by_its_code(
 
 def test_an_upload_by_the_page_counts_too(client: httpx.Client, site: Site, moved: Moves) -> None:
     files = {"photo": ("a.jpg", pictures.jpeg(300, 203))}
-    client.post("/upload", files=files, headers={"Origin": site.url})
+    client.post("/simple-upload", files=files, headers={"Origin": site.url})
     found = moved()
     assert found("uploads_total", outcome="added") == 1
-    assert found("requests_total", route="/upload", method="POST", status="303") == 1
+    assert found("requests_total", route="/simple-upload", method="POST", status="303") == 1
 
 
 def test_an_upload_that_breaks_off_is_counted(site: Site, moved: Moves) -> None:
