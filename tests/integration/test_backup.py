@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import os
 import re
 import sys
@@ -25,6 +26,13 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = [
     line
     for block in re.findall(r"```sh\n(.*?)```", (ROOT / "docs/backup.md").read_text(), re.DOTALL)
+    for line in block.splitlines()
+]
+IN_PLACE = [
+    line
+    for block in re.findall(
+        r"```sh in-place\n(.*?)```", (ROOT / "docs/backup.md").read_text(), re.DOTALL
+    )
     for line in block.splitlines()
 ]
 BACKUP, RESTORATION = COMMANDS[:2], COMMANDS[2:]
@@ -162,5 +170,33 @@ async def test_a_copied_data_directory_is_the_whole_installation(
             assert await opened.photo("o", photo.id) == photo
             assert await found(opened, Plan(verify=True, grace=timedelta(0))) == []
             assert await stored(opened) == keys_of(photo)
+    finally:
+        again.stop()
+
+
+async def test_a_catalog_moves_to_files_of_another_major_version(
+    open_tmp_path: Path, tmp_path: Path
+) -> None:
+    folder = open_tmp_path / "moving" / "safelight-data"
+    folder.parent.mkdir()
+    engines = EmbeddedEngines(folder, bucket="safelight")
+    engines.start()
+    try:
+        opened = Library.from_settings(settings_for(engines, tmp_path), worker=False)
+        async with opened.lifespan(None):
+            photo = await added(opened)
+    finally:
+        engines.stop()
+    files = Path(json.loads((folder / "postgres.json").read_text())["directory"] or "postgres")
+    for command in IN_PLACE:
+        here = command.replace("safelight-data/postgres/", f"{folder / files}/")
+        await _run(here, folder.parent, {})
+    again = EmbeddedEngines(folder, bucket="safelight")
+    again.start()
+    try:
+        opened = Library.from_settings(settings_for(again, tmp_path), worker=False)
+        async with opened.lifespan(None):
+            assert await opened.photo("o", photo.id) == photo
+            assert await found(opened, Plan(verify=True, grace=timedelta(0))) == []
     finally:
         again.stop()

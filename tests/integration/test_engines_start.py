@@ -183,6 +183,8 @@ def test_a_database_of_another_major_version_is_refused(run: Run) -> None:
     again = started(_directory(run))
     ended(again)
     assert "made by PostgreSQL 17" in again.error
+    assert "docs/backup.md" in again.error
+    assert version.read_text() == "17\n"
     assert "\n" not in again.error
 
 

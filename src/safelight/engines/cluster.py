@@ -66,8 +66,8 @@ def _check_version(data: Path) -> None:
     if version != str(wheels.POSTGRES_MAJOR):
         raise EngineError(
             f"The database in {data} was made by PostgreSQL {version}, and this Safelight brings"
-            f" PostgreSQL {wheels.POSTGRES_MAJOR}: start it with the Safelight that made it, dump"
-            " it with pg_dump, and restore it into a new data directory."
+            f" PostgreSQL {wheels.POSTGRES_MAJOR}: dump it with the Safelight that made it, and"
+            " restore it with this one (docs/backup.md, 'Another major version of PostgreSQL')."
         )
 
 
