@@ -131,7 +131,7 @@ async def test_a_large_file_pauses_resumes_and_sends_no_part_twice(
     large = tmp_path / "large.png"
     large.write_bytes(_noise(1, 40))
     sent = Sent(wall)
-    await _throttle(wall, 16 * MEBIBYTE)
+    await _throttle(wall, 6 * MEBIBYTE)
     await wall.choose(str(large))
     row = wall.upload("large.png")
     await expect(row).to_contain_text("MB/s", timeout=20_000)
@@ -155,15 +155,15 @@ async def test_an_upload_that_loses_the_network_midway_finishes_and_sends_no_par
     large = tmp_path / "lost.png"
     large.write_bytes(_noise(2, 40))
     sent = Sent(wall)
-    await _throttle(wall, 16 * MEBIBYTE)
+    await _throttle(wall, 6 * MEBIBYTE)
     await wall.choose(str(large))
     while len(sent.finished) < 2:
         await wall.page.wait_for_timeout(50)
     wall.visit.tolerated = NO_NETWORK
-    await _throttle(wall, 16 * MEBIBYTE, offline=True)
+    await _throttle(wall, 6 * MEBIBYTE, offline=True)
     await expect(wall.upload("lost.png")).to_contain_text("Waiting for the network")
     await wall.page.wait_for_timeout(3_000)
-    await _throttle(wall, 16 * MEBIBYTE)
+    await _throttle(wall, 6 * MEBIBYTE)
     await expect(wall.upload("lost.png")).to_contain_text("Added", timeout=60_000)
     assert len(sent.finished) == len(set(sent.finished)), "no finished part was sent twice"
 
