@@ -350,6 +350,7 @@ export interface components {
             id: number;
             photo_url: string;
             original_url: string;
+            /** Format: date-time */
             expires_at: string;
             title: string;
             description: string;
@@ -364,6 +365,7 @@ export interface components {
             camera: string | null;
             located: boolean;
             taken_at: string | null;
+            /** Format: date-time */
             created_at: string;
             thumbhash: string | null;
             renditions: components["schemas"]["RenditionView"][];
@@ -394,7 +396,9 @@ export interface components {
          */
         SessionView: {
             id: number;
+            /** Format: date-time */
             created_at: string;
+            /** Format: date-time */
             seen_at: string;
             address: string;
             browser: string;
@@ -421,6 +425,7 @@ export interface components {
             state: string;
             due_at: string | null;
             attempts: number;
+            /** Format: date-time */
             at: string;
         };
         /**
@@ -441,6 +446,7 @@ export interface components {
             headers: {
                 [key: string]: string;
             };
+            /** Format: date-time */
             expires_at: string;
         };
         /**
@@ -454,6 +460,7 @@ export interface components {
             headers: {
                 [key: string]: string;
             };
+            /** Format: date-time */
             expires_at: string;
         };
         /**
@@ -464,6 +471,7 @@ export interface components {
             id: string;
             part_size: number;
             parts: number;
+            /** Format: date-time */
             expires_at: string;
         };
         /**
@@ -581,6 +589,8 @@ export interface operations {
             /** @description The photo that was there with the same bytes, unchanged */
             200: {
                 headers: {
+                    /** @description The address */
+                    Location: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -608,6 +618,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -662,6 +674,8 @@ export interface operations {
             /** @description `too_many_uploads` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -671,6 +685,8 @@ export interface operations {
             /** @description `catalog_unavailable` or `storage_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -715,6 +731,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -769,6 +787,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -778,6 +798,8 @@ export interface operations {
             /** @description `catalog_unavailable` or `storage_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -800,6 +822,8 @@ export interface operations {
             /** @description The photo that was there, unchanged */
             200: {
                 headers: {
+                    /** @description The address */
+                    Location: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -809,6 +833,8 @@ export interface operations {
             /** @description The photo that was added */
             201: {
                 headers: {
+                    /** @description The address */
+                    Location: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -827,6 +853,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -890,6 +918,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -899,6 +929,8 @@ export interface operations {
             /** @description `busy` or `catalog_unavailable` or `storage_unavailable` or `storage_full` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -937,6 +969,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -964,6 +998,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -973,6 +1009,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1000,6 +1038,10 @@ export interface operations {
             /** @description A page of photos */
             200: {
                 headers: {
+                    /** @description Changes whenever the answer does */
+                    ETag: string;
+                    /** @description Where the next page is, with `rel=next`; not on the last one */
+                    Link?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1009,6 +1051,8 @@ export interface operations {
             /** @description Nothing has changed since the ETag in If-None-Match */
             304: {
                 headers: {
+                    /** @description Changes whenever the answer does */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1025,6 +1069,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1052,6 +1098,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1061,6 +1109,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1090,6 +1140,8 @@ export interface operations {
             /** @description The photo that was there with the same bytes, unchanged */
             200: {
                 headers: {
+                    /** @description The address */
+                    Location: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1099,6 +1151,8 @@ export interface operations {
             /** @description The photo that was added */
             201: {
                 headers: {
+                    /** @description The address */
+                    Location: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1117,6 +1171,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1171,6 +1227,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1180,6 +1238,8 @@ export interface operations {
             /** @description `busy` or `catalog_unavailable` or `storage_unavailable` or `storage_full` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1202,6 +1262,8 @@ export interface operations {
             /** @description The months that have photos */
             200: {
                 headers: {
+                    /** @description Changes whenever the answer does */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1211,6 +1273,8 @@ export interface operations {
             /** @description Nothing has changed since the ETag in If-None-Match */
             304: {
                 headers: {
+                    /** @description Changes whenever the answer does */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1227,6 +1291,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1254,6 +1320,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1263,6 +1331,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1303,6 +1373,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1330,6 +1402,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1339,6 +1413,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1377,6 +1453,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1404,6 +1482,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1413,6 +1493,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1433,8 +1515,8 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    title?: string;
-                    description?: string;
+                    title?: string | null;
+                    description?: string | null;
                 };
             };
         };
@@ -1460,6 +1542,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1514,6 +1598,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1523,6 +1609,8 @@ export interface operations {
             /** @description `catalog_unavailable` or `storage_unavailable` or `storage_full` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1549,6 +1637,8 @@ export interface operations {
             /** @description To the signed URL of the original, or of the rendition */
             307: {
                 headers: {
+                    /** @description The address */
+                    Location: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1565,6 +1655,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1589,9 +1681,20 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1601,6 +1704,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1639,6 +1744,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1657,6 +1764,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1666,6 +1775,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1704,6 +1815,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1731,6 +1844,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1740,6 +1855,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1781,6 +1898,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1796,9 +1915,20 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1808,6 +1938,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1849,6 +1981,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1876,6 +2010,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1885,6 +2021,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1923,6 +2061,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1941,6 +2081,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1950,6 +2092,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1988,6 +2132,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2015,6 +2161,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2024,6 +2172,8 @@ export interface operations {
             /** @description `catalog_unavailable` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2071,6 +2221,8 @@ export interface operations {
             /** @description `unauthenticated` */
             401: {
                 headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2098,6 +2250,8 @@ export interface operations {
             /** @description `too_many_attempts` */
             429: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2107,6 +2261,8 @@ export interface operations {
             /** @description `catalog_unavailable` or `storage_unavailable` or `storage_full` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2124,12 +2280,26 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description It does */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        status: "ok";
+                    };
+                };
+            };
+            /** @description `unknown_host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2142,16 +2312,32 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description They do, and it isn't */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        status: "ok";
+                    };
+                };
+            };
+            /** @description `unknown_host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description `catalog_unavailable` or `storage_unavailable` or `busy` */
             503: {
                 headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
