@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 import pictures
@@ -276,6 +277,33 @@ def test_a_full_disk_is_told_and_the_next_upload_works(shaken: House, site: Site
     assert shaken.rows(site.owner) == []
     assert shaken.library.spool._left == shaken.settings.limits.max_spooled_bytes
     assert upload(site, pictures.jpeg()).status_code == 201
+
+
+def test_a_full_disk_under_the_catalog_is_told_and_reading_goes_on(
+    fragile: EmbeddedEngines, shaken: House, site: Site
+) -> None:
+    """A trigger says what PostgreSQL says when it can't make a table's file longer."""
+    there = upload(site, pictures.jpeg()).json()
+    with psycopg.connect(fragile.database_url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON safelight_photos"
+            " FOR EACH ROW EXECUTE FUNCTION full_disk()"
+        )
+        try:
+            answer = upload(site, pictures.png())
+            listing = listed(site)
+        finally:
+            connection.execute("DROP FUNCTION full_disk CASCADE")
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_full")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert [photo["id"] for photo in listing] == [there["id"]]
+    assert httpx.get(listing[0]["photo_url"]).status_code == 200
+    assert upload(site, pictures.png()).status_code == 201
+    settles(shaken, site, ready=2)
 
 
 def test_a_spool_that_cannot_be_written_is_told(shaken: House, site: Site) -> None:
