@@ -11,7 +11,7 @@ from safelight.errors import NotFound
 from safelight.library import Library
 from safelight.web import schema
 from safelight.web.photos import ProblemRoute, WrittenId, photo_id
-from safelight.web.views import JobsView, JobView, UndevelopedView
+from safelight.web.shapes import JobsView, JobView, UndevelopedView
 from safelight.web.visitors import Visitors
 
 _WHO = (errors.Unauthenticated, errors.ForbiddenOrigin, errors.TooManyAttempts)

@@ -28,7 +28,8 @@ from safelight.web.endpoints import link_endpoint
 from safelight.web.form import upload_form
 from safelight.web.gallery import FIRST_PAGE, Build
 from safelight.web.photos import photo_id
-from safelight.web.views import PhotoView, Views, month_view
+from safelight.web.shapes import PhotoView
+from safelight.web.views import Views, month_view
 from safelight.web.visitors import Visitors
 
 _PER_PAGE = 48

@@ -7,8 +7,7 @@ import msgspec
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.problems import MEDIA_TYPE, STATUSES
-from safelight.web.told import ToldView
-from safelight.web.views import (
+from safelight.web.shapes import (
     JobsView,
     MonthView,
     PartsView,
@@ -20,6 +19,7 @@ from safelight.web.views import (
     UndevelopedView,
     UploadRequest,
 )
+from safelight.web.told import ToldView
 
 _TEXTS = {
     "title": {"type": "string", "maxLength": MAX_TITLE},

@@ -9,7 +9,7 @@ from safelight import errors
 from safelight.errors import NotFound
 from safelight.web import schema
 from safelight.web.photos import ProblemRoute, WrittenId, photo_id
-from safelight.web.views import SessionView
+from safelight.web.shapes import SessionView
 from safelight.web.visitors import Visitors
 
 _WHO = (errors.Unauthenticated, errors.ForbiddenOrigin, errors.TooManyAttempts)

@@ -14,7 +14,7 @@ from safelight.web import schema
 from safelight.web.answers import PhotoAnswers, owner_of
 from safelight.web.arrival import json_body
 from safelight.web.endpoints import link_endpoint
-from safelight.web.views import PartsView, PermitView, PutView, SignRequest, UploadRequest
+from safelight.web.shapes import PartsView, PermitView, PutView, SignRequest, UploadRequest
 
 _WHO = (errors.Unauthenticated, errors.ForbiddenOrigin)
 _BODY = (errors.InvalidRequest, errors.RequestTimeout, errors.TooLarge)
