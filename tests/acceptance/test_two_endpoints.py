@@ -115,13 +115,18 @@ def test_behind_tls_changes_come_from_our_own_pages_alone(front: Front) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}], ids=["", "Expect"])
 def test_behind_tls_too_large_is_said_and_read(front: Front, headers: dict[str, str]) -> None:
-    """The answer came before the photo was over, and the proxy sometimes made a 502 of that."""
-    with front.bearer() as client:
-        for size in (6, 8, 30):
-            files = {"photo": ("a.jpg", bytes(size * 1024 * 1024))}
-            for _ in range(5):
+    """The answer came before the photo was over, and the proxy sometimes made a 502 of that.
+
+    Each goes by a connection of its own: on the same one the proxy may take what is left of a body
+    that was promised by Expect, and sent without being asked for, for the next request.
+    """
+    for size in (6, 8, 30):
+        files = {"photo": ("a.jpg", bytes(size * 1024 * 1024))}
+        for _ in range(5):
+            with front.bearer() as client:
                 answer = client.post("/api/photos", files=files, headers=headers)
-                assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+            assert answer.status_code == 413, (answer.text, answer.headers)
+            assert answer.json()["code"] == "too_large"
 
 
 def test_behind_tls_a_link_is_good_by_its_own_name_and_signature_alone(front: Front) -> None:
