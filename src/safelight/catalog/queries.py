@@ -115,12 +115,12 @@ RESERVE: Final = written(
 PUBLISH: Final = written(
     update(photos)
     .where(photos.c.id == bindparam("reserved"), text("status = 'pending'"))
-    .values(renditions=_json("rendered"), details=_json("detailed"))
+    .values(details=_json("detailed"))
     .returning(*COLUMNS),
     *("status", "size", "sha256", "created_at", "thumbhash", *FACTS),
 )
 """Fills in a pending row, and gives its COLUMNS.
 
-Takes reserved (its id), rendered and detailed (renditions and details, as JSON), and the other
-columns set.
+Takes reserved (its id), detailed (details, as JSON), and the other columns set. Its renditions are
+those that it was reserved with.
 """

@@ -123,7 +123,6 @@ class Intake:
                 size=size,
                 sha256=sha256,
                 now=self._clock(),
-                renditions=renditions,
                 thumbhash=development.thumbhash,
                 within=within,
                 along=_both(develop_later if prints.lacks(facts, renditions) else None, along),
