@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from mmap import mmap
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -112,6 +112,9 @@ class _Developed(msgspec.Struct, forbid_unknown_fields=True):
     refusal: _Refusal | None = None
 
 
+_A = TypeVar("_A", _Answer, _Developed)
+
+
 def read_ready(message: bytes) -> Ready:
     """Read a child's first word. Raises BadAnswer."""
     try:
@@ -149,12 +152,7 @@ def read_inspection(message: bytes, form: Format, limits: DecodeLimits) -> Inspe
     Raises what the child refused the picture for (CorruptImage, TooManyPixels, TooManyFrames, or
     UnsupportedType if its decoder isn't installed), or BadAnswer.
     """
-    try:
-        answer = msgspec.json.decode(message, type=_Answer)
-    except msgspec.MsgspecError as error:
-        raise BadAnswer from error
-    if answer.refusal:
-        raise _refused(answer.refusal)
+    answer = _read(message, _Answer)
     facts = answer.facts
     if not facts or facts.width * facts.height > limits.max_pixels:
         raise BadAnswer
@@ -169,12 +167,7 @@ def read_development(message: bytes, presets: Sequence[Preset], tray: mmap | byt
     A rendition is believed to be a WebP of the size that it says: those who look at it decode it
     at their own risk, as they do the original. Raises CorruptImage or BadAnswer.
     """
-    try:
-        answer = msgspec.json.decode(message, type=_Developed)
-    except msgspec.MsgspecError as error:
-        raise BadAnswer from error
-    if answer.refusal:
-        raise _refused(answer.refusal)
+    answer = _read(message, _Developed)
     if answer.renditions is None or answer.thumbhash is None or answer.colour is None:
         raise BadAnswer
     exposures = _exposures(answer.renditions, presets, tray)
@@ -198,6 +191,17 @@ def _exposures(
             raise BadAnswer
         exposures.append(Exposure(preset=preset, width=width, height=height, data=data))
     return tuple(reversed(exposures))
+
+
+def _read(message: bytes, kind: type[_A]) -> _A:
+    """Read an answer, or raise what the child refused the picture for, or BadAnswer."""
+    try:
+        answer = msgspec.json.decode(message, type=kind)
+    except msgspec.MsgspecError as error:
+        raise BadAnswer from error
+    if answer.refusal:
+        raise _refused(answer.refusal)
+    return answer
 
 
 def _refused(refusal: _Refusal) -> Exception:
