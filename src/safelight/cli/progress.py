@@ -10,7 +10,7 @@ from safelight.cli.terminal import is_watched
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
 
 class Progress:
@@ -75,6 +75,21 @@ class _Drawn(Progress):
             self._bar.update(self._task, files=self._files)
 
 
+def on_stderr(*columns: "ProgressColumn", expand: bool = False) -> "Bar":
+    """Make a bar of these columns that is drawn on stderr, and gone when it is done."""
+    from rich.console import Console  # noqa: PLC0415  takes long to import
+    from rich.progress import Progress as Bar  # noqa: PLC0415  the same
+
+    stdout_is_seen = sys.stdout is not None and sys.stdout.isatty()
+    return Bar(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        expand=expand,
+        redirect_stdout=stdout_is_seen,  # what goes to a file must not be drawn here
+    )
+
+
 @contextmanager
 def progress(total: int, files: int) -> Iterator[Progress]:
     """Show a bar on stderr while the context lasts; nothing where stderr is no terminal.
@@ -84,15 +99,13 @@ def progress(total: int, files: int) -> Iterator[Progress]:
     if not is_watched():
         yield Progress()
         return
-    from rich.console import Console  # noqa: PLC0415  takes long to import
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415  takes long to import
         BarColumn,
         DownloadColumn,
         TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
-    from rich.progress import Progress as Bar  # noqa: PLC0415
     from rich.table import Column  # noqa: PLC0415
 
     columns = (
@@ -107,13 +120,6 @@ def progress(total: int, files: int) -> Iterator[Progress]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    stdout_is_seen = sys.stdout is not None and sys.stdout.isatty()
-    with Bar(
-        *columns,
-        console=Console(stderr=True),
-        transient=True,
-        expand=True,
-        redirect_stdout=stdout_is_seen,  # what goes to a file must not be drawn here
-    ) as bar:
+    with on_stderr(*columns, expand=True) as bar:
         task = bar.add_task("", total=total, files=0, of=files)
         yield _Drawn(bar, task)

@@ -2,13 +2,13 @@
 
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 from safelight.cli.client import Client
 from safelight.cli.client_settings import ClientSettings
+from safelight.cli.progress import on_stderr
 from safelight.cli.terminal import complain, is_watched, plain, say
 from safelight.errors import InvalidRequest
 
@@ -86,13 +86,9 @@ def _progress() -> Iterator[_Progress]:
     if not is_watched():
         yield _Progress()
         return
-    from rich.console import Console  # noqa: PLC0415  takes long to import
-    from rich.progress import Progress, SpinnerColumn, TextColumn  # noqa: PLC0415  the same
+    from rich.progress import SpinnerColumn, TextColumn  # noqa: PLC0415  takes long to import
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"))
-    stdout_is_seen = sys.stdout is not None and sys.stdout.isatty()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, redirect_stdout=stdout_is_seen) as bar:
+    with on_stderr(SpinnerColumn(), TextColumn("{task.description}")) as bar:
         task = bar.add_task("looking")
 
         class Shown(_Progress):

@@ -8,6 +8,7 @@ from typing import Final
 
 from safelight.cli.client import Client
 from safelight.cli.client_settings import ClientSettings
+from safelight.cli.progress import on_stderr
 from safelight.cli.terminal import complain, is_watched, say
 
 _LOOKS_AGAIN: Final = 0.5
@@ -56,11 +57,9 @@ def _bar(photos: int) -> Iterator[_Bar]:
     if not is_watched():
         yield _Bar()
         return
-    from rich.console import Console  # noqa: PLC0415  takes long to import
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415  takes long to import
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TextColumn,
         TimeRemainingColumn,
     )
@@ -71,11 +70,11 @@ def _bar(photos: int) -> Iterator[_Bar]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("photos", total=photos)
+    with on_stderr(*columns) as bar:
+        task = bar.add_task("photos", total=photos)
 
         class Drawn(_Bar):
             def show(self, left: int) -> None:
-                progress.update(task, completed=photos - left)
+                bar.update(task, completed=photos - left)
 
         yield Drawn()
