@@ -1,7 +1,9 @@
 """Uploads from the gallery: chosen, dropped and pasted; straight to the bucket, by Uppy."""
 
 import asyncio
+import base64
 import io
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from acceptance.visits import NO_NETWORK, REFUSED, Visiting
 
 LONG_AGO = datetime(1999, 4, 2, 8)  # noqa: DTZ001  a camera's clock has no zone
 MEBIBYTE = 1 << 20
+RECIPES = Path(__file__).parents[2] / "docs" / "uploads.md"
 
 
 @pytest.fixture(scope="module")
@@ -237,3 +240,20 @@ async def _throttle(wall: Wall, rate: int, *, offline: bool = False) -> None:
         "Network.emulateNetworkConditions",
         {"offline": offline, "latency": 5, "downloadThroughput": -1, "uploadThroughput": rate},
     )
+
+
+async def test_the_documented_fetch_uploads_straight_to_the_bucket(wall: Wall) -> None:
+    recipe = re.search(r"```js\n(async function upload.*?)```", RECIPES.read_text(), re.DOTALL)
+    assert recipe
+    data = taken(LONG_AGO, width=333, shade=77)
+    sent = Sent(wall)
+    photo = await wall.page.evaluate(
+        f"""async (encoded) => {{
+          {recipe[1]}
+          const bytes = Uint8Array.from(atob(encoded), (each) => each.charCodeAt(0))
+          return await upload(new File([bytes], 'fetched.jpg', {{ type: 'image/jpeg' }}))
+        }}""",
+        base64.b64encode(data).decode(),
+    )
+    assert (photo["filename"], photo["size"]) == ("fetched.jpg", len(data))
+    assert sent.asked == ["whole"]
