@@ -34,7 +34,8 @@ class Visit:
     async def sign_in(self, token: str | None = None) -> None:
         await self.page.goto(f"{self.service.url}/")
         await self.page.get_by_label("Token").fill(token or self.service.token)
-        await self.page.get_by_role("button", name="Sign in").click()
+        async with self.page.expect_navigation():
+            await self.page.get_by_role("button", name="Sign in").click()
 
     async def add(
         self, data: bytes | Path, *, name: str = "photo.jpg", title: str = "", description: str = ""

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useLayoutEffect, useState } from 'preact/hooks'
 import { texts } from '../texts'
 import { dropped, type Inbox } from './inbox'
 
@@ -7,7 +7,8 @@ const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includ
 /** Takes what is dropped or pasted anywhere on the page. */
 export function DropZone({ inbox }: { inbox: Inbox }) {
   const [over, setOver] = useState(false)
-  useEffect(() => {
+  // At once, not after the next frame: a file dropped meanwhile would take the page's place.
+  useLayoutEffect(() => {
     let depth = 0
     const show = (by: number) => {
       depth = Math.max(0, depth + by)
