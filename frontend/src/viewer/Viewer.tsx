@@ -68,6 +68,8 @@ export class Viewer {
     pswp.on('keydown', (event) => this.#pressed(event))
     pswp.on('destroy', () => this.#ended())
     pswp.init()
+    const photo = this.#current
+    if (photo) pswp.element?.style.setProperty('--ratio', `${photo.width} / ${photo.height}`)
     this.#label()
     house.element.inert = true
     this.#unsubscribe = album.subscribe(() => this.#follow())
