@@ -46,7 +46,9 @@ export function App({ album, deletions, navigation, inbox }: Props) {
       )}
       {online && album.failure && (
         <p class="notice" role="alert">
-          {texts.failed} {album.failure.message}{' '}
+          <span>
+            {texts.failed} {album.failure.message}
+          </span>
           <button type="button" class="plain" onClick={() => void album.refresh()}>
             {texts.retry}
           </button>

@@ -1,6 +1,9 @@
 import { house } from './house'
 import { texts } from './texts'
 
+/** What had the focus is gone. */
+const focus = (input: HTMLInputElement | null) => input?.focus()
+
 /** What the sign-in page says, for whose session ended while the gallery was open. */
 export function SignIn() {
   return (
@@ -18,6 +21,7 @@ export function SignIn() {
           autocomplete="current-password"
           required
           aria-describedby="where"
+          ref={focus}
         />
         <button type="submit" class="main">
           {texts.signInTitle}
