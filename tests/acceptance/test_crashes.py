@@ -229,17 +229,16 @@ COMPLETION = tuple(point for point in crash_points.ADD if point.startswith("add:
 async def test_a_completion_whose_server_dies_is_one_photo_when_it_is_repeated(
     crashing: Served, point: str
 ) -> None:
-    served = crashing.start()
+    served = crashing
     data = jpeg(1_000 + (COMPLETION + crash_points.COMPLETE).index(point), 90)
-    address = _sent(served, data)
-    before = _shown(served)
-    served.stop()
 
-    def die() -> None:
+    def die() -> tuple[str, list[int]]:
+        address, before = _sent(served, data), _shown(served)
         with pytest.raises(httpx.TransportError):
             _asked(served, "POST", f"{address}/complete")
+        return address, before
 
-    _killed(served, point, die)
+    address, before = _killed(served, point, die)
     served.start()
     first, again = (_asked(served, "POST", f"{address}/complete") for _ in range(2))
     assert {first.status_code, again.status_code} <= {200, 201}
@@ -253,17 +252,18 @@ async def test_a_completion_whose_server_dies_is_one_photo_when_it_is_repeated(
 async def test_an_upload_whose_server_dies_while_it_ends_is_gone(
     crashing: Served, point: str
 ) -> None:
-    served = crashing.start()
-    data = b"no photo" if point in crash_points.REFUSE else jpeg(1_100, 90)
-    address, before = _sent(served, data), _shown(served)
-    served.stop()
-    end = ("POST", f"{address}/complete") if point in crash_points.REFUSE else ("DELETE", address)
+    served = crashing
+    refused = point in crash_points.REFUSE
 
-    def die() -> None:
+    def die() -> tuple[tuple[str, str], list[int]]:
+        address = _sent(served, b"no photo" if refused else jpeg(1_100, 90))
+        before = _shown(served)
+        end = ("POST", f"{address}/complete") if refused else ("DELETE", address)
         with pytest.raises(httpx.TransportError):
             _asked(served, *end)
+        return end, before
 
-    _killed(served, point, die)
+    end, before = _killed(served, point, die)
     served.start()
     assert _asked(served, *end).status_code == 404
     assert _shown(served) == before
