@@ -23,6 +23,8 @@ class Served:
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    """What its command is given to, to be run by."""
     process: subprocess.Popen[str] | None = None
     url: str = ""
     screen: str = ""
@@ -46,7 +48,7 @@ class Served:
         """Start it without waiting for anything."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return subprocess.Popen(
-            [SCRIPT, "serve", *self.arguments],
+            [*self.before, SCRIPT, "serve", *self.arguments],
             env={
                 **kept,
                 "SAFELIGHT_DATA_DIR": str(self.data_dir),

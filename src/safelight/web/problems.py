@@ -79,11 +79,17 @@ def answer(error: errors.SafelightError) -> Response:
     """Answer an error of ours; what is not for the public goes to the log."""
     status = status_of(error)
     if isinstance(error, errors.Unavailable):
-        _log.warning("%s: %r", error.code, error.__cause__)
+        _log.warning("%s: %s", error.code, _in_a_line(error.__cause__))
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("unexpected %s", error.code, exc_info=error)
         return unexpected()
     return problem(status, error.code, str(error), headers_of(error))
+
+
+def _in_a_line(cause: BaseException | None) -> str:
+    """Say what an engine said, without what its library adds for those who debug that."""
+    first, *_ = str(cause).splitlines() or [""]
+    return f"{type(cause).__name__}: {first}" if cause else "no cause known"
 
 
 def install(app: FastAPI) -> None:
