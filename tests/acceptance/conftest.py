@@ -5,15 +5,23 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, ViewportSize, async_playwright
 
 import browser
+from acceptance.disk import can_be_mounted
 from acceptance.network import addresses
 from acceptance.service import Service, serving
 from acceptance.visits import Visit, Visiting
 
-collect_ignore = [] if addresses(socket.AF_INET) else ["test_lan.py"]
-"""There is no other machine to be on a machine without a network."""
+collect_ignore = [
+    *([] if addresses(socket.AF_INET) else ["test_lan.py"]),
+    *([] if can_be_mounted() else ["test_full_disk.py"]),
+]
+"""There is no other machine to be on a machine without a network; and a disk of one's own is for
+root alone."""
+
+DESK = ViewportSize(width=1280, height=720)
+PHONE = ViewportSize(width=390, height=780)
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +59,18 @@ async def visiting(chromium: Browser, service: Service) -> AsyncIterator[Visitin
     visits: list[Visit] = []
 
     async def begin(
-        at: Service = service, *, javascript: bool = True, signed_in: bool = True
+        at: Service = service,
+        *,
+        javascript: bool = True,
+        signed_in: bool = True,
+        phone: bool = False,
     ) -> Visit:
-        context = await chromium.new_context(java_script_enabled=javascript)
+        context = await chromium.new_context(
+            java_script_enabled=javascript,
+            is_mobile=phone,
+            has_touch=phone,
+            viewport=PHONE if phone else DESK,
+        )
         context.set_default_timeout(15_000)
         visit = Visit(service=at, context=context, page=await context.new_page())
         visit.watch()

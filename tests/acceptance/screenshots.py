@@ -18,7 +18,7 @@ from typing import Any, Literal
 import skimage.data
 import sklearn.datasets
 from PIL import Image
-from playwright.async_api import Browser, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, ViewportSize, async_playwright, expect
 
 TESTS = Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS))
@@ -90,6 +90,11 @@ SHOTS = (
 )
 """The newest first."""
 SHOWN = "Dahlia"
+_DRAG = """() => {
+  const dataTransfer = new DataTransfer()
+  dataTransfer.items.add(new File([], "photo.jpg"))
+  document.body.dispatchEvent(new DragEvent("dragenter", {bubbles: true, dataTransfer}))
+}"""
 
 
 @asynccontextmanager
@@ -149,6 +154,46 @@ async def take_all(chromium: Browser, service: Service) -> None:
                 await take_uploads(wall, scheme, size)
 
 
+async def held_up(page: Page, calls: str) -> list[Route]:
+    """Leave calls without an answer; they come to stand in the list."""
+    waiting: list[Route] = []
+
+    def wait(route: Route) -> None:
+        waiting.append(route)
+
+    await page.route(calls, wait)
+    return waiting
+
+
+async def take_states(chromium: Browser, service: Service) -> None:
+    """What is seen while the photos load, when they can't, and when a session has ended."""
+    for scheme in SCHEMES:
+        for size in SIZES:
+            async with visiting(chromium, service, scheme, size) as wall:
+                page = wall.page
+                await shown(wall.photo(SHOWN).get_by_role("img"))
+                await page.evaluate(_DRAG)
+                await keep(wall, "dropping", scheme, size)
+                await page.evaluate(_DRAG.replace("dragenter", "dragleave"))
+                await wall.visit.context.set_offline(True)
+                await expect(page.get_by_text("You are offline")).to_be_visible()
+                await page.evaluate("scrollTo(0, 0)")
+                await keep(wall, "offline", scheme, size)
+                await wall.visit.context.set_offline(False)
+                waiting = await held_up(page, "**/api/photos*")
+                await page.reload()
+                await keep(wall, "loading", scheme, size)
+                for each in waiting:
+                    await each.abort()
+                await expect(page.get_by_role("alert")).to_be_visible()
+                await keep(wall, "failed", scheme, size)
+                await page.unroute("**/api/photos*")
+                await wall.visit.context.clear_cookies()
+                await page.get_by_role("button", name="Try again").click()
+                await expect(page.get_by_label("Token")).to_be_visible()
+                await keep(wall, "ended", scheme, size)
+
+
 async def take_uploads(wall: Wall, scheme: Scheme, size: str) -> None:
     wire = await wall.visit.context.new_cdp_session(wall.page)
     await wire.send("Network.enable")
@@ -174,6 +219,7 @@ async def take(service: Service, program: Path) -> None:
         )
         await take_empty(chromium, service)
         await take_all(chromium, service)
+        await take_states(chromium, service)
         await chromium.close()
 
 

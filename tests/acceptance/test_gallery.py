@@ -1,6 +1,7 @@
 """The gallery in a real browser: photos are looked at, shared, deleted and brought back."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 import pictures
 from acceptance.gallery import Wall, fill, taken
@@ -17,6 +18,7 @@ from acceptance.visits import NO_NETWORK, REFUSED, Visiting, shown
 
 NEWEST = datetime(2023, 9, 20, 12, 30)  # noqa: DTZ001  a camera's clock has no zone
 A_WEEK = timedelta(days=7)
+_TROUBLE = "Failed to load resource: the server responded with a status of 503"
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +82,41 @@ async def test_the_viewer_turns_pages_and_back_leads_to_the_wall(wall: Wall) -> 
 
 
 async def test_a_deep_link_opens_the_photo_and_closing_it_shows_the_wall(wall: Wall) -> None:
-    href = await wall.photo("Photo 7").get_attribute("href")
+    href = await wall.photo("Wide").get_attribute("href")
     assert href
     await wall.open(href)
-    await wall.viewer.shows("Photo 7")
+    await wall.viewer.shows("Wide")
     await wall.viewer.dialog.get_by_role("button", name="Close").click()
     await wall.viewer.is_closed()
     await expect(wall.page).to_have_url(f"{wall.visit.service.url}/")
-    await expect(wall.photo("Photo 7")).to_be_focused()
+    await expect(wall.photo("Wide")).to_be_focused()
+
+
+async def test_until_the_photo_has_come_its_sketch_takes_the_same_place(
+    visiting: Visiting, empty_service: Service
+) -> None:
+    await empty_service.add(taken(NEWEST, width=640, height=427), title="Wide")
+    wall = Wall(await visiting(empty_service))
+    over = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await over.wait()
+        await route.continue_()
+
+    await expect(wall.photo("Wide")).to_be_visible()
+    await wall.page.route(f"{wall.visit.service.store}/**", slowly)
+    await wall.photo("Wide").click()
+    await wall.viewer.shows("Wide")
+    first = wall.viewer.dialog.locator(".pswp__item[aria-hidden=false]")
+    sketch, photo = [
+        await first.locator(f".pswp__img{which}").bounding_box()
+        for which in ("--placeholder", ":not(.pswp__img--placeholder)")
+    ]
+    over.set()
+    assert sketch
+    assert photo
+    assert photo["width"] > 300
+    assert dict(sketch) == pytest.approx(dict(photo), abs=1)
 
 
 async def test_title_and_description_are_edited_in_place(wall: Wall) -> None:
@@ -183,6 +212,7 @@ async def test_what_is_deleted_comes_back_by_undo_and_goes_without(wall: Wall) -
         assert len((await api.get("/api/photos")).json()) == 10
 
         await wall.photo("Photo 5").click()
+        await wall.viewer.shows("Photo 5")
         await page.keyboard.press("Delete")
         await wall.viewer.shows("Photo 6")
         toast = page.get_by_role("status").locator("div").filter(has_text="is deleted")
@@ -278,6 +308,34 @@ async def test_offline_is_said_and_being_back_shows_what_was_missed(wall: Wall) 
     await wall.visit.context.set_offline(False)
     await expect(wall.photo("Meanwhile")).to_be_visible()
     await expect(wall.page.get_by_text("You are offline")).to_have_count(0)
+
+
+@pytest.mark.parametrize("away", [True, False], ids=["away", "in trouble"])
+async def test_photos_that_could_not_be_loaded_are_asked_for_again_by_hand(
+    wall: Wall, *, away: bool
+) -> None:
+    wall.visit.tolerated = (*NO_NETWORK, _TROUBLE)
+    problem = {"status": 503, "code": "catalog_unavailable", "detail": "The catalog is away."}
+
+    async def fails(route: Route) -> None:
+        failed.append(route.request.url)
+        await (route.abort() if away else route.fulfill(status=503, body=json.dumps(problem)))
+
+    failed: list[str] = []
+    await wall.page.route("**/api/photos*", fails)
+    await wall.open()
+    said = "The server could not be reached." if away else "The catalog is away."
+    alert = wall.page.get_by_role("alert")
+    await expect(alert).to_contain_text(f"The photos could not be loaded. {said}")
+    before = len(failed)
+    await alert.get_by_role("button", name="Try again").click()
+    while len(failed) == before:
+        await wall.page.wait_for_timeout(50)
+    await expect(alert).to_contain_text(said)
+    await wall.page.unroute("**/api/photos*")
+    await alert.get_by_role("button", name="Try again").click()
+    await expect(wall.photo("Photo 0")).to_be_visible()
+    await expect(alert).to_have_count(0)
 
 
 async def test_a_session_that_ended_shows_the_sign_in_page(wall: Wall) -> None:

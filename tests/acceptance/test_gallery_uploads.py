@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.async_api import Request, expect
+from playwright.async_api import Request, Route, expect
 
 import pictures
 from acceptance.gallery import Wall, jpeg_file, taken
@@ -169,6 +169,49 @@ async def test_an_upload_that_loses_the_network_midway_finishes_and_sends_no_par
     await _throttle(wall, 6 * MEBIBYTE)
     await expect(wall.upload("lost.png")).to_contain_text("Added", timeout=60_000)
     assert len(sent.finished) == len(set(sent.finished)), "no finished part was sent twice"
+
+
+@pytest.mark.parametrize("mebibytes", [1, 20])
+async def test_an_upload_of_which_nothing_moves_begins_again_by_itself(
+    wall: Wall, tmp_path: Path, mebibytes: int
+) -> None:
+    """As on a connection that stalls, and tells neither side."""
+    file = tmp_path / f"stalled {mebibytes}.png"
+    file.write_bytes(_noise(20 + mebibytes, mebibytes))
+    stalled: list[Route] = []
+
+    async def stalling_once(route: Route) -> None:
+        if route.request.method == "PUT" and not stalled:
+            stalled.append(route)
+        else:
+            await route.continue_()
+
+    await wall.page.route(f"{wall.visit.service.store}/**", stalling_once)
+    await wall.page.clock.install()
+    await wall.choose(str(file))
+    while not stalled:
+        await wall.page.wait_for_timeout(50)
+    await wall.page.clock.fast_forward(10_000)
+    await expect(wall.upload(file.name)).not_to_contain_text("Added")
+    await wall.page.clock.fast_forward(10_000)
+    await expect(wall.upload(file.name)).to_contain_text("Added", timeout=20_000)
+    await stalled[0].abort()
+
+
+async def test_a_phone_takes_a_photo_with_its_camera(visiting: Visiting, service: Service) -> None:
+    wall = Wall(await visiting(service, phone=True))
+    async with wall.page.expect_file_chooser() as opening:
+        await wall.page.get_by_role("button", name="Take a photo").click()
+    chooser = await opening.value
+    asked = "input => [input.getAttribute('capture'), input.accept, input.multiple]"
+    assert await chooser.element.evaluate(asked) == ["environment", "image/*", False]
+    await chooser.set_files(jpeg_file("camera.jpg", taken(LONG_AGO, shade=91)))
+    await expect(wall.upload("camera.jpg")).to_contain_text("Added", timeout=20_000)
+
+
+async def test_without_a_finger_there_is_no_camera_to_press(wall: Wall) -> None:
+    await expect(wall.page.get_by_role("button", name="Add photos")).to_be_visible()
+    await expect(wall.page.get_by_role("button", name="Take a photo")).to_have_count(0)
 
 
 @pytest.mark.parametrize("mebibytes", [4, 40])
