@@ -23,7 +23,7 @@ gallery: | $(BIN)/python ## Build the gallery, if anything of it has changed
 test: $(DEV_STAMP) gallery ## Run the tests, on real PostgreSQL, real S3 and a real browser
 	@$(BIN)/python frontend/build.py --get-node --packages
 	@$(BIN)/python tests/browser.py
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(DEV_STAMP) gallery ## Run the linters, the type checker and the check of the layers
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -82,14 +82,14 @@ async def test_the_viewer_turns_pages_and_back_leads_to_the_wall(wall: Wall) -> 
 
 
 async def test_a_deep_link_opens_the_photo_and_closing_it_shows_the_wall(wall: Wall) -> None:
-    href = await wall.photo("Wide").get_attribute("href")
+    href = await wall.photo("Photo 7").get_attribute("href")
     assert href
     await wall.open(href)
-    await wall.viewer.shows("Wide")
+    await wall.viewer.shows("Photo 7")
     await wall.viewer.dialog.get_by_role("button", name="Close").click()
     await wall.viewer.is_closed()
     await expect(wall.page).to_have_url(f"{wall.visit.service.url}/")
-    await expect(wall.photo("Wide")).to_be_focused()
+    await expect(wall.photo("Photo 7")).to_be_focused()
 
 
 async def test_until_the_photo_has_come_its_sketch_takes_the_same_place(
