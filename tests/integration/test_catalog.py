@@ -39,7 +39,7 @@ def owner() -> str:
 async def reserve(catalog: Catalog, owner: str, *, now: datetime | None = None) -> Reservation:
     # Not long ago, since a sweep of the same catalog may be running.
     now = now or datetime.now(UTC)
-    return await catalog.reserve(owner, Caption(title="t"), name=keys.new_name(), now=now)
+    return await catalog.reservations.make(owner, Caption(title="t"), name=keys.new_name(), now=now)
 
 
 async def add(
@@ -51,7 +51,7 @@ async def add(
     facts: ImageFacts = FACTS,
 ) -> Photo:
     row = await reserve(catalog, owner)
-    return await catalog.publish(
+    return await catalog.reservations.publish(
         row, facts, size=1, sha256=sha256 or secrets.token_hex(32), now=now
     )
 
@@ -168,12 +168,14 @@ async def test_of_the_same_bytes_at_once_one_becomes_the_photo(
     sha256 = secrets.token_hex(32)
     rows = [await reserve(catalog, owner) for _ in range(8)]
     made = await asyncio.gather(
-        *(catalog.publish(row, FACTS, size=1, sha256=sha256, now=NOW) for row in rows)
+        *(catalog.reservations.publish(row, FACTS, size=1, sha256=sha256, now=NOW) for row in rows)
     )
     assert len({photo.id for photo in made}) == 1
     for row in rows:
         if row.id != made[0].id:
-            assert await catalog.abandon(row, now=NOW) == Doomed(id=row.id, name=row.name)
+            assert await catalog.reservations.abandon(row, now=NOW) == Doomed(
+                id=row.id, name=row.name
+            )
 
 
 async def test_the_same_bytes_of_two_owners_are_two_photos(catalog: Catalog, owner: str) -> None:
@@ -206,14 +208,14 @@ async def test_a_twin_that_goes_away_meanwhile_makes_room(catalog: Catalog, owne
 
 async def test_a_row_that_is_not_pending_cannot_become_ready(catalog: Catalog, owner: str) -> None:
     abandoned = await reserve(catalog, owner)
-    assert await catalog.abandon(abandoned, now=NOW)
+    assert await catalog.reservations.abandon(abandoned, now=NOW)
     with pytest.raises(NotFound):
-        await catalog.publish(abandoned, FACTS, size=1, sha256="0" * 64, now=NOW)
+        await catalog.reservations.publish(abandoned, FACTS, size=1, sha256="0" * 64, now=NOW)
     ready = await reserve(catalog, owner)
-    photo = await catalog.publish(ready, FACTS, size=1, sha256="1" * 64, now=NOW)
+    photo = await catalog.reservations.publish(ready, FACTS, size=1, sha256="1" * 64, now=NOW)
     with pytest.raises(NotFound):
-        await catalog.publish(ready, FACTS, size=1, sha256="2" * 64, now=NOW)
-    assert await catalog.abandon(ready, now=NOW) is None
+        await catalog.reservations.publish(ready, FACTS, size=1, sha256="2" * 64, now=NOW)
+    assert await catalog.reservations.abandon(ready, now=NOW) is None
     assert await catalog.photo(owner, photo.id) == photo
 
 

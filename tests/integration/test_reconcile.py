@@ -166,7 +166,7 @@ async def test_what_a_photo_names_comes_back_out_of_quarantine(library: Library,
 
 async def test_what_is_not_settled_is_the_sweep_s_business(library: Library) -> None:
     catalog, now = library.parts.catalog, library.now()
-    pending = await catalog.reserve("o", Caption(), name=keys.new_name(), now=now)
+    pending = await catalog.reservations.make("o", Caption(), name=keys.new_name(), now=now)
     buried = await added(library)
     await catalog.bury("o", buried.id, now=now)
     left = {await leave(library, keys.original(pending.name)), *keys_of(buried)}
@@ -260,7 +260,7 @@ async def test_what_is_no_day_in_the_quarantine_is_left_alone(library: Library) 
 async def test_rows_of_any_database_are_in_the_order_of_keys(library: Library) -> None:
     names = [f"{n:02x}" + "a" * 30 for n in (0xAA, 0xF0, 0x0F, 0x99, 0xA0)]
     for name in names:
-        await library.parts.catalog.reserve("o", Caption(), name=name, now=library.now())
+        await library.parts.catalog.reservations.make("o", Caption(), name=name, now=library.now())
     page = await library.parts.catalog.roll.page(after="", limit=10)
     assert [entry.name for entry in page] == sorted(names)
     query = text(

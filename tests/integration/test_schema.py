@@ -26,9 +26,11 @@ async def test_of_several_that_start_at_once_one_makes_the_schema(empty: str) ->
     catalogs = [Catalog(empty) for _ in range(4)]
     try:
         await asyncio.gather(*(catalog.upgrade() for catalog in catalogs))
-        row = await catalogs[0].reserve("a", Caption(), name=keys.new_name(), now=datetime.now(UTC))
+        row = await catalogs[0].reservations.make(
+            "a", Caption(), name=keys.new_name(), now=datetime.now(UTC)
+        )
         await asyncio.gather(*(catalog.upgrade() for catalog in catalogs))
-        assert await catalogs[3].abandon(row, now=datetime.now(UTC)) is not None
+        assert await catalogs[3].reservations.abandon(row, now=datetime.now(UTC)) is not None
     finally:
         await asyncio.gather(*(catalog.close() for catalog in catalogs))
 

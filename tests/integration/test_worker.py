@@ -108,7 +108,9 @@ def _bury(fleet: Fleet, id_: int, *, ago: timedelta) -> None:
 def _reserve(fleet: Fleet, *, ago: timedelta) -> str:
     """Leave a row pending, with its object, as an upload does that dies between the two."""
     parts, now = fleet.house.library.parts, fleet.house.library.now() - ago
-    row = fleet.house.do(parts.catalog.reserve(OWNER, Caption(), name=keys.new_name(), now=now))
+    row = fleet.house.do(
+        parts.catalog.reservations.make(OWNER, Caption(), name=keys.new_name(), now=now)
+    )
     put = parts.storage.put(keys.original(row.name), b"half", content_type="image/png")
     fleet.house.do(put)
     return row.name

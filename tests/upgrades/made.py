@@ -63,7 +63,7 @@ async def _lived(engines: EmbeddedEngines, folder: Path) -> None:
         await library.delete("ben", doomed.id)
         await library.begin_upload("ben", size=1000, content_type="image/png")
         name = keys.new_name()
-        await library.parts.catalog.reserve("ann", Caption(), name=name, now=LONG_AGO)
+        await library.parts.catalog.reservations.make("ann", Caption(), name=name, now=LONG_AGO)
         left = [keys.original(each) for each in (doomed.name, name)]
     # A deletion that didn't come to its end, and an upload that was never acknowledged.
     for key in left:

@@ -1,6 +1,6 @@
 """Tombstones: the rows of photos that are gone, until nothing of them can be left in the store."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,9 @@ def doomed(row: Any) -> Doomed:  # noqa: ANN401  a row has no type that names it
     """Make the value of a row that has id, name and renditions."""
     return Doomed(id=row.id, name=row.name, renditions=tuple(r["key"] for r in row.renditions))
 
+
+Along = Callable[[AsyncConnection], Awaitable[None]]
+"""What somebody else does in a transaction of the catalog's."""
 
 _DELETED = photos.c.status == Status.DELETED
 
@@ -100,3 +103,28 @@ class Tombstones:
             return [doomed(row) for row in await connection.execute(statement)]
 
         return await self._database.read(work)
+
+
+async def bury(
+    database: Database, *which: ColumnElement[bool], now: datetime, along: Along | None
+) -> Doomed | None:
+    """Turn a row into a tombstone; None if there is none such.
+
+    `along` is done in the same transaction.
+    """
+    statement = (
+        update(photos)
+        .where(*which)
+        .values(status=Status.DELETED, deleted_at=now, version=photos.c.version + 1)
+        .returning(photos.c.id, photos.c.name, photos.c.renditions)
+    )
+
+    async def work(connection: AsyncConnection) -> Doomed | None:
+        row = (await connection.execute(statement)).one_or_none()
+        if row is None:
+            return None
+        if along:
+            await along(connection)
+        return doomed(row)
+
+    return await database.transaction(work)

@@ -108,7 +108,7 @@ class Intake:
         facts = replace(facts, details=replace(facts.details, colour=development.colour))
         name = keys.new_name()
         renditions = prints.named(name, development)
-        reservation = await catalog.reserve(
+        reservation = await catalog.reservations.make(
             owner, caption, name=name, renditions=renditions, now=self._clock()
         )
         reached("add: row reserved")
@@ -117,7 +117,7 @@ class Intake:
             reached("add: object written")
             await prints.store(renditions, development)
             reached("add: renditions written")
-            photo = await catalog.publish(
+            photo = await catalog.reservations.publish(
                 reservation,
                 facts,
                 size=size,
@@ -158,7 +158,7 @@ class Intake:
 
     async def _undone(self, reservation: Reservation) -> None:
         try:
-            doomed = await self._parts.catalog.abandon(
+            doomed = await self._parts.catalog.reservations.abandon(
                 reservation, now=self._clock(), along=purge_later
             )
             if doomed:
