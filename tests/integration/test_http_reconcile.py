@@ -123,7 +123,7 @@ def test_the_command_tells_a_line_for_each_and_how_many(
     assert json.loads(said.out)["findings"] == []
     said = shell.run("reconcile", "--verify")
     assert (said.code, said.out) == (0, "")
-    assert "1 rows and 2 objects were looked at: nothing is wrong" in said.err
+    assert "1 row and 2 objects were looked at: nothing is wrong" in said.err
     key = _left(own_house)
     said = shell.run("reconcile", "--grace", "0")
     assert (said.code, said.out) == (0, f"unnamed\t{key}\t\t11\tno\t\n")

@@ -58,13 +58,18 @@ def _findings(told: Iterator[Told], tally: Told, progress: "_Progress") -> Itera
 def _summary(tally: Told, *, applied: bool) -> str:
     found: dict[str, int] = tally.get("found", {})
     mended = sum(tally.get("mended", {}).values())
-    seen = f"{tally.get('rows', 0)} rows and {tally.get('objects', 0)} objects were looked at"
+    rows, objects = (_many(tally.get(f"{each}s", 0), each) for each in ("row", "object"))
+    seen = f"{rows} and {objects} were looked at"
     if not found:
         return f"{seen}: nothing is wrong."
     differ = ", ".join(f"{count} {plain(kind)}" for kind, count in found.items())
     if applied:
         return f"{seen}: {differ}; {mended} put right."
     return f"{seen}: {differ}. Nothing was changed; --apply puts right what can be."
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _seconds(grace: str) -> int:
