@@ -255,7 +255,7 @@ def test_completed_eight_times_at_once_it_is_one_photo(
         answers = list(crowd.map(lambda _: complete(client, upload), range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
     assert len({answer.json()["id"] for answer in answers}) == 1
-    a_house.do(a_house.library._let_in.cleaned_up())
+    a_house.do(a_house.library.workings.intake.cleaned_up())
     left = [status for _, status, _ in a_house.rows(site.owner) if status != "deleted"]
     assert left == ["ready"]
     assert not lies(a_house, upload)
@@ -312,7 +312,7 @@ def test_puts_that_race_with_completions_make_one_photo_of_what_was_checked(
     stored = httpx.get(photo["original_url"]).content
     assert stored in shown
     assert hashlib.sha256(stored).hexdigest() == photo["sha256"]
-    a_house.do(a_house.library._let_in.cleaned_up())
+    a_house.do(a_house.library.workings.intake.cleaned_up())
     left = [status for _, status, _ in a_house.rows(site.owner) if status != "deleted"]
     assert left == ["ready"]
 

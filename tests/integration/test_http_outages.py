@@ -244,7 +244,7 @@ def test_a_catalog_that_goes_away_once_the_bytes_are_stored_leaves_nothing(
             assert time.monotonic() - began < LIMIT
     assert (answer.status_code, answer.json()["code"]) == (503, "catalog_unavailable")
     assert listed(site) == []
-    shaken.do(shaken.library._let_in.cleaned_up())
+    shaken.do(shaken.library.workings.intake.cleaned_up())
     settles(shaken, site, ready=0)
     assert upload(site, pictures.jpeg()).status_code == 201
 

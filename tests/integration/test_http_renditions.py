@@ -111,7 +111,7 @@ def test_a_photo_deleted_while_it_is_developed_leaves_nothing(a_house: House, si
         library.parts.storage.put = put  # type: ignore[method-assign]  # for once
         try:
             with pytest.raises(errors.NotFound):
-                await library._printed.complete(stale)
+                await library.workings.prints.complete(stale)
         finally:
             del library.parts.storage.put
         for made in stale.renditions:
@@ -123,18 +123,18 @@ def test_a_photo_deleted_while_it_is_developed_leaves_nothing(a_house: House, si
 def test_a_photo_that_cannot_be_rendered_leaves_nothing(a_house: House, site: Site) -> None:
     async def visit() -> None:
         library = a_house.library
-        store = library._printed.store
+        store = library.workings.prints.store
 
         async def failing(*_: object) -> None:
             raise errors.StorageUnavailable
 
-        library._printed.store = failing  # type: ignore[assignment]  # for once
+        library.workings.prints.store = failing  # type: ignore[assignment]  # for once
         try:
             with pytest.raises(errors.StorageUnavailable):
                 await library.add(site.owner, io.BytesIO(pictures.jpeg(300, 300)))
         finally:
-            library._printed.store = store  # type: ignore[method-assign]  # as it was
-        await library._let_in.cleaned_up()
+            library.workings.prints.store = store  # type: ignore[method-assign]  # as it was
+        await library.workings.intake.cleaned_up()
         assert (await library.page(site.owner)).states == ()
 
     a_house.do(visit())

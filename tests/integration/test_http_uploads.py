@@ -86,7 +86,7 @@ def test_the_same_bytes_eight_at_once_are_one_photo(a_house: House, site: Site) 
 
 async def _settled(house: House) -> None:
     """Wait for what the losers leave to be cleared away."""
-    await house.library._let_in.cleaned_up()
+    await house.library.workings.intake.cleaned_up()
 
 
 @pytest.mark.parametrize("kind", sorted(pictures.photographs()))

@@ -191,7 +191,7 @@ class _Away(Storage):
 def test_a_store_that_is_away_keeps_no_answer_and_is_cleared_by_the_job(
     a_house: House, site: Site, client: httpx.Client
 ) -> None:
-    uploads = a_house.library._uploads
+    uploads = a_house.library.workings.uploads
     real, uploads._incoming._storage = (
         uploads._incoming._storage,
         _Away(a_house.library.parts.storage),
@@ -246,5 +246,5 @@ def test_of_two_completions_that_read_other_bytes_the_first_to_end_makes_the_pho
     assert (quick.status_code, late.status_code) == (201, 200)
     assert late.json() == quick.json()
     assert httpx.get(late.json()["original_url"]).content == second
-    a_house.do(a_house.library._let_in.cleaned_up())
+    a_house.do(a_house.library.workings.intake.cleaned_up())
     assert [status for _, status, _ in a_house.rows(site.owner) if status != "deleted"] == ["ready"]

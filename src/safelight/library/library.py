@@ -1,11 +1,9 @@
 """The life of a photo: in, shown, changed, out."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
 from typing import BinaryIO, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,24 +12,22 @@ from safelight import keys
 from safelight.catalog import Cursor, Month, Page
 from safelight.crash_points import reached
 from safelight.errors import InvalidRequest, NotFound, SafelightError
-from safelight.jobs import Jobs, State, Worker, counted, listed, retry
+from safelight.jobs import Jobs, State, counted, listed, retry
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, checked, checked_text
-from safelight.library.incoming import Incoming
-from safelight.library.intake import Added, Intake
+from safelight.library.intake import Added
 from safelight.library.parts import Parts, opened
-from safelight.library.prints import Prints
 from safelight.library.reconciler import Reconciler
 from safelight.library.spool import Spool
-from safelight.library.sweep import Sweep
 from safelight.library.tally import Tally
-from safelight.library.tasks import Undeveloped, develop_each_later, purge_later, settled, tasks
-from safelight.library.uploads import Begun, Operation, Uploads
+from safelight.library.tasks import Undeveloped, develop_each_later, purge_later
+from safelight.library.uploads import Begun, Operation
+from safelight.library.workings import Workings, working
 from safelight.links import Link
 from safelight.permits import Permit
 from safelight.photo import Caption, Order, Photo
 from safelight.settings import LimitSettings, Settings
 
-_log = logging.getLogger(__name__)
+_NOT_STARTED = "the library is not started: pass lifespan=library.lifespan"
 
 MAX_PAGE = 500
 """Photos that one page may list."""
@@ -62,16 +58,12 @@ class Library:
         worker: bool = True,
     ) -> None:
         self._open = parts
-        self._works = worker
+        self._does_jobs = worker
         self.tally = Tally()
         self._clock = clock
         self._stack = AsyncExitStack()
         self._opened: Parts | None = None
-        self._sweep: Sweep | None = None
-        self._intake: Intake | None = None
-        self._prints: Prints | None = None
-        self._reconciler: Reconciler | None = None
-        self._direct: Uploads | None = None
+        self._working: Workings | None = None
 
     @classmethod
     def from_settings(
@@ -93,25 +85,8 @@ class Library:
             raise RuntimeError("the library is started already")
         async with AsyncExitStack() as stack:
             parts = await stack.enter_async_context(self._open())
-            self._sweep = Sweep(parts.catalog, parts.storage, clock=self._clock)
-            self._prints = Prints(parts)
-            incoming = Incoming(parts.catalog, parts.storage, parts.multiparts, clock=self._clock)
-            settle = partial(settled, self._sweep, incoming)
-            self._reconciler = reconciler = Reconciler(parts, settle, clock=self._clock)
-            if self._works:
-                work = tasks(
-                    parts.catalog,
-                    self._sweep,
-                    incoming,
-                    self._prints,
-                    self._clock,
-                    reconcile=reconciler.daily,
-                )
-                worker = Worker(parts.catalog.url, work)
-                await stack.enter_async_context(worker.running())
-            self._intake = Intake(parts, self._sweep, self._prints, clock=self._clock)
-            stack.push_async_callback(self._intake.cleaned_up)
-            self._direct = Uploads(parts, self._intake, incoming, clock=self._clock)
+            work = working(parts, self._clock, does_jobs=self._does_jobs)
+            self._working = await stack.enter_async_context(work)
             self._opened = parts
             self._stack = stack.pop_all()
 
@@ -120,7 +95,7 @@ class Library:
         try:
             await self._stack.aclose()
         finally:
-            self._opened = None
+            self._opened = self._working = None
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
@@ -141,8 +116,15 @@ class Library:
     def parts(self) -> Parts:
         """What it is put together from, while it is started."""
         if self._opened is None:
-            raise RuntimeError("the library is not started: pass lifespan=library.lifespan")
+            raise RuntimeError(_NOT_STARTED)
         return self._opened
+
+    @property
+    def workings(self) -> Workings:
+        """What does the work in it, while it is started."""
+        if self._working is None:
+            raise RuntimeError(_NOT_STARTED)
+        return self._working
 
     @property
     def database_url(self) -> str:
@@ -205,7 +187,7 @@ class Library:
         caption = checked(caption)
         self.parts.links.check()  # before anything is stored: an answer without links is a 503
         with self.spool.nameless(file, limit=self.limits.max_form_bytes) as photo:
-            return await self._let_in.admit(owner, photo, caption, within=within)
+            return await self.workings.intake.admit(owner, photo, caption, within=within)
 
     async def begin_upload(  # noqa: PLR0913  an upload is made of these
         self,
@@ -225,7 +207,7 @@ class Library:
         the client reaches the store; None: as configured.
         """
         _check_owner(owner)
-        return await self._uploads.begin(
+        return await self.workings.uploads.begin(
             owner,
             size=size,
             content_type=content_type,
@@ -246,7 +228,7 @@ class Library:
         endpoint: str | None = None,
     ) -> Permit:
         """Sign a step of an upload in parts. Raises NotFound, InvalidRequest."""
-        return await self._uploads.sign(
+        return await self.workings.uploads.sign(
             owner,
             name,
             operation,
@@ -262,7 +244,7 @@ class Library:
         for bytes that can't be taken: those are gone then, and so is the upload.
         """
         with self.tally.refusals():
-            added = await self._uploads.complete(owner, name)
+            added = await self.workings.uploads.complete(owner, name)
         self.tally.added(created=added.created, size=added.photo.size)
         return added
 
@@ -271,7 +253,7 @@ class Library:
 
         If the store is away, what was sent goes as soon as it is back.
         """
-        await self._uploads.abort(owner, name)
+        await self.workings.uploads.abort(owner, name)
 
     async def photo(self, owner: str, id_: int) -> Photo:
         """Find one. Raises NotFound, for somebody else's too."""
@@ -326,7 +308,7 @@ class Library:
         doomed = await self.parts.catalog.bury(owner, id_, now=self._clock(), along=purge_later)
         reached("delete: row buried")
         self.tally.deletions += 1
-        await self._swept.purge_soon(doomed, passing="delete")
+        await self.workings.sweep.purge_soon(doomed, passing="delete")
         reached("delete: purge noted")
 
     async def jobs(self, *, task: str | None = None) -> Jobs:
@@ -346,21 +328,21 @@ class Library:
 
         Twice does no harm. Raises NotFound.
         """
-        return await self._printed.complete(await self.photo(owner, id_))
+        return await self.workings.prints.complete(await self.photo(owner, id_))
 
     async def develop_missing(self, owner: str, *, after: int = 0) -> Undeveloped:
         """Have jobs make the renditions that the owner's photos lack, a batch in a call.
 
         Go on with `after=found.next` until that is None.
         """
-        return await develop_each_later(self.parts.catalog, self._printed, owner, after=after)
+        return await develop_each_later(
+            self.parts.catalog, self.workings.prints, owner, after=after
+        )
 
     @property
     def reconciler(self) -> Reconciler:
         """What compares all rows, whoever's, with all objects: for operators."""
-        if self._reconciler is None:
-            raise RuntimeError("the library is not started: pass lifespan=library.lifespan")
-        return self._reconciler
+        return self.workings.reconciler
 
     def link(
         self,
@@ -383,26 +365,6 @@ class Library:
     def links_turn_over_at(self, photo: Photo, *, now: datetime) -> datetime:
         """Tell until when all links of a photo stay the same."""
         return self.parts.links.turns_over_at(photo.name, now)
-
-    @property
-    def _let_in(self) -> Intake:
-        assert self._intake is not None  # noqa: S101  start() made it along with the parts
-        return self._intake
-
-    @property
-    def _swept(self) -> Sweep:
-        assert self._sweep is not None  # noqa: S101  start() made it along with the parts
-        return self._sweep
-
-    @property
-    def _printed(self) -> Prints:
-        assert self._prints is not None  # noqa: S101  start() made it along with the parts
-        return self._prints
-
-    @property
-    def _uploads(self) -> Uploads:
-        assert self._direct is not None  # noqa: S101  start() made it along with the parts
-        return self._direct
 
 
 def _check_owner(owner: str) -> None:
