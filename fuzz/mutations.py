@@ -92,8 +92,13 @@ def splice(data: bytes, other: bytes, dice: random.Random) -> bytes:
 
 def repeat_block(data: bytes, _other: bytes, dice: random.Random) -> bytes:
     start, length = _block(data, dice)
-    times = dice.choice((1, 2, 10, 1000))
+    times = min(dice.choice((1, 2, 10, 1000)), _room_for(length))
     return data[: start + length] + data[start : start + length] * times + data[start + length :]
+
+
+def _room_for(length: int) -> int:
+    """How often so many bytes can be repeated until all that follows is cut off anyway."""
+    return 1 + _LONGEST // max(length, 1)
 
 
 def remove_block(data: bytes, _other: bytes, dice: random.Random) -> bytes:
@@ -142,7 +147,8 @@ def shuffle_chunks(data: bytes, other: bytes, dice: random.Random) -> bytes:
     elif deed == 1:
         del chunks[one]
     elif deed == 2:
-        chunks[one:one] = [chunks[two]] * dice.choice((1, 2, 50, 2000))
+        times = min(dice.choice((1, 2, 50, 2000)), _room_for(len(chunks[two])))
+        chunks[one:one] = [chunks[two]] * times
     elif deed == 3:
         dice.shuffle(chunks)
     elif borrowed := containers.split(other)[1]:
