@@ -25,7 +25,7 @@ from table import Row
 
 _QUALITY = 80
 _HEIGHT = 3000
-_SCORED = (320, 640, 1280)
+_SCORED = (320, 640, 1280, 2560)
 _WHAT = "ladder of a 12-megapixel JPEG"
 
 

@@ -33,8 +33,8 @@ class Sharp:
     ) -> tuple[float, dict[int, bytes]]:
         """Make the ladder; CPU seconds, and the files by their width."""
         widths = [preset.width for preset in presets]
-        arguments = [self.folder, photo, rounds, into, presets[0].quality, presets[0].effort]
-        done = _run([self.node, _SCRIPT, *arguments, *widths])
+        asked = [f"{each.width}:{each.quality}:{each.effort}" for each in presets]
+        done = _run([self.node, _SCRIPT, self.folder, photo, rounds, into, *asked])
         made = {width: (into / f"sharp-{width}.webp").read_bytes() for width in widths}
         return median([float(line) for line in done.split()][1:]), made
 

@@ -1,30 +1,31 @@
 // The ladder by sharp: one photo, a WebP of each width. Prints the CPU seconds of each round, and
 // leaves the files in a folder.
 //
-// node sharp_ladder.mjs MODULES PHOTO ROUNDS FOLDER QUALITY EFFORT WIDTH…
+// node sharp_ladder.mjs MODULES PHOTO ROUNDS FOLDER WIDTH:QUALITY:EFFORT…
 
 import { createRequire } from "node:module";
 import { writeFileSync } from "node:fs";
 
-const [modules, photo, rounds, folder, quality, effort, ...widths] = process.argv.slice(2);
+const [modules, photo, rounds, folder, ...asked] = process.argv.slice(2);
+const steps = asked.map((step) => step.split(":").map(Number));
 const sharp = createRequire(modules + "/")("sharp");
 
 sharp.cache(false);
 sharp.concurrency(1);
 
-async function render(width) {
+async function render([width, quality, effort]) {
   return sharp(photo, { failOn: "error" })
     .autoOrient()
-    .resize({ width: Number(width), withoutEnlargement: true })
-    .webp({ quality: Number(quality), effort: Number(effort) })
+    .resize({ width, withoutEnlargement: true })
+    .webp({ quality, effort })
     .toBuffer();
 }
 
 for (let round = 0; round <= Number(rounds); round++) {
   const began = process.cpuUsage();
   const made = [];
-  for (const width of widths) made.push(await render(width));
+  for (const step of steps) made.push(await render(step));
   const used = process.cpuUsage(began);
   console.log((used.user + used.system) / 1e6);
-  made.forEach((data, at) => writeFileSync(`${folder}/sharp-${widths[at]}.webp`, data));
+  made.forEach((data, at) => writeFileSync(`${folder}/sharp-${steps[at][0]}.webp`, data));
 }

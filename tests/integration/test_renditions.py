@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
+import pyvips
 from PIL import Image, ImageCms, ImageOps
 
 import pictures
@@ -17,7 +18,7 @@ from safelight.darkroom import messages
 from safelight.darkroom.pool import Darkroom, Development
 from safelight.photo import Preset
 from safelight.renditions import presets
-from safelight.renditions.rendering import shrink_on_load
+from safelight.renditions.rendering import is_srgb, shrink_on_load
 from safelight.settings import LimitSettings, RenditionSettings
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -98,9 +99,13 @@ async def test_transparency_is_kept(darkroom: Darkroom) -> None:
         assert development.thumbhash[2] & 0x80
 
 
+def srgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
 def swapped_profile() -> bytes:
     """A profile in which red and blue have changed places, with a text in it."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile = bytearray(srgb_profile())
     tags = int.from_bytes(profile[128:132], "big")
     at = {bytes(profile[132 + 12 * n : 136 + 12 * n]): 132 + 12 * n for n in range(tags)}
     red, blue = at[b"rXYZ"], at[b"bXYZ"]
@@ -114,6 +119,36 @@ async def test_other_colours_are_converted_to_srgb(darkroom: Darkroom) -> None:
     expected = Image.merge("RGB", (blue, green, red))
     for each in (await develop(darkroom, data)).exposures:
         assert likeness(each.data, expected) < 8
+
+
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [
+        (None, True),
+        (srgb_profile(), True),
+        (swapped_profile(), False),
+        (pyvips.Image.profile_load("p3"), False),
+        (srgb_profile()[:200], True),
+        (b"no profile", True),
+        (srgb_profile() + bytes(4096), False),
+    ],
+    ids=["none", "sRGB", "swapped", "Display P3", "cut", "nonsense", "large"],
+)
+def test_a_profile_that_changes_no_colour_is_known_by_that(
+    profile: bytes | None, *, expected: bool
+) -> None:
+    image = pyvips.Image.black(8, 8, bands=3).copy(interpretation="srgb")
+    if profile:
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    assert is_srgb(image) is expected
+
+
+async def test_the_profile_of_srgb_changes_no_rendition(darkroom: Darkroom) -> None:
+    one, other = [
+        await develop(darkroom, pictures.jpeg(icc_profile=profile, quality=95))
+        for profile in (None, srgb_profile())
+    ]
+    assert [each.data for each in one.exposures] == [each.data for each in other.exposures]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (63, 63), (10, 40_000)])
@@ -146,7 +181,7 @@ def revealing() -> dict[str, bytes]:
     fields.get_ifd(pictures.EXIF_IFD)[0x9286] = SECRET.encode()
     fields.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.0), 3: "E", 4: (2.0, 17.0, 40.0)})
     xmp = f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{SECRET}</x:xmpmeta>".encode()
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() + SECRET.encode()
+    profile = srgb_profile() + SECRET.encode()
     more: dict[str, Any] = {"exif": fields, "icc_profile": profile}
     iptc = b"Photoshop 3.0\08BIM\x04\x04\0\0\0\0\0\x20\x1c\x02\x78\0\x1b" + SECRET.encode()
     jpeg = pictures.jpeg(**more, xmp=xmp, comment=SECRET)

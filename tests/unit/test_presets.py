@@ -52,6 +52,11 @@ def test_what_the_first_screen_needs_is_made_at_once() -> None:
     assert [preset.width for preset in presets.at_once(large)] == [1000]
 
 
+def test_small_ones_are_finer_unless_one_quality_is_set_for_all() -> None:
+    assert [preset.quality for preset in LADDER] == [82, 82, 82, 79]
+    assert {preset.quality for preset in presets.ladder(RenditionSettings(quality=60))} == {60}
+
+
 def test_the_digest_changes_with_the_pixels_and_not_with_the_name() -> None:
     one = LADDER[0]
     assert presets.digest(replace(one, name="thumb")) == presets.digest(one)

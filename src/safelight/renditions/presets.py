@@ -12,6 +12,11 @@ FIRST_SCREEN: Final = 640
 """The widest rendition that a page of thumbnails asks for, in pixels: those up to it are made
 before an upload is answered, and the others right after."""
 
+_SMALL: Final = 1280
+_SMALL_QUALITY: Final = 82
+_LARGE_QUALITY: Final = 79
+"""By measurement: docs/decisions/0006-renditions.md."""
+
 _DIGEST_BYTES: Final = 16
 _RECIPE: Final = "safelight 1"
 """Another one whenever `rendering` comes to make other pixels of the same preset."""
@@ -20,7 +25,12 @@ _RECIPE: Final = "safelight 1"
 def ladder(settings: RenditionSettings) -> tuple[Preset, ...]:
     """Give the presets that are configured, the narrowest first."""
     return tuple(
-        Preset(name=f"w{width}", width=width, quality=settings.quality, effort=settings.effort)
+        Preset(
+            name=f"w{width}",
+            width=width,
+            quality=settings.quality or (_SMALL_QUALITY if width <= _SMALL else _LARGE_QUALITY),
+            effort=settings.effort,
+        )
         for width in sorted(settings.widths)
     )
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pyvips
+
 from safelight.photo import Preset
 
 MAX_SIDE: Final = 16_383
@@ -14,6 +16,9 @@ MAX_SIDE: Final = 16_383
 
 _SHRINKS: Final = (8, 4, 2)
 _PROFILE: Final = "icc-profile-data"
+_LARGEST_SRGB: Final = 4096
+"""Bytes of a profile that may be sRGB's: three colours and their curve take no more."""
+_SAMPLES: Final = 17
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +56,39 @@ def _shrunk_upright_in_srgb(image: Any, _largest: Any, preset: Preset) -> Any:  
     """Shrink to the preset's width, turned as it is displayed, alpha kept, in eight bits of sRGB.
 
     libvips does the turning last, when little is left to turn, and takes a profile that is none
-    for sRGB. What has no profile and is sRGB is left alone: the conversion costs more than all
-    the rest.
+    for sRGB. What is sRGB is left alone, since the conversion costs as much as an encoding.
     """
-    is_srgb = image.interpretation == "srgb" and not image.get_typeof(_PROFILE)
-    export = {} if is_srgb else {"export_profile": "srgb"}
+    export = {"export_profile": "srgb"}
+    if image.interpretation == "srgb" and is_srgb(image):
+        image, export = _without_profile(image, None, preset), {}
     return image.thumbnail_image(preset.width, height=MAX_SIDE, size="down", **export)
+
+
+def is_srgb(image: Any) -> bool:  # noqa: ANN401
+    """Whether a picture has no profile, or one that leaves a sample of all colours as they are.
+
+    So does what is no profile at all: libvips takes it for sRGB.
+    """
+    if not image.get_typeof(_PROFILE):
+        return True
+    profile = image.get(_PROFILE)
+    if len(profile) > _LARGEST_SRGB:
+        return False
+    sample = _sample()
+    sample.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
+    try:
+        converted = sample.icc_transform("srgb", embedded=True)
+        return bool((converted - sample).abs().max() <= 1)
+    except pyvips.Error:
+        return False
+
+
+def _sample() -> Any:  # noqa: ANN401
+    """Give a picture of colours that lie evenly in the whole cube of sRGB."""
+    places = pyvips.Image.xyz(_SAMPLES * _SAMPLES, _SAMPLES)
+    red, green, blue = places[0] % _SAMPLES, (places[0] / _SAMPLES).floor(), places[1]
+    colours = red.bandjoin([green, blue]) * (255 / (_SAMPLES - 1))
+    return colours.rint().cast("uchar").copy(interpretation="srgb")
 
 
 def _shrunk(image: Any, largest: Any, preset: Preset) -> Any:  # noqa: ANN401
