@@ -2,6 +2,7 @@
 
 import csv
 import io
+import struct
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -97,6 +98,33 @@ async def test_transparency_is_kept(darkroom: Darkroom) -> None:
             assert bands[:, : each.width // 2 - 4].max() < 16
             assert bands[:, each.width // 2 + 4 :].min() > 239
         assert development.thumbhash[2] & 0x80
+
+
+def gif_on_canvas(canvas: tuple[int, int], frame: tuple[int, int], at: tuple[int, int]) -> bytes:
+    """A GIF of one red frame that covers a part of its canvas."""
+    image = Image.new("P", frame, 0)
+    image.putpalette([200, 10, 10, 255, 255, 255])
+    file = io.BytesIO()
+    image.save(file, "GIF")
+    data = bytearray(file.getvalue())
+    data[6:10] = struct.pack("<HH", *canvas)
+    place = data.index(b"\x2c" + struct.pack("<HHHH", 0, 0, *frame))
+    data[place + 1 : place + 5] = struct.pack("<HH", *at)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("canvas", [(1000, 800), (1024, 768), (3000, 2000), (2100, 400)])
+async def test_a_gif_is_as_large_as_its_canvas(darkroom: Darkroom, canvas: tuple[int, int]) -> None:
+    """libvips leaves out what no frame covers, if the sides are those of an old screen."""
+    width, height = canvas
+    data = gif_on_canvas(canvas, (width // 2, height // 2), (width // 4, height // 4))
+    for each in (await develop(darkroom, data)).exposures:
+        made = Image.open(io.BytesIO(each.data)).convert("RGB")
+        assert made.height == pytest.approx(made.width * height / width, abs=1)
+        for across, is_red in ((0.1, False), (0.3, True), (0.7, True), (0.9, False)):
+            place = (int(made.width * across), int(made.height * across))
+            red, *_ = made.getpixel(place)  # type: ignore[misc]  # three bands
+            assert (red > 100) == is_red
 
 
 def srgb_profile() -> bytes:

@@ -59,7 +59,10 @@ class Inspector:
             widest = max(preset.width for preset in presets)
             shrink = rendering.shrink_on_load(request["width"], request["height"], widest)
         try:
-            return _developed(decoding.open_still(data, form, shrink=shrink), presets, tray)
+            image = decoding.open_still(data, form, shrink=shrink)
+            if form.name == "gif":
+                image = rendering.on_canvas(image, request["width"], request["height"])
+            return _developed(image, presets, tray)
         except (pyvips.Error, MemoryError) as error:
             raise errors.CorruptImage from error
 

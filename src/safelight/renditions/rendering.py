@@ -37,6 +37,17 @@ def shrink_on_load(width: int, height: int, widest: int) -> int:
     return next((shrink for shrink in _SHRINKS if shrink <= scale), 1)
 
 
+def on_canvas(image: Any, width: int, height: int) -> Any:  # noqa: ANN401
+    """Give a GIF's frame the sides that it is displayed with.
+
+    libvips leaves out what no frame covers, if the sides are such as are often wrong; otherwise it
+    makes that transparent, or black where the GIF has no transparency.
+    """
+    if image.width >= width and image.height >= height:
+        return image
+    return image.embed(0, 0, max(width, image.width), max(height, image.height), extend="black")
+
+
 def render(image: Any, presets: Sequence[Preset]) -> Iterator[Rendered]:  # noqa: ANN401
     """Make the renditions, the widest first; `image` may be sequential, and is read once.
 
