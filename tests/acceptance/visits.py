@@ -30,6 +30,8 @@ class Visit:
         self.context.on("request", self._asks)
         self.context.on("console", self._says)
         self.context.on("weberror", self._fails)
+        # Choosers are caught only while somebody listens, and that takes a moment to begin.
+        self.page.on("filechooser", lambda _: None)
 
     async def sign_in(self, token: str | None = None) -> None:
         await self.page.goto(f"{self.service.url}/")

@@ -95,7 +95,7 @@ async def test_a_picture_whose_child_was_killed_by_somebody_is_given_to_another(
     darkroom: Darkroom,
 ) -> None:
     """It was a 422 that called a good photo damaged, and ended the job of its renditions."""
-    picture = pictures.jpeg(6000, 4000)
+    picture = pictures.jpeg(6000, 4000, progressive=True)  # which takes long enough to be killed
     job = asyncio.create_task(inspect(darkroom, picture))
     before = pids(darkroom).pop()
     while not _is_at_work(before):  # noqa: ASYNC110  a process tells nobody

@@ -24,11 +24,14 @@ from safelight.jobs import State
 from safelight.library import Library
 from safelight.library.sweep import Sweep
 from safelight.photo import Photo
+from safelight.settings import RenditionSettings
 from upgrades.made import FOLDER, SESSION
 
 DUMPS = sorted(FOLDER.glob("*.sql"))
 OWNERS = {"ann": ["", "The beach"], "ben": ["Ben's"]}
 """Whose photos are in each dump, and their titles."""
+OF_THEN = RenditionSettings(quality=78, effort=1)
+"""Those that the dumps' renditions were made by: others would be made beside them."""
 
 
 @pytest.fixture(params=DUMPS, ids=[dump.stem for dump in DUMPS])
@@ -45,7 +48,7 @@ async def upgraded(
     for key, data in _objects(dump).items():
         await own_library.parts.storage.put(key, data, content_type="image/jpeg")
     settings = settings_for(own_engines, tmp_path / "now", database_url=SecretStr(empty))
-    opened = Library.from_settings(settings)
+    opened = Library.from_settings(settings.model_copy(update={"renditions": OF_THEN}))
     async with opened.lifespan(None):
         yield opened
 
