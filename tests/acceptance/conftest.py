@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, ViewportSize, async_playwright
+from playwright.async_api import Browser, ViewportSize, async_playwright, expect
 
 import browser
 from acceptance.disk import can_be_mounted
@@ -19,6 +19,9 @@ collect_ignore = [
 ]
 """There is no other machine to be on a machine without a network; and a disk of one's own is for
 root alone."""
+
+expect.set_options(timeout=15_000)
+"""Three at a time on two cores: what takes a moment may take some."""
 
 DESK = ViewportSize(width=1280, height=720)
 PHONE = ViewportSize(width=390, height=780)

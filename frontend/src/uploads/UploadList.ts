@@ -153,7 +153,8 @@ export class UploadList extends Topic {
         }
         const begun = this.#transport.begin(upload.file, reserved.reservation, signal, (sent) => {
           upload.sent = sent
-          if (upload.state === 'stalled') upload.state = 'sending'
+          // What was on its way when the network went may still be told of.
+          if (upload.state === 'stalled' && navigator.onLine) upload.state = 'sending'
           this.#soon()
         })
         hold.id = begun.id
