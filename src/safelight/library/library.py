@@ -27,8 +27,6 @@ from safelight.permits import Permit
 from safelight.photo import Caption, Order, Photo
 from safelight.settings import LimitSettings, Settings
 
-_NOT_STARTED = "the library is not started: pass lifespan=library.lifespan"
-
 MAX_PAGE = 500
 """Photos that one page may list."""
 MAX_SKIP = 1_000_000
@@ -62,7 +60,6 @@ class Library:
         self.tally = Tally()
         self._clock = clock
         self._stack = AsyncExitStack()
-        self._opened: Parts | None = None
         self._working: Workings | None = None
 
     @classmethod
@@ -81,13 +78,12 @@ class Library:
 
         Raises OperatorError with what to do about it, RuntimeError if it is started already.
         """
-        if self._opened is not None:
+        if self._working is not None:
             raise RuntimeError("the library is started already")
         async with AsyncExitStack() as stack:
             parts = await stack.enter_async_context(self._open())
             work = working(parts, self._clock, does_jobs=self._does_jobs)
             self._working = await stack.enter_async_context(work)
-            self._opened = parts
             self._stack = stack.pop_all()
 
     async def close(self) -> None:
@@ -95,7 +91,7 @@ class Library:
         try:
             await self._stack.aclose()
         finally:
-            self._opened = self._working = None
+            self._working = None
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
@@ -103,7 +99,7 @@ class Library:
 
         A library that was started before the app is its starter's to close.
         """
-        if self._opened is not None:
+        if self._working is not None:
             yield
             return
         await self.start()
@@ -115,15 +111,13 @@ class Library:
     @property
     def parts(self) -> Parts:
         """What it is put together from, while it is started."""
-        if self._opened is None:
-            raise RuntimeError(_NOT_STARTED)
-        return self._opened
+        return self.workings.parts
 
     @property
     def workings(self) -> Workings:
         """What does the work in it, while it is started."""
         if self._working is None:
-            raise RuntimeError(_NOT_STARTED)
+            raise RuntimeError("the library is not started: pass lifespan=library.lifespan")
         return self._working
 
     @property

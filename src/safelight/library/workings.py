@@ -19,8 +19,12 @@ from safelight.library.uploads import Uploads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workings:
-    """Who lets photos in, renders them, takes them away, and looks for what is left."""
+    """Who lets photos in, renders them, takes them away, and looks for what is left.
 
+    `parts` is what they are made of.
+    """
+
+    parts: Parts
     intake: Intake
     uploads: Uploads
     prints: Prints
@@ -43,6 +47,7 @@ async def working(
     async with worker:
         try:
             yield Workings(
+                parts=parts,
                 intake=intake,
                 uploads=Uploads(parts, intake, incoming, clock=clock),
                 prints=prints,
