@@ -77,6 +77,7 @@ def _measured(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str
     _say("signing")
     rows += signing.rows(rounds=5 if quick else 10)
     with stage() as on:
+        rows += starting.serving(on, rounds=3 if quick else 7)
         photo = photograph.make(on.folder / "photo.jpg")
         for renditions in (0, _RENDITIONS):
             _say(f"pages, {renditions} renditions")

@@ -1,4 +1,4 @@
-"""How long it takes to begin: the import, and the help of the command line."""
+"""How long it takes to begin: the import, the help of the command line, and the service."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from stage import Stage
 from table import Row
 
 _HEAVY = ("boto3", "botocore", "pyvips", "sqlalchemy", "fastapi")
@@ -36,6 +37,27 @@ def measure(*, rounds: int) -> list[Row]:
     return [
         _row("import safelight", importing, rounds, 150, lambda: ", ".join(sorted(loaded))),
         _row("safelight --help, the whole process", helping, rounds, 300, lambda: "-"),
+    ]
+
+
+def serving(on: Stage, *, rounds: int) -> list[Row]:
+    """Medians of so many starts of `safelight serve` on its own engines, the first not counted."""
+    data_dir = on.folder / "again"
+    on.alone(data_dir).stop()
+    began, ended = [], []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        server = on.alone(data_dir)
+        ready = time.perf_counter()
+        server.stop()
+        began.append(ready - start)
+        ended.append(time.perf_counter() - ready)
+    return [
+        Row(what=what, ours=f"{median(took):.2f} s", figure=median(took), unit="s", limit=limit)
+        for what, took, limit in (
+            ("the second start of `safelight serve`, until `/readyz` says so", began, 3),
+            ("its end, with both engines", ended, 5),
+        )
     ]
 
 

@@ -56,7 +56,7 @@ def collecting() -> Iterator[Collector]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(30)
 
 
 def _take(collector: Collector, body: bytes) -> None:

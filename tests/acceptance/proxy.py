@@ -109,4 +109,4 @@ def proxying(folder: Path, text: str, *sites: str) -> Iterator[Proxy]:
         yield proxy
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(30)

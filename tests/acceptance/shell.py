@@ -87,9 +87,9 @@ class Shell:
         shown = _read(ours, process).decode(errors="surrogateescape")
         assert "Traceback" not in shown
         if process.stdout is None:
-            return Said(process.wait(10), shown)
+            return Said(process.wait(30), shown)
         with process.stdout:
-            return Said(process.wait(10), process.stdout.read().decode(), shown)
+            return Said(process.wait(30), process.stdout.read().decode(), shown)
 
 
 def _read(terminal: int, process: subprocess.Popen[bytes]) -> bytes:

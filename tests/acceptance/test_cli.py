@@ -135,7 +135,7 @@ def test_a_list_is_the_apis_array_of_all_pages(server: Served, shell: Shell) -> 
     assert process.stderr is not None
     process.stdout.close()  # as `head` does, but before the first line
     assert process.stderr.read() == b""
-    assert process.wait(10) == 141
+    assert process.wait(30) == 141
     process.stderr.close()
 
 

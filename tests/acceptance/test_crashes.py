@@ -122,7 +122,7 @@ def _killed(served: Served, point: str, work: Callable[[], T]) -> T:
         return work()
     finally:
         assert served.process is not None
-        served.process.wait(20)
+        served.process.wait(30)
         assert served.process.returncode == -9
         served.settings = {}
 

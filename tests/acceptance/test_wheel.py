@@ -53,7 +53,7 @@ def served(installed: Path, open_tmp_path: Path) -> Iterator[str]:
             break
     yield line.split()[-1].rstrip("/")
     process.terminate()
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=30) == 0
     process.stdout.close()
 
 

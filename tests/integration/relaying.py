@@ -33,7 +33,7 @@ class Way:
         visitor = socket.socket()
         if small:
             visitor.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        visitor.settimeout(10)
+        visitor.settimeout(30)
         visitor.connect(("127.0.0.1", self.port))
         return visitor
 
@@ -88,10 +88,10 @@ def relaying(store: Serve | None, **limits: object) -> Iterator[Way]:
     thread = threading.Thread(target=lambda: uvloop.run(live()))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(30)
         assert way is not None
         yield way
     finally:
         over.set()
-        thread.join(10)
+        thread.join(30)
         assert not thread.is_alive()

@@ -145,6 +145,7 @@ async def test_a_page_costs_the_index_alone(catalog: Catalog, owner: str) -> Non
 
         async def plan(connection: AsyncConnection, column: str = column) -> str:
             await connection.execute(text("SET LOCAL enable_seqscan = off"))
+            await connection.execute(text("SET LOCAL enable_sort = off"))
             rows = await connection.execute(
                 text(
                     f"EXPLAIN SELECT id, version, {column} FROM safelight_photos"

@@ -144,7 +144,7 @@ def test_a_head_of_too_many_lines_is_told_so(a_house: House) -> None:
 def test_empty_lines_after_an_answer_do_not_hold_the_connection(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _hurrying(0.5, monkeypatch), wire(site, timeout=5) as connection:
+    with _hurrying(0.5, monkeypatch), wire(site) as connection:
         connection.send(GET)
         assert connection.answer().status == 200
         connection.send(b"\r\n")
@@ -171,7 +171,7 @@ def test_an_answer_that_takes_long_is_not_cut_short_by_what_was_sent_behind_the_
     a_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = _served(a_house, Recorder(pause=1))
-    with _hurrying(0.2, monkeypatch), wire(site, timeout=10) as connection:
+    with _hurrying(0.2, monkeypatch), wire(site) as connection:
         connection.send(GET)
         connection.send(b"\r\nGET / HT")
         assert connection.answer().status == 200
@@ -204,7 +204,7 @@ def _small_reader(site: Site) -> Iterator[socket.socket]:
     """Connect with next to no room for what comes."""
     with socket.socket() as reader:
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        reader.settimeout(10)
+        reader.settimeout(30)
         reader.connect((site.host, site.port))
         yield reader
 

@@ -177,7 +177,7 @@ def test_a_photo_that_holds_what_looks_like_a_boundary_is_taken_whole(site: Site
 )
 def test_a_body_whose_length_is_a_riddle_is_refused(site: Site, framing: bytes) -> None:
     """Two readings of a length are how requests are smuggled past a proxy."""
-    with wire(site, timeout=15) as connection:
+    with wire(site) as connection:
         connection.head(b"POST", b"/api/photos", framing, b"Content-Type: " + MULTIPART)
         connection.send(b"x" * 20 + GOOD)
         answer = connection.answer()
@@ -189,7 +189,7 @@ def test_a_body_whose_length_is_a_riddle_is_refused(site: Site, framing: bytes) 
     "lines", [b"XYZ\r\n", b"-5\r\nx", b"fffffffffffffffffff\r\nx", b"5;\x00\r\n"]
 )
 def test_broken_chunks_are_refused(site: Site, lines: bytes) -> None:
-    with wire(site, timeout=15) as connection:
+    with wire(site) as connection:
         connection.head(
             b"POST", b"/api/photos", b"Transfer-Encoding: chunked", b"Content-Type: " + MULTIPART
         )

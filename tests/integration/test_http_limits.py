@@ -137,7 +137,7 @@ def test_a_request_header_of_a_megabyte_is_refused(site: Site, size: int, what: 
         "name": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"x" * size + b": x",
         "path": b"GET /" + b"x" * size + b" HTTP/1.1\r\nHost: localhost",
     }[what]
-    with wire(site, timeout=10) as connection:
+    with wire(site) as connection:
         answer, _ = connection.pour([head, b"\r\n\r\n"])
         assert answer.status == 431
         assert connection.is_closed()

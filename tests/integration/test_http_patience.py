@@ -83,20 +83,20 @@ def test_a_body_that_stalls_is_told_so_and_hung_up_on(
     impatient: House, hurried: Site, framing: bytes, begin: bytes
 ) -> None:
     began = time.monotonic()
-    with wire(hurried, timeout=10) as connection:
+    with wire(hurried) as connection:
         connection.head(b"POST", b"/api/photos", framing, TYPE)
         if begin:
             connection.send(chunk(begin) if framing == CHUNKED else begin)
         answer = connection.answer()
         assert (answer.status, answer.code) == (408, "request_timeout")
         assert connection.is_closed()
-    assert 0.5 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.5
     assert impatient.rows(hurried.owner) == []
 
 
 def test_a_client_of_a_byte_a_moment_is_told_to_hurry(hurried: Site) -> None:
     body = form(photo_part(pictures.jpeg()))
-    with wire(hurried, timeout=10) as connection:
+    with wire(hurried) as connection:
         connection.head(b"POST", b"/api/photos", TYPE, b"Content-Length: %d" % len(body))
         answer = connection.dribble(body[:50], every=0.1)
         assert (answer.status, answer.code) == (408, "request_timeout")
@@ -105,7 +105,7 @@ def test_a_client_of_a_byte_a_moment_is_told_to_hurry(hurried: Site) -> None:
 
 def test_a_body_that_takes_too_long_is_given_up_although_it_never_stalls(limited: House) -> None:
     body = form(photo_part(pictures.jpeg()))
-    with wire(limited.site(), timeout=10) as connection:
+    with wire(limited.site()) as connection:
         connection.head(b"POST", b"/api/photos", TYPE, b"Content-Length: %d" % len(body))
         answer = connection.dribble(body[:50], every=0.1)
         assert (answer.status, answer.code) == (408, "request_timeout")
@@ -114,7 +114,7 @@ def test_a_body_that_takes_too_long_is_given_up_although_it_never_stalls(limited
 
 def test_a_patch_that_stalls_is_told_so(impatient: House, hurried: Site) -> None:
     id_ = impatient.plant(hurried.owner, 1)[0]
-    with wire(hurried, timeout=10) as connection:
+    with wire(hurried) as connection:
         connection.head(b"PATCH", f"/api/photos/{id_}".encode(), b"Content-Length: 50")
         answer = connection.answer()
     assert (answer.status, answer.code) == (408, "request_timeout")
@@ -125,7 +125,7 @@ def test_a_head_that_takes_too_long_is_hung_up_on(
 ) -> None:
     monkeypatch.setattr(Connection, "head_seconds", 0.5)
     for begin in (b"GET /", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "):
-        with wire(site, timeout=10) as connection:
+        with wire(site) as connection:
             connection.send(begin)
             assert connection.dribble(b"x" * 100, every=0.05).status == 408
             assert connection.is_closed()
@@ -135,9 +135,9 @@ def test_a_connection_over_which_nothing_comes_is_closed(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Connection, "head_seconds", 0.3)
-    with wire(site, timeout=5) as connection:
+    with wire(site) as connection:
         assert connection.is_closed()
-    with wire(site, timeout=5) as connection:
+    with wire(site) as connection:
         connection.head(b"GET", b"/healthz")
         assert connection.answer().status == 200
         connection.send(b"GET /healthz HTTP/1.1\r\nX-Slow:")
@@ -146,7 +146,7 @@ def test_a_connection_over_which_nothing_comes_is_closed(
 
 def test_a_slow_client_that_is_quick_enough_is_served(hurried: Site) -> None:
     body = form(photo_part(pictures.jpeg(640, 480)))
-    with wire(hurried, timeout=10) as connection:
+    with wire(hurried) as connection:
         connection.head(b"POST", b"/api/photos", TYPE, b"Content-Length: %d" % len(body))
         for at in range(0, len(body), len(body) // 4):
             connection.send(body[at : at + len(body) // 4])

@@ -238,7 +238,7 @@ def test_of_two_completions_that_read_other_bytes_the_first_to_end_makes_the_pho
     storage.fetch = fetched_and_held  # type: ignore[method-assign]  # the real one, but slower
     with ThreadPoolExecutor(1) as crowd:
         held = crowd.submit(complete, client, upload)
-        assert read.wait(20)
+        assert read.wait(30)
         httpx.put(upload["url"], content=second, headers=upload["headers"]).raise_for_status()
         quick = complete(client, upload)
         a_house.loop.call_soon_threadsafe(over.set)

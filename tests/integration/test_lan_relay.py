@@ -19,7 +19,7 @@ def _all(visitor: socket.socket) -> bytes:
     return b"".join(iter(lambda: visitor.recv(65536), b""))
 
 
-def _wait_for(what: Callable[[], bool], seconds: float = 10) -> None:
+def _wait_for(what: Callable[[], bool], seconds: float = 30) -> None:
     over = threading.Event()
     for _ in range(int(seconds * 100)):
         if what():
@@ -124,7 +124,7 @@ def test_nothing_is_left_of_a_visitor_who_went_in_the_middle(*, reset: bool) -> 
             visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         visitor.close()
         _wait_for(lambda: way.under_way() == 0)
-        assert gone.wait(10)
+        assert gone.wait(30)
 
 
 def test_a_store_that_is_away_closes_the_connection_at_once() -> None:
@@ -255,7 +255,7 @@ def test_a_visitor_who_takes_nothing_is_ended() -> None:
         way.connect(small=True) as visitor,
     ):
         assert visitor.recv(1000)
-        assert gone.wait(15)
+        assert gone.wait(30)
         _wait_for(lambda: way.under_way() == 0)
 
 

@@ -156,5 +156,5 @@ async def test_a_database_that_is_not_there_is_unavailable_and_told_in_time(
     for url in (nowhere, _written(missing)):
         catalog = Catalog(url)
         with pytest.raises(CatalogUnavailable):
-            await asyncio.wait_for(catalog.ping(), 6)
+            await asyncio.wait_for(catalog.ping(), 30)
         await catalog.close()

@@ -20,8 +20,6 @@ from safelight.errors import EngineError
 
 _log = logging.getLogger("safelight.engines")
 _TRIES = 3
-_PATIENCE = 60.0
-"""Seconds that an engine may take until it answers: after a crash it may have much to read."""
 _LONG_ENOUGH = 60.0
 """Seconds that an engine has to run for its next death to count as its first."""
 _PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -35,6 +33,7 @@ class _Engine(Protocol):
 
     title: str
     journal: Journal
+    patience: tuple[float, ...]
 
     def prepare(self) -> None: ...
     def spawn(self) -> subprocess.Popen[bytes]: ...
@@ -181,19 +180,26 @@ class EmbeddedEngines:
             self._seaweed = Seaweed(self.data_dir, keys, journal, bucket=self.bucket)
 
     def _wait_for(self, engine: _Engine) -> None:
-        """Wait until it answers. One that ends before is prepared and started again, twice."""
-        deadline = time.monotonic() + _PATIENCE
-        tries = 1
+        """Wait until it answers. One that ends before, or hangs, is started again."""
+        deaths, patience = 0, iter(engine.patience)
+        deadline = time.monotonic() + next(patience)
         while not engine.answers():
-            if self._children[engine.title].poll() is not None:
-                if tries == _TRIES:
+            child = self._children[engine.title]
+            if child.poll() is not None:
+                deaths += 1
+                if deaths == _TRIES:
                     raise _failed(engine, "ended while it was starting")
-                tries += 1
-                engine.prepare()
-                self._children[engine.title] = engine.spawn()
-            if time.monotonic() > deadline:
-                raise _failed(engine, "does not answer")
-            time.sleep(0.02)
+            elif time.monotonic() > deadline:
+                seconds = next(patience, None)
+                if seconds is None:
+                    raise _failed(engine, "does not answer")
+                engine.stop(child)
+                deadline = time.monotonic() + seconds
+            else:
+                time.sleep(0.02)
+                continue
+            engine.prepare()
+            self._children[engine.title] = engine.spawn()
 
     def stop(self) -> None:
         """End both, within about three and a half seconds, and give the directory up.
@@ -236,9 +242,10 @@ class EmbeddedEngines:
             _log.warning("%s ended and is started again.", engine.title)
             await asyncio.sleep(_PAUSES[min(deaths, len(_PAUSES)) - 1])
             since = time.monotonic()
-            await self._restart(engine)
+            await self._restart(engine, engine.patience[min(deaths, len(engine.patience)) - 1])
 
-    async def _restart(self, engine: _Engine) -> None:
+    async def _restart(self, engine: _Engine, patience: float) -> None:
+        deadline = time.monotonic() + patience
         try:
             # Not only its leftovers are ended: what it needs may be somebody else's by now.
             await asyncio.to_thread(engine.prepare)
@@ -248,6 +255,10 @@ class EmbeddedEngines:
             while child.poll() is None and not self._stopping:
                 if await asyncio.to_thread(engine.answers):
                     _log.info("%s is back.", engine.title)
+                    return
+                if time.monotonic() > deadline:
+                    _log.error("%s does not answer.", engine.title)
+                    await asyncio.to_thread(engine.stop, child)
                     return
                 await asyncio.sleep(0.05)
         except (OSError, EngineError) as error:

@@ -44,6 +44,8 @@ class Postgres:
     """One PostgreSQL server below a data directory."""
 
     title = "PostgreSQL"
+    patience: tuple[float, ...] = (60.0,)
+    """Seconds that it may take until it answers: after a crash it may have much to read."""
 
     def __init__(self, data_dir: Path, credentials: Credentials, journal: Journal) -> None:
         self._data_dir = data_dir

@@ -49,6 +49,7 @@ _FLAGS = (
     "-s3.localSocket=s3.sock",
     "-filer.localSocket=filer.sock",
     "-master.telemetry=false",
+    "-master.resumeState=false",
     "-volume.preStopSeconds=0",
 )
 
@@ -62,6 +63,11 @@ class Seaweed:
     """
 
     title = "SeaweedFS"
+    patience: tuple[float, ...] = (10.0, 20.0, 60.0)
+    """Seconds that each of its starts may take until it answers, before another is tried.
+
+    Of two that choose the same free ports at the same moment, one may wait for the other for ever.
+    """
 
     def __init__(
         self,
