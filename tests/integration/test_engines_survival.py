@@ -16,7 +16,7 @@ import pytest
 from obstore.exceptions import BaseError
 
 from integration.engine_driver import Run, begun, ended, gone, got, put, row, started, until
-from safelight.engines import EmbeddedEngines
+from safelight.engines import EmbeddedEngines, ports
 from safelight.engines.seaweed import Seaweed
 
 
@@ -260,3 +260,27 @@ async def test_a_store_that_hangs_while_it_starts_is_started_again(
         watch.cancel()
         engines.stop()
     assert all(map(gone, hung))
+
+
+def test_a_store_that_moved_to_ports_that_nobody_knows_is_started_again(
+    open_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SeaweedFS does that by itself, when the port of a part's gRPC is taken at the last moment."""
+    spawn, taken = Seaweed.spawn, list[socket.socket]()
+
+    def late(seaweed: Seaweed) -> subprocess.Popen[bytes]:
+        if not taken:
+            port = seaweed.ports.master + ports.GRPC
+            taken.append(socket.create_server(("127.0.0.1", port)))
+        return spawn(seaweed)
+
+    monkeypatch.setattr(Seaweed, "spawn", late)
+    engines = EmbeddedEngines(open_tmp_path / "moved", bucket="safelight", postgres=False)
+    engines.start()
+    try:
+        assert engines._seaweed is not None
+        assert engines._seaweed.ports.master + ports.GRPC != taken[0].getsockname()[1]
+        assert '"fsync":  true' in engines._seaweed.shell("fs.configure")
+    finally:
+        engines.stop()
+        taken[0].close()

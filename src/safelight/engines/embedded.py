@@ -160,8 +160,7 @@ class EmbeddedEngines:
             engine.journal.cut()
             self._children[engine.title] = engine.spawn()
         for engine in engines:
-            self._wait_for(engine)
-            engine.settle()
+            self._settle(engine)
 
     def _take_directory(self) -> None:
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -179,22 +178,24 @@ class EmbeddedEngines:
             journal = Journal(logs / "seaweedfs.log")
             self._seaweed = Seaweed(self.data_dir, keys, journal, bucket=self.bucket)
 
-    def _wait_for(self, engine: _Engine) -> None:
-        """Wait until it answers. One that ends before, or hangs, is started again."""
-        deaths, patience = 0, iter(engine.patience)
-        deadline = time.monotonic() + next(patience)
-        while not engine.answers():
+    def _settle(self, engine: _Engine) -> None:
+        """Settle it once it answers. One that ends before, hangs or fails is started again."""
+        deaths, patience = 0, list(engine.patience)
+        deadline = time.monotonic() + patience.pop(0)
+        while True:
+            answers = engine.answers()
+            if answers and _settled(engine, last=not patience):
+                return
             child = self._children[engine.title]
             if child.poll() is not None:
                 deaths += 1
                 if deaths == _TRIES:
                     raise _failed(engine, "ended while it was starting")
-            elif time.monotonic() > deadline:
-                seconds = next(patience, None)
-                if seconds is None:
+            elif answers or time.monotonic() > deadline:
+                if not patience:
                     raise _failed(engine, "does not answer")
                 engine.stop(child)
-                deadline = time.monotonic() + seconds
+                deadline = time.monotonic() + patience.pop(0)
             else:
                 time.sleep(0.02)
                 continue
@@ -272,6 +273,17 @@ class EmbeddedEngines:
         if part is None:
             raise EngineError("The embedded engine that was asked for is not running.")
         return part
+
+
+def _settled(engine: _Engine, *, last: bool) -> bool:
+    """Settle it, and tell whether that could be done; EngineError if it couldn't the last time."""
+    try:
+        engine.settle()
+    except EngineError:
+        if last:
+            raise
+        return False
+    return True
 
 
 def _failed(engine: _Engine, what: str) -> EngineError:

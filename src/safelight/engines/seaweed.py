@@ -66,7 +66,8 @@ class Seaweed:
     patience: tuple[float, ...] = (10.0, 20.0, 60.0)
     """Seconds that each of its starts may take until it answers, before another is tried.
 
-    Of two that choose the same free ports at the same moment, one may wait for the other for ever.
+    Of two that choose the same free ports at the same moment, one may wait for the other for ever,
+    or move to ports that nobody is told of.
     """
 
     def __init__(
@@ -144,7 +145,6 @@ class Seaweed:
         Asked for at every start: the filer keeps the rule among its data, which may have been
         lost, or put back from a time before the rule.
         """
-        self._new_ports = False
         prefix = f"/buckets/{self._bucket}/"
         said = self.shell(f"fs.configure -locationPrefix={prefix} -fsync -apply")
         if not _says_fsync(said, prefix):
@@ -152,12 +152,13 @@ class Seaweed:
                 "SeaweedFS can't be told to sync photos to disk: see"
                 f" {self.journal.path}, and start again."
             ) from RuntimeError(said)
+        self._new_ports = False
 
     def shell(self, command: str) -> str:
         """Run one command of `weed shell` with our certificates; all it printed."""
         master = f"-master=127.0.0.1:{self.ports.master}"
         filer = f"-filer=127.0.0.1:{self.ports.filer}"
-        return run(self._command("shell", master, filer), f"{command}\n", timeout=15)[1]
+        return run(self._command("shell", master, filer), f"{command}\n", timeout=10)[1]
 
     def stop(self, child: subprocess.Popen[bytes]) -> None:
         """End it in good order, or within about three seconds in any."""
