@@ -12,10 +12,9 @@ FIRST_SCREEN: Final = 640
 """The widest rendition that a page of thumbnails asks for, in pixels: those up to it are made
 before an upload is answered, and the others right after."""
 
-_SMALL: Final = 1280
-_SMALL_QUALITY: Final = 82
-_LARGE_QUALITY: Final = 79
-"""By measurement: docs/decisions/0006-renditions.md."""
+_QUALITIES: Final = {320: 82, 1280: 81}
+_LARGE_QUALITY: Final = 80
+"""Up to those widths, and above: by measurement, see docs/decisions/0006-renditions.md."""
 
 _DIGEST_BYTES: Final = 16
 _RECIPE: Final = "safelight 1"
@@ -28,11 +27,15 @@ def ladder(settings: RenditionSettings) -> tuple[Preset, ...]:
         Preset(
             name=f"w{width}",
             width=width,
-            quality=settings.quality or (_SMALL_QUALITY if width <= _SMALL else _LARGE_QUALITY),
+            quality=settings.quality or _quality(width),
             effort=settings.effort,
         )
         for width in sorted(settings.widths)
     )
+
+
+def _quality(width: int) -> int:
+    return next((good for most, good in _QUALITIES.items() if width <= most), _LARGE_QUALITY)
 
 
 def steps(presets: Sequence[Preset], width: int) -> tuple[Preset, ...]:
