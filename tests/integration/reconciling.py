@@ -52,7 +52,7 @@ def plainly(told: Sequence[Finding | Tally]) -> list[tuple[Kind, str, bool]]:
 
 async def added(library: Library, owner: str = "o", *, width: int = 900) -> Photo:
     """Add a photo, with all its renditions."""
-    data = pictures.jpeg(width, 20 + uuid4().int % 400)
+    data = pictures.jpeg(width, 20 + uuid4().int % 400, comment=uuid4().bytes)
     photo = (await library.add(owner, io.BytesIO(data))).photo
     return await library.develop(owner, photo.id)
 
