@@ -17,19 +17,21 @@ MiB = 1024 * 1024
 CHUNKED = b"Transfer-Encoding: chunked"
 TYPE = b"Content-Type: " + MULTIPART
 BEGIN = photo_part(b"")[:-2]
+IDLE = 2.0
+"""Seconds: more than a busy machine takes between two pieces that belong together."""
 
 
 @pytest.fixture(scope="module")
 def impatient(
     engines: EmbeddedEngines, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
-    """A library that waits for nobody, so that tests needn't either."""
+    """A library that waits for nobody for long, so that tests needn't either."""
     limits = LimitSettings(
         max_form_bytes=64 * 1024,
         max_form_overhead=8 * 1024,
         max_direct_bytes=64 * 1024,
         max_spooled_bytes=96 * 1024,
-        idle_timeout=timedelta(seconds=0.5),
+        idle_timeout=timedelta(seconds=IDLE),
         min_rate=10_000,
     )
     with house(
@@ -42,7 +44,7 @@ def impatient(
 def limited(engines: EmbeddedEngines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A library that asks for no rate, but gives a whole body a second."""
     limits = LimitSettings(
-        idle_timeout=timedelta(seconds=0.5), body_timeout=timedelta(seconds=1), min_rate=0
+        idle_timeout=timedelta(seconds=IDLE), body_timeout=timedelta(seconds=1), min_rate=0
     )
     with house(settings_for(engines, tmp_path_factory.mktemp("limited"), limits=limits)) as living:
         yield living
@@ -90,7 +92,7 @@ def test_a_body_that_stalls_is_told_so_and_hung_up_on(
         answer = connection.answer()
         assert (answer.status, answer.code) == (408, "request_timeout")
         assert connection.is_closed()
-    assert time.monotonic() - began >= 0.5
+    assert time.monotonic() - began >= IDLE
     assert impatient.rows(hurried.owner) == []
 
 
@@ -150,5 +152,5 @@ def test_a_slow_client_that_is_quick_enough_is_served(hurried: Site) -> None:
         connection.head(b"POST", b"/api/photos", TYPE, b"Content-Length: %d" % len(body))
         for at in range(0, len(body), len(body) // 4):
             connection.send(body[at : at + len(body) // 4])
-            time.sleep(0.2)
+            time.sleep(0.4 * IDLE)
         assert connection.answer().status == 201
