@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 import photograph
+from pages import ratio
 from safelight.darkroom.pool import Darkroom
 from safelight.renditions.presets import ladder
 from safelight.settings import LimitSettings, RenditionSettings
@@ -190,7 +191,7 @@ def _against_the_darkroom(turns: Sequence[Turn], photos: int) -> list[Row]:
             what=what,
             ours=f"{photos / median(ours):.2f} a second",
             theirs=f"darkroom alone {photos / median(alone):.2f} a second",
-            figure=median(one / other for one, other in zip(alone, ours, strict=True)),
+            figure=ratio(alone, ours),
             limit=limit,
             at_least=True,
         )

@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 import photograph
 import scores
 import sharp
+from pages import ratio
 from safelight.darkroom.pool import Darkroom
 from safelight.photo import ImageFacts, Preset
 from safelight.renditions.presets import ladder
@@ -88,7 +89,7 @@ def _against(what: str, ours: list[float], theirs: list[float], *, name: str, li
         what=what,
         ours=f"{median(ours) * 1000:.0f} ms",
         theirs=f"{name} {median(theirs) * 1000:.0f} ms",
-        figure=median(one / other for one, other in zip(ours, theirs, strict=True)),
+        figure=ratio(ours, theirs),
         limit=limit,
     )
 
