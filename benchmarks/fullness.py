@@ -24,6 +24,7 @@ def measure(stage: Stage, photo: Path, *, rounds: int, seconds: float) -> list[R
     _p95(server, 1.0)
     idle, full = [], []
     for _ in range(rounds):
+        server.settle()  # Else it still makes the renditions of the turn before.
         idle.append(_p95(server, seconds))
         full.append(_p95_while_full(server, photo, seconds))
     server.stop()

@@ -32,8 +32,6 @@ from table import Row, machine, markdown
 _MARK = b"\xff\xfe\x00\x12"
 """A JPEG comment of 16 bytes."""
 _SMALL = 640, 480
-_LOOK, _QUIET = 0.5, 4
-"""Seconds between two looks at whether the server works, and how many it has to be found idle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +119,6 @@ async def developed(paths: Sequence[Path], *, whole: bool) -> float:
     return seconds
 
 
-def _settled(server: Server) -> float:
-    """Wait until nobody below the server works any more; seconds."""
-    began, quiet = time.perf_counter(), 0
-    while quiet < _QUIET:
-        before = server.cpu_of_children()
-        time.sleep(_LOOK)
-        quiet = quiet + 1 if server.cpu_of_children() - before < 0.02 else 0
-    return time.perf_counter() - began - quiet * _LOOK
-
-
 def measure(photos: int, small_ones: int, *, jobs: int, rounds: int) -> list[Row]:
     """Measure both."""
     with stage() as on:
@@ -147,7 +135,7 @@ def measure(photos: int, small_ones: int, *, jobs: int, rounds: int) -> list[Row
 def _twice(server: Server, folder: Path, jobs: int) -> Row:
     first = imported(server, folder, jobs)
     _say(f"small, first: {first}")
-    _settled(server)
+    server.settle()
     again = imported(server, folder, jobs)
     _say(f"small, again: {again}")
     return Row(
@@ -177,7 +165,7 @@ def _turn(server: Server, folder: Path, jobs: int) -> Turn:
     _say(f"large: {done}")
     turn = Turn(
         imported=done.seconds,
-        jobs=_settled(server),
+        jobs=server.settle(),
         before_answers=before_answers,
         all_renditions=all_renditions,
     )

@@ -28,6 +28,10 @@ AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 PAGE = "/api/photos"
 _PATIENCE = 20
 _STOPPING = 15
+_LOOK, _QUIET = 0.5, 4
+"""Seconds between two looks at whether a server works, and how many it has to be found idle."""
+_SOME_WORK = 0.02
+"""Seconds of CPU between two looks."""
 MiB = 1024 * 1024
 
 
@@ -93,6 +97,15 @@ class Server:
                 name = "web" if process.pid == self.pid else process.name()
                 found[name] = found.get(name, 0) + pss_of(process.pid)
         return found
+
+    def settle(self) -> float:
+        """Wait until none of its children works any more; give the seconds until then."""
+        began, quiet = time.perf_counter(), 0
+        while quiet < _QUIET:
+            before = self.cpu_of_children()
+            time.sleep(_LOOK)
+            quiet = quiet + 1 if self.cpu_of_children() - before < _SOME_WORK else 0
+        return time.perf_counter() - began - quiet * _LOOK
 
     def stop(self) -> None:
         """End it in good order."""
@@ -198,7 +211,12 @@ class Stage:
         log = self.folder / f"{port}.log"
         with log.open("wb") as stream:
             process = subprocess.Popen(
-                command, cwd=HERE, env={**kept, **environment}, stdout=stream, stderr=stream
+                command,
+                cwd=HERE,
+                env={**kept, **environment},
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,  # Else it shares its readers' part of the processors.
             )
         server = Server(process, port, log)
         self._stack.callback(server.stop)
