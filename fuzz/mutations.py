@@ -12,6 +12,7 @@ import containers
 _NUMBERS: Final = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 2**31 - 1, 2**32 - 1)
 _HEAD: Final = 512
 _LONGEST: Final = 12 << 20
+_LONGEST_INFLATED: Final = 128 << 20  # `randbytes` gives a quarter of a GiB at the most.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +165,7 @@ def deflate_again(data: bytes, other: bytes, dice: random.Random) -> bytes:
         return flip_bits(data, other, dice)
     at = dice.choice(packed)
     try:
-        lines = bytearray(zlib.decompress(chunks[at][8:-4]))
+        lines = bytearray(zlib.decompressobj().decompress(chunks[at][8:-4], _LONGEST_INFLATED))
     except zlib.error:
         return flip_bits(data, other, dice)
     lines = bytearray(overwrite_block(bytes(lines) or b"\0", other, dice))
