@@ -52,6 +52,12 @@ def status_of(pid: int) -> str:
     return Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
 
 
+def session_niceness(pid: int) -> int | None:
+    """How nice the process's session is to others; None where the kernel doesn't know such."""
+    group = Path(f"/proc/{pid}/autogroup")
+    return int(group.read_text().split()[-1]) if group.exists() else None
+
+
 def runs(pid: int) -> bool:
     """Whether the process is there, and not merely unburied."""
     try:

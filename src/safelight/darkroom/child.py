@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from safelight import errors
 from safelight.darkroom import confinement
+from safelight.darkroom.giveway import give_way
 from safelight.darkroom.samples import samples
 from safelight.inspection.limits import DecodeLimits
 from safelight.photo import Preset
@@ -25,7 +26,6 @@ _Message = dict[str, Any]
 _Duty = Callable[[_Message, Sequence[int]], _Message]
 
 _CHANNEL: Final = 0
-_NICENESS: Final = 10
 _REQUEST_BYTES: Final = 4096
 _REASON_CHARACTERS: Final = 500
 _DESCRIPTORS: Final = 2
@@ -34,7 +34,7 @@ _DESCRIPTORS: Final = 2
 def main() -> None:
     """Load all that is needed, give up all that isn't, then answer until the server hangs up."""
     channel = socket.socket(fileno=_CHANNEL)
-    os.nice(_NICENESS)  # Before any thread is started: each has its own.
+    give_way()
     try:
         limits = DecodeLimits(**json.loads(sys.argv[1]))
         duties = _duties(limits, drill="drill" in sys.argv[2:])

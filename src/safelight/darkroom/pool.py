@@ -20,7 +20,7 @@ from safelight.darkroom import messages
 from safelight.darkroom.capacity import Capacity
 from safelight.darkroom.messages import BadAnswer, Development, Exposure, Inspection
 from safelight.darkroom.queue import Queue
-from safelight.darkroom.worker import Died, Gone, StartFailed, Worker
+from safelight.darkroom.worker import Died, Gone, StartFailed, Starved, Worker
 from safelight.formats import HEAD_BYTES, Format, recognise
 from safelight.inspection.limits import DecodeLimits
 from safelight.photo import ImageFacts, Preset
@@ -131,6 +131,9 @@ class Darkroom:
                 raise errors.CorruptImage(_public(failure)) from failure
             except (StartFailed, Gone) as failure:
                 _log.error("no process can be had to decode pictures: %s", failure)
+                raise errors.Busy from failure
+            except Starved as failure:
+                _log.warning("a picture was given up: other processes took its decoder's time")
                 raise errors.Busy from failure
 
     async def _ask_twice(

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final, Self
 
 from safelight.darkroom import messages
+from safelight.darkroom.proc import processor_time, wants_to_run
 from safelight.inspection.limits import DecodeLimits
 
 _START_SECONDS: Final = 9.0
@@ -35,6 +36,10 @@ class Gone(Exception):
     """The child was dead before it took the request, which is no picture's fault."""
 
 
+class Starved(Exception):
+    """The child was given less processor time than it may have, which is no picture's fault."""
+
+
 class Died(Exception):
     """The child died while it had the request. `late`: since its time was up.
 
@@ -53,9 +58,12 @@ class Worker:
     After any exception from `ask`, cancellation included, its state is unknown: `kill` it.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], channel: socket.socket, *, cpu_seconds: float
+    ) -> None:
         self._process = process
         self._channel = channel
+        self._cpu_seconds = cpu_seconds
         self.confined = False
         self.jobs = 0
 
@@ -66,7 +74,7 @@ class Worker:
         Started by the event loop's own thread: the child dies with the thread that started it.
         """
         try:
-            worker = cls(*_spawn(limits, drill=drill))
+            worker = cls(*_spawn(limits, drill=drill), cpu_seconds=limits.cpu_seconds)
         except OSError as error:
             raise StartFailed(str(error)) from error
         try:
@@ -90,14 +98,18 @@ class Worker:
     async def ask(self, request: bytes, descriptors: Sequence[int], within: timedelta) -> bytes:
         """Hand over a request with its descriptors, and wait for the answer.
 
-        Raises Gone if the child never took it, Died if it didn't survive it or wasn't done in time.
+        Raises Gone if the child never took it, Died if it didn't survive it or wasn't done in time,
+        Starved if other processes took its time.
         """
         self.jobs += 1
+        before = processor_time(self.pid)
         try:
             async with asyncio.timeout(within.total_seconds()):
                 await self._hand_over(request, descriptors)
                 answer = await self._receive()
         except TimeoutError as late:
+            if processor_time(self.pid) - before < self._cpu_seconds and wants_to_run(self.pid):
+                raise Starved from late
             raise Died(late=True) from late
         if not answer:
             raise await self._post_mortem()
