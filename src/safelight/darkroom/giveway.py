@@ -60,10 +60,8 @@ def _session_is_the_group() -> bool:
 
 
 def _control_group() -> str | None:
-    """Tell in which control group of the processor's this process is."""
-    lines = [line.split(":", 2) for line in _CGROUPS.read_text().splitlines()]
-    first = {controllers: path for _, controllers, path in lines}
-    for controllers, path in first.items():
-        if "cpu" in controllers.split(","):
-            return path
-    return first.get("")
+    """Tell in which control group this process is, of those that share the processors."""
+    lines = (line.split(":", 2) for line in _CGROUPS.read_text().splitlines())
+    paths = {controllers: path for _, controllers, path in lines}
+    of_processors = (path for names, path in paths.items() if "cpu" in names.split(","))
+    return next(of_processors, paths.get(""))
