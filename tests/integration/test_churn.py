@@ -1,5 +1,6 @@
 """A year of coming and going: what has ended is cleared, and the catalog stays small."""
 
+import contextlib
 import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from integration.served import settings_for
 from safelight import keys
+from safelight.catalog.database import Database, Work
 from safelight.engines import EmbeddedEngines
+from safelight.errors import CatalogUnavailable
 from safelight.library import Library
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import cleared
 from safelight.photo import Status
-from safelight.tables import codes, photos, sessions
+from safelight.tables import codes, photos, sessions, uploads
 
 MONTH = timedelta(days=31)
 EACH = 400
@@ -50,6 +53,49 @@ async def test_the_catalog_stays_small_under_a_year_of_churn(library: Library) -
     }
     assert sizes[-1] <= sizes[1] * 1.2, sizes
     assert sizes[-1] < 4 * 1024 * 1024, sizes
+
+
+async def test_what_is_cleared_of_a_crowd_stays_cleared_though_the_catalog_goes_away(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    await library.parts.catalog.change(lambda c: _lived(c, now))
+    transaction = Database.transaction
+    answered = 0
+
+    async def for_a_while(self: Database, work: Work[int], **kwargs: timedelta) -> int:
+        nonlocal answered
+        answered += 1
+        if answered > 4:
+            raise CatalogUnavailable
+        return await transaction(self, work, **kwargs)
+
+    left = [10 * EACH]
+    monkeypatch.setattr(Database, "transaction", for_a_while)
+    while left[-1]:
+        assert len(left) < 5
+        answered = 0
+        with contextlib.suppress(CatalogUnavailable):
+            await cleared(library.parts.catalog, now=now + MONTH)
+        left.append((await _counts(library))["procrastinate_jobs"])
+        assert left[-1] < left[-2]
+    assert len(left) > 2, "all in one transaction, which a crowd makes too long"
+
+
+async def test_however_many_were_given_up_all_are_ended(library: Library) -> None:
+    now, many = datetime.now(UTC), 2345
+    catalog = library.parts.catalog
+    pending = {"owner": "o", "status": "pending", "title": "", "description": "", "filename": ""}
+    upload = pending | {"status": "open", "content_type": "", "size": 1}
+    rows = [pending | {"name": keys.new_name(), "reserved_at": now} for _ in range(many)]
+    times = {"created_at": now, "expires_at": now}
+    sent = [upload | times | {"name": keys.new_name()} for _ in range(many)]
+    await catalog.change(lambda connection: connection.execute(insert(photos), rows))
+    await catalog.change(lambda connection: connection.execute(insert(uploads), sent))
+    later = now + timedelta(seconds=1)
+    for expected in (many, 0):
+        stale = await catalog.tombstones.abandon_stale(reserved_before=later, now=later)
+        assert stale == await catalog.uploads.end_stale(now=later) == expected
 
 
 async def _lived(connection: AsyncConnection, now: datetime) -> None:

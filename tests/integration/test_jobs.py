@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog import Catalog
 from safelight.errors import CorruptImage
-from safelight.jobs import Pace, State, Task, Worker, enqueue, enqueue_each, listed, retry, task
+from safelight.jobs import (
+    Pace,
+    State,
+    Task,
+    Worker,
+    clear,
+    enqueue,
+    enqueue_each,
+    listed,
+    retry,
+    task,
+)
 from safelight.trail import request_id
 
 QUICK = Pace(
@@ -275,6 +287,33 @@ async def test_the_jobs_of_a_host_application_are_left_alone(catalog: Catalog) -
     assert (await catalog.read(listed)).oldest == []
     states = await _sql(catalog, "SELECT status FROM procrastinate_jobs ORDER BY id")
     assert [state for (state,) in states] == ["todo", "doing", "failed"]
+
+
+async def test_jobs_are_dropped_some_time_after_their_end(catalog: Catalog) -> None:
+    now = datetime.now(UTC)
+    await _sql(
+        catalog,
+        "WITH those AS (INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT queue, days::text, status::procrastinate_job_status FROM"
+        " unnest(ARRAY['safelight', 'theirs']) AS queue, unnest(ARRAY[1, 3, 50]) AS days,"
+        " unnest(ARRAY['todo', 'doing', 'succeeded', 'cancelled', 'aborted', 'failed']) AS status"
+        " RETURNING id, task_name) INSERT INTO procrastinate_events (job_id, type, at)"
+        " SELECT id, 'deferred', CAST(:now AS timestamptz) - task_name::int * interval '1 day'"
+        " FROM those",
+        now=now,
+    )
+    ended, failed = now - timedelta(days=2), now - timedelta(days=30)
+    after: int | None = 0
+    while after is not None:
+        after = await catalog.change(
+            partial(clear, ended=ended, failed=failed, after=after, limit=7)
+        )
+    left = await _sql(catalog, "SELECT queue_name, task_name, status FROM procrastinate_jobs")
+    assert sum(queue == "theirs" for queue, _, _ in left) == 18
+    kept = {(days, status) for queue, days, status in left if queue == "safelight"}
+    waiting = {(days, status) for days in ("1", "3", "50") for status in ("todo", "doing")}
+    recent = {("1", status) for status in ("succeeded", "cancelled", "aborted", "failed")}
+    assert kept == waiting | recent | {("3", "failed")}
 
 
 async def test_a_job_is_about_what_it_was_put_for_and_is_put_once_for_each(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import psycopg
 from psycopg import errors as pg
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, Executable, Select, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -26,6 +26,9 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 
 _RESTED: Final = 1.0
 """Seconds after which a connection is asked whether it still lives before it is used again."""
+
+_BATCH: Final = 1000
+"""Rows of a batch of `drain`: some tens of milliseconds."""
 
 _OPTIONS: Final = (
     "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
@@ -82,6 +85,26 @@ class Database:
                     return await work(level)
 
         return await self._within("transaction", committed(), deadline)
+
+    async def drain(self, keys: Select[T], done: Callable[[Sequence[T]], Executable]) -> int:
+        """Do to all rows that `keys` selects what has them no longer selected.
+
+        `done` gives the statement for some of the keys. Each batch is a transaction: however many
+        rows there are, none runs into the deadline, and what is done stays done. Returns their
+        number. Raises as `transaction` does.
+        """
+        some = keys.limit(_BATCH)
+
+        async def batch(connection: AsyncConnection) -> int:
+            found = (await connection.execute(some)).scalars().all()
+            if found:
+                await connection.execute(done(found))
+            return len(found)
+
+        count = 0
+        while count % _BATCH == 0 and (found := await self.transaction(batch)):
+            count += found
+        return count
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` without a transaction around it: each statement sees its own snapshot.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import Column, ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
@@ -127,12 +127,13 @@ class Sessions:
 
     async def clear(self, *, now: datetime) -> None:
         """Drop what has ended: codes past their time, sessions unused for too long."""
+        await self._drop(codes.c.digest, codes.c.expires_at <= now)
+        await self._drop(sessions.c.digest, sessions.c.seen_at <= now - UNUSED)
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(delete(codes).where(codes.c.expires_at <= now))
-            await connection.execute(delete(sessions).where(sessions.c.seen_at <= now - UNUSED))
-
-        await self._database.transaction(work)
+    async def _drop(self, key: Column[str], over: ColumnElement[bool]) -> None:
+        await self._database.drain(
+            select(key).where(over), lambda keys: delete(key.table).where(key.in_(keys), over)
+        )
 
 
 def _alive(*, issuer: str, now: datetime) -> tuple[ColumnElement[bool], ...]:

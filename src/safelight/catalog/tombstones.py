@@ -42,16 +42,11 @@ class Tombstones:
 
     async def abandon_stale(self, *, reserved_before: datetime, now: datetime) -> int:
         """Turn rows that have been pending since before a time into tombstones; their number."""
-        statement = (
-            update(photos)
-            .where(photos.c.status == Status.PENDING, photos.c.reserved_at < reserved_before)
-            .values(status=Status.DELETED, deleted_at=now)
+        stale = photos.c.status == Status.PENDING, photos.c.reserved_at < reserved_before
+        given_up = update(photos).values(status=Status.DELETED, deleted_at=now).where(*stale)
+        return await self._database.drain(
+            select(photos.c.id).where(*stale), lambda ids: given_up.where(photos.c.id.in_(ids))
         )
-
-        async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(statement)).rowcount
-
-        return await self._database.transaction(work)
 
     async def fresh(self, *, buried_since: datetime, after: int, limit: int) -> list[Doomed]:
         """List tombstones that were never purged, by id, from the one after `after` on."""

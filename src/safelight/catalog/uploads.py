@@ -5,7 +5,18 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Update,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
@@ -75,11 +86,23 @@ class Uploads:
 
     async def abort(self, name: str, *, now: datetime, along: _Along) -> bool:
         """End one that is open; whether it was. `along` is done in the same transaction."""
-        return bool(await self._end(uploads.c.name == name, now=now, along=along))
+        statement = _aborted(uploads.c.name == name, now=now)
+
+        async def work(connection: AsyncConnection) -> bool:
+            ended = (await connection.execute(statement)).rowcount == 1
+            if ended:
+                await along(connection)
+            return ended
+
+        return await self._database.transaction(work)
 
     async def end_stale(self, *, now: datetime) -> int:
         """End those whose time is over; gives how many there were."""
-        return await self._end(uploads.c.expires_at <= now, now=now)
+        stale = uploads.c.expires_at <= now, _OPEN
+        return await self._database.drain(
+            select(uploads.c.name).where(*stale),
+            lambda names: _aborted(uploads.c.name.in_(names), now=now),
+        )
 
     async def unswept(self, *, after: str, limit: int) -> list[Upload]:
         """List ended ones that were never cleared away, by name, from the one after `after` on."""
@@ -135,21 +158,6 @@ class Uploads:
         statement = delete(uploads).where(uploads.c.name.in_(names), ~_OPEN)
         await self._database.transaction(lambda connection: connection.execute(statement))
 
-    async def _end(
-        self, which: ColumnElement[bool], *, now: datetime, along: _Along | None = None
-    ) -> int:
-        statement = (
-            update(uploads).where(which, _OPEN).values(status=UploadStatus.ABORTED, ended_at=now)
-        )
-
-        async def work(connection: AsyncConnection) -> int:
-            ended = (await connection.execute(statement)).rowcount
-            if ended and along:
-                await along(connection)
-            return ended
-
-        return await self._database.transaction(work)
-
     async def _listed(self, *which: ColumnElement[bool], after: str, limit: int) -> list[Upload]:
         query = (
             select(uploads)
@@ -162,6 +170,10 @@ class Uploads:
             return [_upload(row) for row in await connection.execute(query)]
 
         return await self._database.read(work)
+
+
+def _aborted(which: ColumnElement[bool], *, now: datetime) -> Update:
+    return update(uploads).where(which, _OPEN).values(status=UploadStatus.ABORTED, ended_at=now)
 
 
 def _columns(upload: Upload) -> dict[str, Any]:

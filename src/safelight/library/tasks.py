@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -129,11 +130,18 @@ async def settled(sweep: Sweep, incoming: Incoming) -> None:
 async def cleared(catalog: Catalog, *, now: datetime) -> None:
     """Drop what has ended: sessions, one-time codes, old jobs."""
     await catalog.sessions.clear(now=now)
-    await catalog.change(
-        lambda connection: jobs.clear(
-            connection, ended=now - _KEEP_ENDED, failed=now - _KEEP_FAILED
+    # So few at a time that a crowd of them, as an import leaves, never runs into the deadline.
+    after: int | None = 0
+    while after is not None:
+        after = await catalog.change(
+            partial(
+                jobs.clear,
+                ended=now - _KEEP_ENDED,
+                failed=now - _KEEP_FAILED,
+                after=after,
+                limit=_BATCH,
+            )
         )
-    )
 
 
 def _patient(work: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
