@@ -61,6 +61,19 @@ def test_a_file_over_the_limit_is_refused(a_house: House, tmp_path: Path) -> Non
         a_house.do(a_house.library.add("large", large))
 
 
+def test_whoever_reads_is_counted_as_a_reader_and_nobody_else(
+    a_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, notes = a_house.library, list[None]()
+    monkeypatch.setattr(library.parts.darkroom.readers, "note", lambda: notes.append(None))
+    added = a_house.do(library.add("reader", io.BytesIO(jpeg(323))))
+    a_house.do(library.develop("reader", added.photo.id))
+    assert not notes
+    a_house.do(library.page("reader"))
+    a_house.do(library.photo("reader", added.photo.id))
+    assert len(notes) == 2
+
+
 @pytest.mark.parametrize("owner", ["", "a\0b", None])
 def test_an_owner_that_is_no_name_is_refused(a_house: House, owner: str) -> None:
     with pytest.raises(ValueError, match="owner"):

@@ -56,10 +56,11 @@ def test_a_child_s_word_is_not_taken_for_more_than_it_can_say(
 @pytest.mark.parametrize(
     ("cores", "memory", "expected"),
     [
-        (8, 64 * GIB, Capacity(children=8, address_space=3 * GIB)),
-        (8, 7 * GIB, Capacity(children=2, address_space=3 * GIB)),
-        (8, 2 * GIB, Capacity(children=1, address_space=2 * GIB)),
-        (1, 64 * GIB, Capacity(children=1, address_space=3 * GIB)),
+        (8, 64 * GIB, Capacity(children=8, beside_readers=7, address_space=3 * GIB)),
+        (8, 7 * GIB, Capacity(children=2, beside_readers=2, address_space=3 * GIB)),
+        (8, 2 * GIB, Capacity(children=1, beside_readers=1, address_space=2 * GIB)),
+        (2, 64 * GIB, Capacity(children=2, beside_readers=1, address_space=3 * GIB)),
+        (1, 64 * GIB, Capacity(children=1, beside_readers=1, address_space=3 * GIB)),
     ],
 )
 def test_as_many_children_as_cores_and_memory_allow(

@@ -14,16 +14,22 @@ _CGROUP_LIMITS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """`children` that decode at once, each with `address_space` bytes."""
+    """`children` that decode at once, each with `address_space` bytes.
+
+    `beside_readers` is how many if a processor is to be left to others, but at least one.
+    """
 
     children: int
+    beside_readers: int
     address_space: int
 
     @classmethod
     def of(cls, *, cores: int, memory: int, decode_memory: int) -> Self:
         """Take as many as both cores and memory (bytes) allow, but at least one, cut to fit."""
+        children = max(1, min(cores, memory // decode_memory))
         return cls(
-            children=max(1, min(cores, memory // decode_memory)),
+            children=children,
+            beside_readers=max(1, min(cores - 1, children)),
             address_space=min(decode_memory, memory),
         )
 

@@ -20,6 +20,7 @@ from safelight.darkroom import messages
 from safelight.darkroom.capacity import Capacity
 from safelight.darkroom.messages import BadAnswer, Development, Exposure, Inspection
 from safelight.darkroom.queue import Queue
+from safelight.darkroom.readers import Readers
 from safelight.darkroom.worker import Died, Gone, StartFailed, Starved, Worker
 from safelight.formats import HEAD_BYTES, Format, recognise
 from safelight.inspection.limits import DecodeLimits
@@ -43,7 +44,8 @@ _log = logging.getLogger(__name__)
 class Darkroom:
     """Decodes pictures in child processes that can do no harm.
 
-    `children` decode at once; None: as many as cores and memory allow. Belongs to one event loop.
+    `children` decode at once; None: as many as cores and memory allow, and on so few cores that
+    none is left, one less while many read, as `readers` is told. Belongs to one event loop.
     `drill` is for tests: it gives the children a duty in which they misbehave at a word.
     """
 
@@ -59,7 +61,14 @@ class Darkroom:
             address_space=capacity.address_space,
         )
         self._deadline = limits.decode_seconds + _GRACE
-        self.queue = Queue(servers=children or capacity.children, max_waiting=limits.max_waiting)
+        self.readers = Readers()
+        places = children or capacity.children
+        fewer = min(places, capacity.beside_readers)
+        self.queue = Queue(
+            servers=places,
+            max_waiting=limits.max_waiting,
+            at_once=lambda: fewer if self.readers.many() else places,
+        )
         self.deaths = 0
         """How many children a picture brought down, or that gave no sound answer."""
         self._drill = drill

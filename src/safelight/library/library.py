@@ -251,6 +251,7 @@ class Library:
 
     async def photo(self, owner: str, id_: int) -> Photo:
         """Find one. Raises NotFound, for somebody else's too."""
+        self.parts.darkroom.readers.note()
         return await self.parts.catalog.photo(owner, id_)
 
     async def photos(self, owner: str, ids: Sequence[int]) -> list[Photo]:
@@ -276,6 +277,7 @@ class Library:
         if not 0 <= skip <= MAX_SKIP:
             raise InvalidRequest(f"What is skipped must lie between 0 and {MAX_SKIP}.")
         cursor = Cursor.parse(after, order) if after is not None else None
+        self.parts.darkroom.readers.note()
         return await self.parts.catalog.page(
             owner, order=order, after=cursor, limit=limit, skip=skip
         )
@@ -322,7 +324,7 @@ class Library:
 
         Twice does no harm. Raises NotFound.
         """
-        return await self.workings.prints.complete(await self.photo(owner, id_))
+        return await self.workings.prints.complete(await self.parts.catalog.photo(owner, id_))
 
     async def develop_missing(self, owner: str, *, after: int = 0) -> Undeveloped:
         """Have jobs make the renditions that the owner's photos lack, a batch in a call.
