@@ -249,16 +249,20 @@ def test_ctrl_c_ends_an_import_at_once_and_tells_how_far_it_is(
 ) -> None:
     _folder(shell, 60)
     process = shell.start("import", "--jobs", "8", "all")
-    _wait_for_photos(server, 5)
+    assert process.stdout
+    told = [process.stdout.readline() for _ in range(5)]
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    rest, complained = process.communicate(timeout=30)
     assert process.returncode == 130
     stopped = re.fullmatch(
         r"safelight: Stopped: (\d+) of 60 photos are done\. Run it again to go on\.\n",
-        told.decode(),
+        complained.decode(),
     )
     assert stopped
-    assert 5 <= int(stopped[1]) < 60
+    done = int(stopped[1])
+    assert len(told) <= done < 60
+    assert len(told) + rest.count(b"\n") in {done - 1, done}
+    assert done <= len(_photos(server))
 
 
 def test_what_was_reserved_is_given_up_on_ctrl_c(shell: Shell) -> None:

@@ -39,10 +39,10 @@ def complain(text: str) -> None:
 
 
 def prepare() -> None:
-    """Let a terminal that can't show a character show another, rather than fail."""
+    """Let a terminal that lacks a character show another, and a pipe have each line at once."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="replace", line_buffering=True)
 
 
 def leave_pipe() -> None:
