@@ -176,13 +176,19 @@ async def test_a_picture_nobody_waits_for_any_more_gives_its_place_free(
     assert len(pids(darkroom)) == 1
 
 
+async def _wait_for(room: Darkroom, *, waiting: int) -> None:
+    """Wait until one is at work, and so many others wait."""
+    async with asyncio.timeout(30):
+        while (room.queue.working, room.queue.waiting) != (1, waiting):  # noqa: ASYNC110  the queue tells nobody
+            await asyncio.sleep(0.01)
+
+
 async def test_one_who_leaves_the_queue_takes_no_place(darkroom: Darkroom, photo: Path) -> None:
     first = asyncio.create_task(drill(darkroom, "hang"))
-    await asyncio.sleep(0.1)
+    await _wait_for(darkroom, waiting=0)
     second = asyncio.create_task(works(darkroom, photo))
     third = asyncio.create_task(works(darkroom, photo))
-    await asyncio.sleep(0.1)
-    assert darkroom.queue.waiting == 2
+    await _wait_for(darkroom, waiting=2)
     second.cancel()
     await asyncio.sleep(0)
     first.cancel()
@@ -194,7 +200,7 @@ async def test_when_too_many_wait_the_next_is_told_when_to_come_back(photo: Path
     async with open_darkroom(max_waiting=2) as room:
         jobs = [asyncio.create_task(drill(room, "hang"))]
         jobs += [asyncio.create_task(works(room, photo)) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        await _wait_for(room, waiting=2)
         with pytest.raises(errors.Busy) as refusal:
             await works(room, photo)
         assert timedelta(seconds=1) <= refusal.value.retry_after <= timedelta(seconds=300)
