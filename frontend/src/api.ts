@@ -101,8 +101,9 @@ export async function edit(
   return (await answer.json()) as Photo
 }
 
-export async function remove(id: number, keepalive = false): Promise<void> {
-  await ask(`/photos/${id}`, { method: 'DELETE', keepalive })
+/** Delete a photo, although the page goes away meanwhile. */
+export async function remove(id: number): Promise<void> {
+  await ask(`/photos/${id}`, { method: 'DELETE', keepalive: true })
 }
 
 export const downloadAddress = (id: number): string =>

@@ -1,9 +1,14 @@
 import type { Album } from './album'
 import { type Photo, Problem, remove } from './api'
+import { house } from './house'
 import { name, texts } from './texts'
 import { Topic } from './topic'
 
 const LASTS = 8_000
+
+const LEFT = `safelight: deleted in ${house.root}/`
+/** How long a page that went away may matter to the next one in the same tab. */
+const LATELY = 60_000
 
 export interface Toast {
   key: number
@@ -20,10 +25,11 @@ export class Deletions extends Topic {
 
   constructor(readonly album: Album) {
     super()
-    // Who leaves has made up his mind.
-    addEventListener('pagehide', () => {
-      for (const id of this.#pending.keys()) remove(id, true).catch(() => {})
+    addEventListener('pagehide', () => this.#leave())
+    addEventListener('pageshow', (event) => {
+      if (event.persisted) void this.#comeBack()
     })
+    void this.#comeBack()
     setInterval(() => this.#tick(), 250)
   }
 
@@ -83,6 +89,28 @@ export class Deletions extends Topic {
     }
   }
 
+  /** Who leaves has made up his mind. */
+  #leave(): void {
+    const ids = [...this.#pending.keys()]
+    if (ids.length === 0) return
+    for (const id of ids) remove(id).catch(() => {})
+    this.#pending.clear()
+    this.toasts = []
+    this.tell()
+    keep([...kept(), ...ids])
+  }
+
+  /** Whoever is back at once may be quicker than what was sent then, which can get lost, too. */
+  async #comeBack(): Promise<void> {
+    const ids = kept()
+    if (ids.length === 0) return
+    for (const id of ids) this.album.hide(id)
+    await Promise.all(ids.map((id) => remove(id).catch(() => {})))
+    keep(kept().filter((id) => !ids.includes(id)))
+    await this.album.refresh()
+    for (const id of ids) this.album.unhide(id)
+  }
+
   async #carryOut(id: number): Promise<void> {
     const pending = this.#pending.get(id)
     if (!pending) return
@@ -99,5 +127,25 @@ export class Deletions extends Topic {
       this.album.unhide(id)
       this.say(texts.notDeleted(name(pending.photo)))
     }
+  }
+}
+
+function keep(ids: number[]): void {
+  try {
+    sessionStorage.setItem(LEFT, JSON.stringify({ at: Date.now(), ids }))
+  } catch {
+    // Some browsers have no storage for some pages; the requests are on their way all the same.
+  }
+}
+
+function kept(): number[] {
+  try {
+    const { at, ids } = JSON.parse(sessionStorage.getItem(LEFT) ?? '') as {
+      at: number
+      ids: number[]
+    }
+    return Date.now() - at < LATELY ? ids : []
+  } catch {
+    return []
   }
 }

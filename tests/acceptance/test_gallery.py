@@ -225,14 +225,44 @@ async def test_what_is_deleted_comes_back_by_undo_and_goes_without(wall: Wall) -
         assert len((await api.get("/api/photos")).json()) == 9
 
 
-async def test_who_leaves_has_deleted(wall: Wall) -> None:
+@pytest.mark.parametrize("last_words", ["heard", "lost"])
+async def test_who_leaves_has_deleted(wall: Wall, last_words: str) -> None:
+    wall.visit.tolerated = REFUSED  # It may be gone when the next page deletes it to be sure.
     await wall.photo("Photo 5").click()
     await wall.viewer.delete()
     await wall.viewer.shows("Photo 6")
+    if last_words == "lost":
+        await wall.page.evaluate("() => { window.fetch = () => new Promise(() => {}) }")
     await wall.page.goto("about:blank")
     await wall.open()
     await expect(wall.photo("Photo 6")).to_be_visible()
-    await expect(wall.photo("Photo 5")).to_have_count(0)
+    assert await wall.photo("Photo 5").count() == 0
+    await _come_to(wall, 9)
+    await wall.page.wait_for_load_state("networkidle")
+    assert await wall.photo("Photo 5").count() == 0
+
+
+async def test_who_comes_back_to_a_page_that_was_kept_finds_deleted_what_was(wall: Wall) -> None:
+    wall.visit.tolerated = REFUSED
+    await wall.photo("Photo 5").click()
+    await wall.viewer.delete()
+    await wall.viewer.shows("Photo 6")
+    for event in ("pagehide", "pageshow"):
+        told = f"new PageTransitionEvent('{event}', {{persisted: true}})"
+        await wall.page.evaluate(f"dispatchEvent({told})")
+    undo = wall.page.get_by_role("button", name="Undo")
+    await expect(undo).to_have_count(0, timeout=4_000)  # Sooner than it would go by itself.
+    await _come_to(wall, 9)
+    await wall.page.go_back()
+    await expect(wall.photo("Photo 6")).to_be_visible()
+    await expect(wall.photos).to_have_count(9)
+
+
+async def _come_to(wall: Wall, count: int) -> None:
+    """Wait until the service has so many photos."""
+    async with wall.visit.service.api() as api, asyncio.timeout(30):
+        while len((await api.get("/api/photos")).json()) != count:  # noqa: ASYNC110  it tells nobody
+            await asyncio.sleep(0.1)
 
 
 async def test_the_last_photo_gone_leaves_the_empty_page(
