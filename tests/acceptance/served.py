@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import psutil
 
+from processes import family
+
 SCRIPT = Path(sys.executable).with_name("safelight")
 
 
@@ -102,8 +104,7 @@ class Served:
     def family(self) -> list[psutil.Process]:
         """List the server's process and all below it."""
         assert self.process is not None
-        root = psutil.Process(self.process.pid)
-        return [root, *root.children(recursive=True)]
+        return family(self.process.pid)
 
     def stop(self) -> None:
         """End it as Ctrl-C does."""

@@ -17,6 +17,7 @@ import pictures
 from acceptance.network import addresses
 from acceptance.served import Served
 from acceptance.service import told
+from processes import named, sockets
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +54,7 @@ def _listening(server: Served) -> set[tuple[str, int]]:
     """Everything that takes connections or datagrams from elsewhere, of the whole family."""
     return {
         (each.laddr.ip, each.laddr.port)
-        for process in server.family()
-        for each in process.net_connections("inet")
+        for each in sockets(server.family())
         if (each.status == psutil.CONN_LISTEN or (each.type == socket.SOCK_DGRAM and each.laddr))
         and not each.laddr.ip.startswith("127.")
         and each.laddr.ip != "::1"
@@ -142,7 +142,7 @@ def test_a_store_that_dies_is_started_again_and_let_through_again(
         files = {"photo": ("a.jpg", pictures.jpeg(77, 66))}
         link = client.post("/api/photos", files=files).json()["photo_url"]
         for _ in range(2):
-            next(each for each in server.family() if "weed" in each.name()).kill()
+            named(server.family(), "weed")[0].kill()
             deadline = time.monotonic() + 20
             while not _opens(link):
                 assert time.monotonic() < deadline, "it does not come back"

@@ -16,6 +16,7 @@ import pytest
 
 from acceptance.served import Served
 from pictures import jpeg
+from processes import named
 
 _numbers = itertools.count()
 
@@ -184,7 +185,7 @@ def test_a_wrong_setting_is_named(server: Served) -> None:
 @pytest.mark.parametrize("engine", ["weed", "postgres"])
 def test_an_engine_that_dies_is_started_again(server: Served, engine: str) -> None:
     photo = _add(server)
-    victims = [each for each in server.family() if engine in each.name()]
+    victims = named(server.family(), engine)
     os.kill(victims[0].pid, signal.SIGKILL)
     with server.client() as client:
         deadline = time.monotonic() + 20

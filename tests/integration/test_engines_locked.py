@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from integration.engine_driver import got, put
+from processes import family, sockets
 from safelight.engines import EmbeddedEngines, certificates, wheels
 from safelight.engines.credentials import ROLES, keep_certificates
 from safelight.engines.seaweed import Seaweed
@@ -45,11 +46,9 @@ def file_id(seaweed: Seaweed) -> str:
 
 def _listening(engines: EmbeddedEngines) -> Iterator[tuple[str, int]]:
     for pid in engines.pids().values():
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        for process in family:
-            for connection in process.net_connections("inet"):
-                if connection.status == psutil.CONN_LISTEN:
-                    yield connection.laddr[0], connection.laddr[1]
+        for each in sockets(family(pid)):
+            if each.status == psutil.CONN_LISTEN:
+                yield each.laddr[0], each.laddr[1]
 
 
 def _paths(file_id: str) -> list[str]:

@@ -16,6 +16,7 @@ import pytest
 from obstore.exceptions import BaseError
 
 from integration.engine_driver import Run, begun, ended, gone, got, put, row, started, until
+from processes import named
 from safelight.engines import EmbeddedEngines, ports
 from safelight.engines.seaweed import Seaweed
 
@@ -126,7 +127,7 @@ def test_an_engine_that_dies_is_started_again(run: Run, title: str) -> None:
 def test_an_engine_that_dies_again_and_again_is_started_again_and_again(run: Run) -> None:
     def running() -> set[int]:
         children = psutil.Process(run.program.pid).children()
-        return {child.pid for child in children if child.name() in {"postgres", "weed"}}
+        return {child.pid for child in named(children, "postgres", "weed")}
 
     killed: set[int] = set()
     for _ in range(3):

@@ -24,6 +24,7 @@ import pictures
 from integration.scraped import scraped
 from integration.served import House, Site, house, settings_for
 from integration.wire import MULTIPART, Answer, form, photo_part, wire
+from processes import hung
 from safelight.engines import EmbeddedEngines
 from safelight.jobs import Pace, task, worker
 from safelight.library.sweep import Sweep
@@ -59,14 +60,8 @@ def site(shaken: House) -> Site:
 @contextmanager
 def hanging(engines: EmbeddedEngines, name: str) -> Iterator[None]:
     """Let an engine neither answer nor end."""
-    pids = _family(engines.pids()[name])
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with hung(engines.pids()[name]):
         yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -89,12 +84,6 @@ async def _revived(engines: EmbeddedEngines, name: str) -> None:
         await asyncio.sleep(0.1)
     await asyncio.sleep(0.2)
     watch.cancel()
-
-
-def _family(pid: int) -> list[int]:
-    """A process and its children: PostgreSQL answers by a child of its own for each connection."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *map(int, children)]
 
 
 Outage = Callable[[EmbeddedEngines, str], AbstractContextManager[None]]
