@@ -14,11 +14,11 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def named(processes: Iterable[psutil.Process], *names: str) -> list[psutil.Process]:
-    """Those whose program has one of these in its name."""
+    """Those whose program has one of these names."""
     found = []
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
-            if any(name in process.name() for name in names):
+            if process.name() in names:
                 found.append(process)
     return found
 

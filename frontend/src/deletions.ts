@@ -26,9 +26,6 @@ export class Deletions extends Topic {
   constructor(readonly album: Album) {
     super()
     addEventListener('pagehide', () => this.#leave())
-    addEventListener('pageshow', (event) => {
-      if (event.persisted) void this.#comeBack()
-    })
     void this.#comeBack()
     setInterval(() => this.#tick(), 250)
   }
@@ -93,11 +90,8 @@ export class Deletions extends Topic {
   #leave(): void {
     const ids = [...this.#pending.keys()]
     if (ids.length === 0) return
-    for (const id of ids) remove(id).catch(() => {})
-    this.#pending.clear()
-    this.toasts = []
-    this.tell()
     keep([...kept(), ...ids])
+    for (const id of ids) void this.#carryOut(id)
   }
 
   /** Whoever is back at once may be quicker than what was sent then, which can get lost, too. */

@@ -57,11 +57,9 @@ def site(shaken: House) -> Site:
     return shaken.site()
 
 
-@contextmanager
-def hanging(engines: EmbeddedEngines, name: str) -> Iterator[None]:
+def hanging(engines: EmbeddedEngines, name: str) -> AbstractContextManager[None]:
     """Let an engine neither answer nor end."""
-    with hung(engines.pids()[name]):
-        yield
+    return hung(engines.pids()[name])
 
 
 @contextmanager
