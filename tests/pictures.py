@@ -115,6 +115,20 @@ def photographs() -> dict[str, bytes]:
     }
 
 
+GAIN_MAP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
+    b' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""'
+    b' xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"'
+    b' hdrgm:GainMapMax="2"/></rdf:RDF></x:xmpmeta>'
+)
+"""What a JPEG says of itself when the picture behind it tells how much brighter it may be shown."""
+
+
+def jpeg_before(other: Image.Image, **options: Any) -> bytes:  # noqa: ANN401
+    """A JPEG with another picture behind it, as some cameras and phones write them: an MPO."""
+    return save(astronaut(), "MPO", save_all=True, append_images=[other], **options)
+
+
 def cut(data: bytes, percent: int) -> bytes:
     return data[: len(data) * percent // 100]
 

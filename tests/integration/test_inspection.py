@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import ImageCms
 
 import pictures
-from darkrooms import inspect, outcome
+from darkrooms import develop, inspect, outcome
 from safelight import errors
 from safelight.darkroom.pool import Darkroom
 from safelight.photo import Details, ImageFacts
@@ -81,6 +81,26 @@ async def test_the_camera_s_time_and_its_offset_are_told(
     facts = await facts_of(darkroom, pictures.save(pictures.astronaut(), form, exif=fields))
     assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's clock
     assert facts.taken_offset == timedelta(hours=hours)
+
+
+PAIRS = {
+    "mpo": pictures.jpeg_before(pictures.astronaut().rotate(180)),
+    "gain map": pictures.jpeg_before(pictures.astronaut(128, 96, "L"), xmp=pictures.GAIN_MAP),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+async def test_a_jpeg_with_another_behind_it_is_its_first_whatever_became_of_the_other(
+    darkroom: Darkroom, name: str
+) -> None:
+    pair = PAIRS[name]
+    facts, development = await develop(darkroom, pair)
+    assert (facts.format, facts.width, facts.height, facts.frames) == ("jpeg", 256, 192, 1)
+    assert [(each.width, each.height) for each in development.exposures] == [(256, 192)]
+    first = pair[: pair.rindex(b"\xff\xd8\xff")]
+    assert await outcome(darkroom, pair[:-100]) == "accept"
+    for percent in range(5, 100, 5):
+        assert await outcome(darkroom, pictures.cut(first, percent)) == "corrupt_image", percent
 
 
 async def test_what_lies_beside_a_picture_may_lack_its_last_byte_but_no_more(
