@@ -219,6 +219,7 @@ async def test_what_is_cancelled_leaves_nothing(wall: Wall, tmp_path: Path, mebi
     file = tmp_path / "given up.png"
     file.write_bytes(_noise(3 + mebibytes, mebibytes))
     await _throttle(wall, 2 * MEBIBYTE)
+    sent = Sent(wall)
     gone: list[str] = []
     wall.visit.context.on(
         "request", lambda request: gone.append(request.url) if request.method == "DELETE" else None
@@ -226,6 +227,9 @@ async def test_what_is_cancelled_leaves_nothing(wall: Wall, tmp_path: Path, mebi
     await wall.choose(str(file))
     row = wall.upload("given up.png")
     await expect(row).to_contain_text("%", timeout=20_000)
+    async with asyncio.timeout(30):  # Before a part is on its way there may be nothing to give up.
+        while not sent.asked:
+            await wall.page.wait_for_timeout(50)
     await row.get_by_role("button", name="Cancel: given up.png").click()
     await expect(wall.tray).to_have_count(0)
     await wall.page.wait_for_timeout(3_000)
