@@ -1,7 +1,7 @@
-"""Builds the gallery before a wheel or a source archive is made, and puts it in.
+"""Hatch build hook: builds the gallery and adds it to wheels and source archives.
 
-An archive carries both the sources and what was built of them, so a wheel can be made of it
-without Node. An editable install leaves the building to `make gallery`.
+A source archive contains the gallery's sources and its build, so building a wheel from it needs no
+Node. For editable installs, run `make gallery` instead.
 """
 
 import sys
@@ -15,16 +15,16 @@ sys.path.insert(0, str(Path(__file__).parent / "frontend"))
 import build
 
 
-class GalleryHook(BuildHookInterface):  # type: ignore[type-arg]  # whatever is built
-    """Hatch calls it."""
+class GalleryHook(BuildHookInterface):  # type: ignore[type-arg]  # any builder config
+    """Builds the gallery before Hatch collects the files."""
 
     def dependencies(self) -> list[str]:
-        """Ask for Node where something has to be built and there is none."""
-        needed = not build.is_current() and build.node() is None
+        """Return the Node wheel if the gallery must be built and Node is missing."""
+        needed = not build.is_current() and build.find_npm() is None
         return [build.NODE_WHEEL] if needed else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build."""
+        """Build the gallery, except for editable installs."""
         if version != "editable":
             build.build()
             build_data["artifacts"].append("src/safelight/web/gallery_files")

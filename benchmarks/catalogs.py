@@ -1,4 +1,4 @@
-"""Catalogs of any size, filled by PostgreSQL itself: ours and the tutorial's, of like photos."""
+"""Fill catalogs of any size within PostgreSQL: ours and the tutorial's, with equal photos."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from safelight.catalog import Cursor
-from safelight.photo import Order
+from safelight.models import Order
 
 _NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -47,7 +47,7 @@ FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
 
 
 def make_database(superuser_url: str, name: str, owner: str) -> None:
-    """Make an empty database."""
+    """Create an empty database."""
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(
@@ -57,17 +57,17 @@ def make_database(superuser_url: str, name: str, owner: str) -> None:
 
 
 def fill(url: str, rows: int, *, renditions: int = 0, tutorials: bool = True) -> None:
-    """Let the tables, which are there, grow to `rows` photos; the tutorial's too if told so."""
+    """Fill our existing table, and with `tutorials` also the tutorial's, up to `rows` photos."""
     with psycopg.connect(url, autocommit=True) as connection:
         for table, statement in (_OURS, _TUTORIALS) if tutorials else (_OURS,):
             name = sql.Identifier(table)
             count = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone()
-            have = count[0] if count else 0
+            existing = count[0] if count else 0
             connection.execute(
                 statement,
                 {
                     "newest": _NEWEST,
-                    "first": have + 1,
+                    "first": existing + 1,
                     "last": rows,
                     "renditions": renditions,
                 },
@@ -75,7 +75,7 @@ def fill(url: str, rows: int, *, renditions: int = 0, tutorials: bool = True) ->
             connection.execute(sql.SQL("VACUUM ANALYZE {}").format(name))
 
 
-def cursor_behind(row: int) -> str:
-    """Give the cursor of the page that begins after so many photos."""
+def cursor_after(row: int) -> str:
+    """Return the cursor of the page that begins after `row` photos."""
     at = _NEWEST - row * _SECOND
     return str(Cursor(order=Order.ADDED, at=at, id=row))

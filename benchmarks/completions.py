@@ -1,8 +1,8 @@
-"""What completing large direct uploads costs: ``python benchmarks/completions.py``.
+"""Measure the completion of large direct uploads: ``python benchmarks/completions.py``.
 
-Photos of 40 MB each are sent to the bucket, and then completed all at once. Printed are how far
-the web process's memory grows meanwhile, and the 95th percentile of a page's time, beside what it
-is with nothing else to do.
+Photos of 40 MB each are sent to the bucket, and then completed all at once. It prints how much the
+web process's memory grows meanwhile, and the 95th percentile of a page's time, compared with that
+of an idle server.
 """
 
 import argparse
@@ -23,16 +23,16 @@ from stage import AUTHORIZED, PAGE, Database, MiB, Server, Stage, pss_of, stage
 
 _SIDE = 6_000
 _QUALITY = 95
-_EVERY = 0.05
+_INTERVAL = 0.05
 
 
-class Watch:
-    """Looks at the memory of a process until it is told to stop."""
+class MemoryMonitor:
+    """Records the peak memory of a process during the context."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample)
         self.rss = self.pss = 0
 
     def __enter__(self) -> Self:
@@ -40,21 +40,21 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stop.set()
         self._thread.join()
 
-    def _look(self) -> None:
-        while not self._over.wait(0.02):
+    def _sample(self) -> None:
+        while not self._stop.wait(0.02):
             self.rss = max(self.rss, self._server.rss())
             self.pss = max(self.pss, pss_of(self._server.pid))
 
 
 class Reader:
-    """Asks for a page again and again, at a steady pace, and keeps how long each took."""
+    """Requests a page at a steady pace during the context, and records the times."""
 
     def __init__(self, server: Server) -> None:
         self._port = server.port
-        self._over = threading.Event()
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read)
         self.seconds: list[float] = []
 
@@ -63,7 +63,7 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stop.set()
         self._thread.join()
 
     @property
@@ -72,17 +72,17 @@ class Reader:
 
     def _read(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        while not self._over.wait(_EVERY):
-            began = time.perf_counter()
+        while not self._stop.wait(_INTERVAL):
+            started_at = time.perf_counter()
             connection.request("GET", PAGE, headers=AUTHORIZED)
             answer = connection.getresponse()
             answer.read()
-            self.seconds.append(time.perf_counter() - began)
+            self.seconds.append(time.perf_counter() - started_at)
             assert answer.status == 200
 
 
-def _photograph() -> bytes:
-    """Make a JPEG of coloured noise, the most bytes that so many pixels can have."""
+def _make_photo() -> bytes:
+    """Make a JPEG of coloured noise, which compresses worst."""
     channels = [Image.effect_noise((_SIDE, _SIDE), 64) for _ in range(3)]
     stream = io.BytesIO()
     Image.merge("RGB", channels).save(stream, "JPEG", quality=_QUALITY)
@@ -90,15 +90,15 @@ def _photograph() -> bytes:
     return stream.getvalue()
 
 
-def _marked(data: bytes, number: int) -> bytes:
-    """Give the same picture as other bytes: with a comment (T.81, B.2.4.5) right after its SOI."""
+def _with_comment(data: bytes, number: int) -> bytes:
+    """Make the bytes differ, by a comment (T.81, B.2.4.5) after the SOI marker."""
     return data[:2] + struct.pack(">HHQ", 0xFFFE, 10, number) + data[2:]
 
 
-def _sent(client: httpx.Client, data: bytes) -> dict[str, Any]:
-    """Send a photo straight to the bucket, in parts."""
-    asked = {"filename": "large.jpg", "content_type": "image/jpeg", "size": len(data)}
-    answer = client.post("/api/uploads", json=asked)
+def _send(client: httpx.Client, data: bytes) -> dict[str, Any]:
+    """Send a photo directly to the bucket, in parts."""
+    body = {"filename": "large.jpg", "content_type": "image/jpeg", "size": len(data)}
+    answer = client.post("/api/uploads", json=body)
     answer.raise_for_status()
     upload: dict[str, Any] = answer.json()
 
@@ -106,58 +106,69 @@ def _sent(client: httpx.Client, data: bytes) -> dict[str, Any]:
         signed = client.post(
             f"/api/uploads/{upload['id']}/sign", json={"operation": operation, **more}
         )
-        permit = signed.raise_for_status().json()
+        request = signed.raise_for_status().json()
         return httpx.request(
-            permit["method"], permit["url"], headers=permit["headers"], content=content, timeout=60
+            request["method"],
+            request["url"],
+            headers=request["headers"],
+            content=content,
+            timeout=60,
         ).raise_for_status()
 
-    told = step("create").text
-    begun = told.partition("<UploadId>")[2].partition("</UploadId>")[0]
+    created = step("create").text
+    upload_id = created.partition("<UploadId>")[2].partition("</UploadId>")[0]
     tags = []
     for number in range(1, upload["parts"] + 1):
         part = data[(number - 1) * upload["part_size"] : number * upload["part_size"]]
-        tags.append(step("part", part, part_number=number, upload_id=begun).headers["ETag"])
+        tags.append(step("part", part, part_number=number, upload_id=upload_id).headers["ETag"])
     listed = "".join(
         f"<Part><PartNumber>{n}</PartNumber><ETag>{tag}</ETag></Part>"
         for n, tag in enumerate(tags, 1)
     )
-    body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>"
-    step("complete", body.encode(), upload_id=begun)
+    manifest = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>"
+    step("complete", manifest.encode(), upload_id=upload_id)
     return upload
 
 
 def _measure(on: Stage, count: int) -> None:
-    server = on.ours(_filled(on))
-    data = _photograph()
+    server = on.ours(_make_database(on))
+    data = _make_photo()
     with httpx.Client(
         base_url=f"http://127.0.0.1:{server.port}", headers=AUTHORIZED, timeout=600
     ) as client:
         cpu = server.cpu()
-        sent = [_sent(client, _marked(data, number)) for number in range(count)]
+        sent = [_send(client, _with_comment(data, number)) for number in range(count)]
         cpu = server.cpu() - cpu
-        print(f"sent {count}: {cpu / count * 1000:.0f} ms of the web process's CPU for each")
+        print(f"sent {count}: {cpu / count * 1000:.0f} ms of the web process's CPU per upload")
         with Reader(server) as idle:
             time.sleep(20)
         before, rss = pss_of(server.pid), server.rss()
-        began = time.perf_counter()
-        with Watch(server) as watch, Reader(server) as busy, ThreadPoolExecutor(count) as crowd:
+        started_at = time.perf_counter()
+        with (
+            MemoryMonitor(server) as peak,
+            Reader(server) as busy,
+            ThreadPoolExecutor(count) as pool,
+        ):
             answers = list(
-                crowd.map(lambda upload: client.post(f"/api/uploads/{upload['id']}/complete"), sent)
+                pool.map(lambda upload: client.post(f"/api/uploads/{upload['id']}/complete"), sent)
             )
-        took = time.perf_counter() - began
+        took = time.perf_counter() - started_at
     statuses = sorted({answer.status_code for answer in answers})
     print(f"completed {count} at once in {took:.1f} s: {statuses}")
-    for name, grown in (("PSS", watch.pss - before), ("RSS", watch.rss - rss)):
-        each = grown / MiB / count
-        print(f"web process: {name} grows by {grown / MiB:.0f} MiB, {each:.1f} for each (aim: 16)")
+    for name, grown in (("PSS", peak.pss - before), ("RSS", peak.rss - rss)):
+        per_upload = grown / MiB / count
+        print(
+            f"web process: {name} grows by {grown / MiB:.0f} MiB,"
+            f" {per_upload:.1f} per upload (target: 16)"
+        )
     print(
         f"p95 of {PAGE}: {idle.p95 * 1000:.1f} ms idle, {busy.p95 * 1000:.1f} ms meanwhile,"
-        f" {busy.p95 / idle.p95:.2f} times (aim: under 3)"
+        f" {busy.p95 / idle.p95:.2f} times (target: under 3)"
     )
 
 
-def _filled(on: Stage) -> Database:
-    """Give a database with a page of photos in it."""
+def _make_database(on: Stage) -> Database:
+    """Create a database with a page of photos."""
     database = on.database("completions")
     server = on.ours(database)
     server.stop()

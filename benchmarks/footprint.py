@@ -1,4 +1,4 @@
-"""The memory of everything that `safelight serve` runs with nothing configured."""
+"""Measure the memory of all processes of an unconfigured `safelight serve`."""
 
 import time
 from pathlib import Path
@@ -9,21 +9,21 @@ from stage import MiB, Stage
 from table import Row
 
 _IDLE_SECONDS = 5
-_SETTLING_SECONDS = 30
+_SETTLE_SECONDS = 30
 _UPLOADED = 2_000_000_000
 _AT_ONCE = 4
 
 
 def measure(stage: Stage, photo: Path, *, long: bool) -> list[Row]:
-    """Idle, and 30 s after 2 GB of uploads if there is time for that."""
+    """Measure it idle and, with `long`, 30 s after uploads of 2 GB."""
     folder = stage.folder / "alone"
-    server = stage.alone(folder)
+    server = stage.serve_unconfigured(folder)
     time.sleep(_IDLE_SECONDS)
     rows = [_row("all processes, idle: memory (PSS)", server.pss(), 500)]
     if long:
         count = _UPLOADED // photograph.BYTES
         uploads.send(server, photo, count, ours=True, at_once=_AT_ONCE)
-        time.sleep(_SETTLING_SECONDS)
+        time.sleep(_SETTLE_SECONDS)
         rows.append(_row("all processes, 30 s after 2 GB of uploads", server.pss(), 900))
     server.stop()
     return rows

@@ -1,4 +1,4 @@
-"""What a worker with nothing to do costs: ``python benchmarks/idle.py``."""
+"""Measure the CPU time of an idle worker: ``python benchmarks/idle.py``."""
 
 import argparse
 import os
@@ -16,9 +16,9 @@ SCRIPT = Path(sys.executable).with_name("safelight")
 
 
 def _cpu(process: psutil.Process) -> float:
-    """Tell the CPU seconds of a process and all below it."""
-    every = [process, *process.children(recursive=True)]
-    return sum(sum(each.cpu_times()[:2]) for each in every)
+    """Return the CPU seconds of a process and its descendants."""
+    processes = [process, *process.children(recursive=True)]
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def _measure(engines: EmbeddedEngines, folder: Path, seconds: float) -> None:
@@ -33,9 +33,9 @@ def _measure(engines: EmbeddedEngines, folder: Path, seconds: float) -> None:
     try:
         time.sleep(10)
         process = psutil.Process(worker.pid)
-        before, began = _cpu(process), time.monotonic()
+        before, started_at = _cpu(process), time.monotonic()
         time.sleep(seconds)
-        used, took = _cpu(process) - before, time.monotonic() - began
+        used, took = _cpu(process) - before, time.monotonic() - started_at
         print(f"idle worker: {used:.2f} s of CPU in {took:.0f} s, {used / took:.2%} of a core")
     finally:
         worker.terminate()

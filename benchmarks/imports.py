@@ -1,8 +1,8 @@
-"""Imports by the command line, against what the darkroom alone develops.
+"""Measure `safelight import`, compared with the darkroom alone.
 
 Run as ``.venv/bin/python benchmarks/imports.py``. The photos have 11 megapixels, and the darkroom
-gets the same files; the two take turns, so that whatever else the machine does slows them alike.
-Figures are medians of the turns, ratios medians of the turns' ratios.
+gets the same files. The two alternate, so that other load slows both alike. Figures are medians of
+the rounds, ratios are medians of the rounds' ratios.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from PIL import Image
 import photograph
 from pages import ratio
 from safelight.darkroom.pool import Darkroom
-from safelight.renditions.presets import ladder
+from safelight.imaging.presets import build_presets
 from safelight.settings import LimitSettings, RenditionSettings
 from stage import TOKEN, Server, stage
 from table import Row, machine, markdown
@@ -36,7 +36,7 @@ _SMALL = 640, 480
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """What an import took: seconds by the clock, and of CPU by who spent it."""
+    """The time of an import: seconds in total, and CPU seconds by process."""
 
     seconds: float
     client: float
@@ -46,7 +46,7 @@ class Import:
 
 
 def make(folder: Path, count: int, jpeg: bytes) -> Path:
-    """Write so many copies, each a photo of its own by a comment of random bytes."""
+    """Write `count` copies, which differ by a comment of random bytes."""
     folder.mkdir()
     for number in range(count):
         mark = _MARK + os.urandom(16)
@@ -55,7 +55,7 @@ def make(folder: Path, count: int, jpeg: bytes) -> Path:
 
 
 def small() -> bytes:
-    """Make a JPEG of 640 by 480 with some noise in it."""
+    """Make a JPEG of 640 by 480 pixels with some noise."""
     noise = np.random.default_rng(1).normal(0, 12, (_SMALL[1], _SMALL[0], 3))
     slope = np.linspace(30, 220, _SMALL[0])[None, :, None]
     file = io.BytesIO()
@@ -64,22 +64,22 @@ def small() -> bytes:
     return file.getvalue()
 
 
-def imported(server: Server, folder: Path, jobs: int) -> Import:
-    """Import a folder by the command, as its users do."""
+def run_import(server: Server, folder: Path, jobs: int) -> Import:
+    """Import a folder with the command, as users do."""
     program = str(Path(sys.executable).parent / "safelight")
-    told = {"SAFELIGHT_URL": f"http://127.0.0.1:{server.port}", "SAFELIGHT_TOKEN": TOKEN}
+    environment = {"SAFELIGHT_URL": f"http://127.0.0.1:{server.port}", "SAFELIGHT_TOKEN": TOKEN}
     own, children = server.cpu(), server.cpu_of_children()
-    before, began = os.times(), time.perf_counter()
+    before, started_at = os.times(), time.perf_counter()
     done = subprocess.run(
         [program, "import", "--json", "--jobs", str(jobs), str(folder)],
-        env={**os.environ, **told},
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         check=True,
     )
-    seconds, after = time.perf_counter() - began, os.times()
+    seconds, after = time.perf_counter() - started_at, os.times()
     outcomes: dict[str, int] = {}
-    for each in json.loads(done.stdout):
-        outcomes[each["outcome"]] = outcomes.get(each["outcome"], 0) + 1
+    for result in json.loads(done.stdout):
+        outcomes[result["outcome"]] = outcomes.get(result["outcome"], 0) + 1
     return Import(
         seconds=seconds,
         client=after.children_user
@@ -92,35 +92,35 @@ def imported(server: Server, folder: Path, jobs: int) -> Import:
     )
 
 
-async def developed(paths: Sequence[Path], *, whole: bool) -> float:
-    """Have the darkroom alone inspect and develop files; seconds.
+async def decode_all(paths: Sequence[Path], *, whole: bool) -> float:
+    """Inspect and render files with the darkroom alone, and return the seconds.
 
-    `whole` is whether it makes all renditions, or those that an answer waits for.
+    `whole` makes all renditions, otherwise those that are made before an upload is answered.
     """
-    presets = ladder(RenditionSettings())
+    presets = build_presets(RenditionSettings())
     if not whole:
         presets = tuple(preset for preset in presets if preset.width <= 640)
     room = Darkroom(LimitSettings())
     await room.start()
-    turns = asyncio.Semaphore(8)
+    slots = asyncio.Semaphore(8)
 
-    async def develop(path: Path) -> None:
-        async with turns:
+    async def decode(path: Path) -> None:
+        async with slots:
             with path.open("rb") as file:
-                seen = await room.inspect(file, digest=True)
-                await room.develop(file, seen.facts, presets)
+                seen = await room.inspect(file, owner="o")
+                await room.render(file, seen.facts, presets, owner="o")
 
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for path in paths:
-            group.create_task(develop(path))
-    seconds = time.perf_counter() - began
+            group.create_task(decode(path))
+    seconds = time.perf_counter() - started_at
     await room.close()
     return seconds
 
 
 def measure(photos: int, small_ones: int, *, jobs: int, rounds: int) -> list[Row]:
-    """Measure both."""
+    """Measure repeated and new imports."""
     with stage() as on:
         server = on.ours(on.database("imports"))
         again = _twice(server, make(on.folder / "small", small_ones, small()), jobs)
@@ -133,13 +133,13 @@ def measure(photos: int, small_ones: int, *, jobs: int, rounds: int) -> list[Row
 
 
 def _twice(server: Server, folder: Path, jobs: int) -> Row:
-    first = imported(server, folder, jobs)
-    _say(f"small, first: {first}")
+    first = run_import(server, folder, jobs)
+    _print(f"small, first: {first}")
     server.settle()
-    again = imported(server, folder, jobs)
-    _say(f"small, again: {again}")
+    again = run_import(server, folder, jobs)
+    _print(f"small, again: {again}")
     return Row(
-        what=f"{sum(again.outcomes.values())} small photos again, against the first time",
+        what=f"{sum(again.outcomes.values())} small photos again, compared with the first time",
         ours=f"{again.seconds:.2f} s",
         theirs=f"first {first.seconds:.1f} s",
         figure=again.seconds / first.seconds,
@@ -148,8 +148,8 @@ def _twice(server: Server, folder: Path, jobs: int) -> Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """Seconds for the same photos: imported, their jobs after it, and by the darkroom alone."""
+class Round:
+    """Seconds for the same photos: the import, the jobs after it, and the darkroom alone."""
 
     imported: float
     jobs: float
@@ -157,23 +157,23 @@ class Turn:
     all_renditions: float
 
 
-def _turn(server: Server, folder: Path, jobs: int) -> Turn:
+def _turn(server: Server, folder: Path, jobs: int) -> Round:
     paths = sorted(folder.iterdir())
-    before_answers = asyncio.run(developed(paths, whole=False))
-    all_renditions = asyncio.run(developed(paths, whole=True))
-    done = imported(server, folder, jobs)
-    _say(f"large: {done}")
-    turn = Turn(
+    before_answers = asyncio.run(decode_all(paths, whole=False))
+    all_renditions = asyncio.run(decode_all(paths, whole=True))
+    done = run_import(server, folder, jobs)
+    _print(f"large: {done}")
+    measured = Round(
         imported=done.seconds,
         jobs=server.settle(),
         before_answers=before_answers,
         all_renditions=all_renditions,
     )
-    _say(str(turn))
-    return turn
+    _print(str(measured))
+    return measured
 
 
-def _against_the_darkroom(turns: Sequence[Turn], photos: int) -> list[Row]:
+def _against_the_darkroom(turns: Sequence[Round], photos: int) -> list[Row]:
     def row(what: str, ours: list[float], alone: list[float], limit: float | None = None) -> Row:
         return Row(
             what=what,
@@ -188,26 +188,26 @@ def _against_the_darkroom(turns: Sequence[Turn], photos: int) -> list[Row]:
     whole = [turn.all_renditions for turn in turns]
     return [
         row(
-            "photos of 11 megapixels by `safelight import`, until all are answered",
+            "photos of 11 megapixels by `safelight import`, until the last response",
             sent,
             whole,
             0.75,
         ),
         row(
-            "the same, against the darkroom with only what answers wait for",
+            "the same, compared with the darkroom's work before responses only",
             sent,
             [turn.before_answers for turn in turns],
         ),
         row(
-            "the same, until the jobs after the answers are done too",
+            "the same, until the last job is done",
             [turn.imported + turn.jobs for turn in turns],
             whole,
         ),
     ]
 
 
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -216,8 +216,8 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
-    asked = parser.parse_args()
-    rows = measure(asked.photos, asked.small, jobs=asked.jobs, rounds=asked.rounds)
+    arguments = parser.parse_args()
+    rows = measure(arguments.photos, arguments.small, jobs=arguments.jobs, rounds=arguments.rounds)
     print(f"\n{machine()}\n\n{markdown(rows)}")
 
 

@@ -1,8 +1,8 @@
-"""Paced readers: a process that asks for a page at a steady rate, whether the last came or not.
+"""Request a page at a steady rate, independent of the answers, in a separate process.
 
-Each request has its moment; what is measured is the time from that moment to the end of the
-answer, so that a server that stalls can't hide it. Takes a JSON object on standard input, gives one
-on standard output: see `Pace` and `Outcome`.
+The time of a request is measured from its scheduled moment to the end of the answer, so that it
+includes stalls of the server (coordinated omission). Reads a JSON object from standard input and
+writes one to standard output: see `Pace` and `Outcome`.
 """
 
 import http.client
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What to ask for: `rate` requests a second, over so many connections in turns."""
+    """The requests: `rate` per second, alternating over `connections`."""
 
     port: int
     path: str
@@ -27,7 +27,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Milliseconds of an answer, and how many there were."""
+    """The number of answers, and their times in milliseconds."""
 
     answers: int
     median: float
@@ -35,11 +35,11 @@ class Outcome:
 
 
 def read(pace: Pace) -> Outcome:
-    """Ask for as long as told."""
+    """Send the requests."""
     times: list[float] = []
-    began = time.perf_counter() + 0.1
+    started_at = time.perf_counter() + 0.1
     threads = [
-        threading.Thread(target=_ask, args=(pace, began, number, times))
+        threading.Thread(target=_request_pages, args=(pace, started_at, number, times))
         for number in range(pace.connections)
     ]
     for thread in threads:
@@ -52,10 +52,10 @@ def read(pace: Pace) -> Outcome:
     )
 
 
-def _ask(pace: Pace, began: float, number: int, times: list[float]) -> None:
+def _request_pages(pace: Pace, started_at: float, number: int, times: list[float]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", pace.port, timeout=60)
     for turn in range(number, int(pace.seconds * pace.rate), pace.connections):
-        moment = began + turn / pace.rate
+        moment = started_at + turn / pace.rate
         time.sleep(max(moment - time.perf_counter(), 0))
         connection.request("GET", pace.path, headers=pace.headers)
         answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""A page of 100 photos: against the tutorial's way, and against the size of the catalog."""
+"""Measure a page of 100 photos, compared with the tutorial, and by the size of the catalog."""
 
 import random
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from statistics import median
 
 import catalogs
 import readers
-from stage import AUTHORIZED, PAGE, Server, Stage, in_a_process
+from stage import AUTHORIZED, PAGE, Server, Stage, run_in_process
 from table import Row
 
 SMALL = 1_000
@@ -16,7 +16,7 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How long and how often is measured; `rows` are those of the large catalog."""
+    """Number and duration of the rounds; `rows` is the size of the large catalog."""
 
     rounds: int
     seconds: float
@@ -24,8 +24,8 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """A server, and the pages that are asked of it."""
+class Variant:
+    """A server, and the pages to request from it."""
 
     server: Server
     paths: list[str]
@@ -34,7 +34,7 @@ class Way:
     encoding: str = "identity"
 
     def read(self, seconds: float) -> readers.Outcome:
-        """Ask for them."""
+        """Request them."""
         headers = {**(AUTHORIZED if self.ours else {}), "Accept-Encoding": self.encoding}
         reading = readers.Reading(
             port=self.server.port,
@@ -43,47 +43,47 @@ class Way:
             connections=self.at_once,
             seconds=seconds,
         )
-        return readers.Outcome(**in_a_process(readers, reading))
+        return readers.Outcome(**run_in_process(readers, reading))
 
 
-def behind(row: int, *, ours: bool) -> str:
-    """Tell the address of the page that begins after so many photos."""
-    return f"{PAGE}?after={catalogs.cursor_behind(row)}" if ours else f"{PAGE}?skip={row}"
+def path_after(row: int, *, ours: bool) -> str:
+    """Return the path of the page that begins after `row` photos."""
+    return f"{PAGE}?after={catalogs.cursor_after(row)}" if ours else f"{PAGE}?skip={row}"
 
 
-def alternating(ways: dict[str, Way], effort: Effort) -> dict[str, list[readers.Outcome]]:
-    """Let the ways take turns, so that whatever else the machine does slows them alike."""
-    for way in ways.values():
-        way.read(min(1.0, effort.seconds))
-    found: dict[str, list[readers.Outcome]] = {name: [] for name in ways}
+def alternate(variants: dict[str, Variant], effort: Effort) -> dict[str, list[readers.Outcome]]:
+    """Alternate the variants, so that other load slows all of them alike."""
+    for variant in variants.values():
+        variant.read(min(1.0, effort.seconds))
+    found: dict[str, list[readers.Outcome]] = {name: [] for name in variants}
     for _ in range(effort.rounds):
-        for name, way in ways.items():
-            found[name].append(way.read(effort.seconds))
+        for name, variant in variants.items():
+            found[name].append(variant.read(effort.seconds))
     return found
 
 
 def rates(outcomes: list[readers.Outcome]) -> list[float]:
-    """Answers a second, turn by turn."""
+    """Return the answers per second of each round."""
     return [outcome.answers / outcome.seconds for outcome in outcomes]
 
 
 def ratio(ones: list[float], others: list[float]) -> float:
-    """Compare two ways turn by turn."""
+    """Return the median of the rounds' ratios."""
     return median(one / other for one, other in zip(ones, others, strict=True))
 
 
-def against_the_tutorial(stage: Stage, effort: Effort, renditions: int) -> list[Row]:
-    """A page's requests a second, one process each, on a catalog of a thousand."""
+def compare_with_tutorial(stage: Stage, effort: Effort, renditions: int) -> list[Row]:
+    """Measure requests per second, one process each, with a catalog of a thousand photos."""
     database = stage.database(f"with_{renditions}_renditions")
     ours, theirs = stage.ours(database), stage.tutorial(database)
     catalogs.fill(database.url, SMALL, renditions=renditions)
-    ways = {
-        "ours": Way(server=ours, paths=[PAGE]),
-        "theirs": Way(server=theirs, paths=[PAGE], ours=False),
+    variants = {
+        "ours": Variant(server=ours, paths=[PAGE]),
+        "theirs": Variant(server=theirs, paths=[PAGE], ours=False),
     }
     if not renditions:
-        ways["gzip"] = Way(server=ours, paths=[PAGE], encoding="gzip")
-    found = alternating(ways, effort)
+        variants["gzip"] = Variant(server=ours, paths=[PAGE], encoding="gzip")
+    found = alternate(variants, effort)
     ours.stop()
     theirs.stop()
     links = "one link each" if not renditions else f"{renditions} renditions each"
@@ -91,21 +91,19 @@ def against_the_tutorial(stage: Stage, effort: Effort, renditions: int) -> list[
         _against(
             found,
             "ours",
-            f"page of 100 photos, {links}: answers a second, {_AT_ONCE} connections",
+            f"page of 100 photos, {links}: responses a second, {_AT_ONCE} connections",
             limit=12 if renditions else 15,
         )
     ]
     if not renditions:
-        rows.append(
-            _against(found, "gzip", "the same, gzip asked for (the tutorial never does it)")
-        )
+        rows.append(_against(found, "gzip", "the same, gzipped (the tutorial never compresses)"))
     return rows
 
 
 def _against(
-    found: dict[str, list[readers.Outcome]], way: str, what: str, limit: float | None = None
+    found: dict[str, list[readers.Outcome]], variant: str, what: str, limit: float | None = None
 ) -> Row:
-    ours, theirs = rates(found[way]), rates(found["theirs"])
+    ours, theirs = rates(found[variant]), rates(found["theirs"])
     return Row(
         what=what,
         ours=f"{median(ours):.0f}/s",
@@ -116,8 +114,8 @@ def _against(
     )
 
 
-def against_the_size(stage: Stage, effort: Effort) -> tuple[list[Row], dict[int, dict[str, float]]]:
-    """A page's time in a small and a large catalog, and the points of the plot."""
+def measure_by_size(stage: Stage, effort: Effort) -> tuple[list[Row], dict[int, dict[str, float]]]:
+    """Measure a page's time in a small and a large catalog; also return the points of the plot."""
     few, many = stage.database("few"), stage.database("many")
     servers = [stage.ours(few), stage.ours(many), stage.tutorial(many)]
     small, large, tutorial = servers
@@ -138,19 +136,23 @@ def against_the_size(stage: Stage, effort: Effort) -> tuple[list[Row], dict[int,
 
 def _size_rows(small: Server, large: Server, tutorial: Server, effort: Effort) -> list[Row]:
     end = effort.rows - PER_PAGE - 1
-    somewhere = [behind(random.randrange(effort.rows - PER_PAGE), ours=True) for _ in range(5_000)]
-    ways = {
-        "few": Way(server=small, paths=[PAGE], at_once=1),
-        "few, last": Way(server=small, paths=[behind(SMALL - PER_PAGE - 1, ours=True)], at_once=1),
-        "many": Way(server=large, paths=[PAGE], at_once=1),
-        "many, last": Way(server=large, paths=[behind(end, ours=True)], at_once=1),
-        "anywhere": Way(server=large, paths=somewhere, at_once=1),
-        "tutorial": Way(server=tutorial, paths=[PAGE], ours=False, at_once=1),
+    random_pages = [
+        path_after(random.randrange(effort.rows - PER_PAGE), ours=True) for _ in range(5_000)
+    ]
+    variants = {
+        "few": Variant(server=small, paths=[PAGE], at_once=1),
+        "few, last": Variant(
+            server=small, paths=[path_after(SMALL - PER_PAGE - 1, ours=True)], at_once=1
+        ),
+        "many": Variant(server=large, paths=[PAGE], at_once=1),
+        "many, last": Variant(server=large, paths=[path_after(end, ours=True)], at_once=1),
+        "anywhere": Variant(server=large, paths=random_pages, at_once=1),
+        "tutorial": Variant(server=tutorial, paths=[PAGE], ours=False, at_once=1),
     }
-    found = alternating(ways, effort)
-    times = {name: [each.median for each in outcomes] for name, outcomes in found.items()}
+    found = alternate(variants, effort)
+    times = {name: [outcome.median for outcome in outcomes] for name, outcomes in found.items()}
 
-    def compared(what: str, one: str, other: str, limit: float | None) -> Row:
+    def compare(what: str, one: str, other: str, limit: float | None) -> Row:
         against = "tutorial" if other == "tutorial" else f"at {SMALL:,}"
         return Row(
             what=what,
@@ -162,21 +164,21 @@ def _size_rows(small: Server, large: Server, tutorial: Server, effort: Effort) -
 
     size = f"{effort.rows:,} photos"
     return [
-        compared(f"first page at {size}: time", "many", "few", 1.3),
-        compared(f"last page at {size}: time", "many, last", "few, last", 1.3),
-        compared(f"any page of {size}, not asked for before: time", "anywhere", "tutorial", None),
+        compare(f"first page at {size}: time", "many", "few", 1.3),
+        compare(f"last page at {size}: time", "many, last", "few, last", 1.3),
+        compare(f"any page of {size}, not cached: time", "anywhere", "tutorial", None),
     ]
 
 
 def _point(ours: Server, tutorial: Server, size: int, effort: Effort) -> dict[str, float]:
-    """Measure one size: milliseconds of a page, by what is asked of whom."""
+    """Measure one size: milliseconds of a page, by page and server."""
     last = size - PER_PAGE - 1
-    ways = {
-        "ours, first page": Way(server=ours, paths=[PAGE], at_once=1),
-        "ours, last page": Way(server=ours, paths=[behind(last, ours=True)], at_once=1),
-        "tutorial, first page": Way(server=tutorial, paths=[PAGE], ours=False, at_once=1),
-        "tutorial, last page": Way(
-            server=tutorial, paths=[behind(last, ours=False)], ours=False, at_once=1
+    variants = {
+        "ours, first page": Variant(server=ours, paths=[PAGE], at_once=1),
+        "ours, last page": Variant(server=ours, paths=[path_after(last, ours=True)], at_once=1),
+        "tutorial, first page": Variant(server=tutorial, paths=[PAGE], ours=False, at_once=1),
+        "tutorial, last page": Variant(
+            server=tutorial, paths=[path_after(last, ours=False)], ours=False, at_once=1
         ),
     }
-    return {name: way.read(effort.seconds).median for name, way in ways.items()}
+    return {name: variant.read(effort.seconds).median for name, variant in variants.items()}

@@ -1,4 +1,4 @@
-"""The photograph that is uploaded: as large as a telephone's, and as hard to compress."""
+"""Make the photograph to upload, as large and as hard to compress as a phone's."""
 
 import io
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""The plot of a page's time against the size of the catalog, as an SVG that needs no library."""
+"""Plot a page's time by the size of the catalog, as SVG."""
 
 from math import log10
 
@@ -10,7 +10,7 @@ _STYLE = "font: 13px system-ui, sans-serif; background: #fff"
 
 
 def svg(points: dict[int, dict[str, float]]) -> str:
-    """Draw milliseconds by photos in the catalog; both scales are logarithmic."""
+    """Return a plot of milliseconds by number of photos, with logarithmic scales."""
     sizes = sorted(points)
     names = list(points[sizes[0]])
     values = [value for at in points.values() for value in at.values()]
@@ -23,7 +23,7 @@ def svg(points: dict[int, dict[str, float]]) -> str:
         *(_rule(up(power), f"{10.0**power:g}") for power in range(up.low, up.high + 1)),
         *(_tick(across(log10(size)), f"{size:,}") for size in sizes),
     ]
-    ends = _apart([up(log10(points[sizes[-1]][name])) for name in names])
+    ends = _spread([up(log10(points[sizes[-1]][name])) for name in names])
     for name, colour, end in zip(names, _COLOURS, ends, strict=True):
         line = " ".join(
             f"{across(log10(size)):.1f},{up(log10(points[size][name])):.1f}" for size in sizes
@@ -62,8 +62,8 @@ def _tick(x: float, text: str) -> str:
     return f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 24}" text-anchor="middle">{text}</text>'
 
 
-def _apart(places: list[float], least: float = 17) -> list[float]:
-    """Move labels down until none lies upon another."""
+def _spread(places: list[float], least: float = 17) -> list[float]:
+    """Move labels down until none overlap."""
     moved = dict.fromkeys(range(len(places)), 0.0)
     before = float("-inf")
     for index in sorted(moved, key=places.__getitem__):

@@ -1,7 +1,7 @@
-"""How fast deletions that were left to the jobs are done: ``python benchmarks/purges.py``.
+"""Measure deletions by jobs: ``python benchmarks/purges.py``.
 
-Makes photos (rows, and objects of a few bytes) on engines of its own, buries them all, and has a
-worker purge them; then the second sweep, with the clock put forward.
+Creates photos (rows, and objects of a few bytes) on temporary engines, soft-deletes them, and lets
+a worker purge them; then runs the second sweep, with the clock set forward.
 """
 
 import argparse
@@ -18,15 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import keys
 from safelight.catalog import Catalog
+from safelight.catalog.tables import photos
 from safelight.engines import EmbeddedEngines
 from safelight.jobs import Task, Worker, enqueue
 from safelight.library.sweep import FORGET_AFTER, Sweep
 from safelight.library.tasks import PURGE
-from safelight.photo import Status
+from safelight.models import Status
 from safelight.settings import Settings
-from safelight.sigv4 import Credentials
-from safelight.storage import Access, Storage
-from safelight.tables import photos
+from safelight.signing.sigv4 import Credentials
+from safelight.storage import Bucket, BucketConfig
 
 
 class _Keys:
@@ -36,7 +36,7 @@ class _Keys:
     def current(self) -> Credentials:
         return self._credentials
 
-    async def renew(self, refused: Credentials) -> bool:  # noqa: ARG002  the protocol's
+    async def refresh(self, refused: Credentials) -> bool:  # noqa: ARG002  from the protocol
         return False
 
 
@@ -45,46 +45,46 @@ async def _measure(engines: EmbeddedEngines, count: int) -> None:
     catalog = Catalog(engines.database_url)
     await catalog.upgrade()
     credentials = Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
-    access = Access(
+    access = BucketConfig(
         endpoint_url=engines.s3_endpoint_url, bucket=engines.bucket, region=engines.region
     )
-    storage = Storage(access, _Keys(credentials), timeout=settings.s3.timeout)
-    names = await _stored(storage, count)
-    await catalog.change(lambda connection: _buried(connection, names))
+    storage = Bucket(access, _Keys(credentials), timeout=settings.s3.timeout)
+    names = await _store(storage, count)
+    await catalog.transaction(lambda connection: _soft_delete(connection, names))
     sweep = Sweep(catalog, storage, clock=lambda: datetime.now(UTC))
-    began = time.monotonic()
-    await catalog.change(lambda connection: enqueue(connection, PURGE))
+    started_at = time.monotonic()
+    await catalog.transaction(lambda connection: enqueue(connection, PURGE))
     worker = Worker(engines.database_url, [Task(name=PURGE, work=sweep.purge)])
     async with worker.running():
-        while await catalog.read(_unpurged):  # noqa: ASYNC110  a row tells nobody
+        while await catalog.read(_unpurged):  # noqa: ASYNC110  a row has no event
             await asyncio.sleep(0.1)
-    _tell("purged by a worker", count, time.monotonic() - began)
+    _print("purged by a worker", count, time.monotonic() - started_at)
     later = datetime.now(UTC) + FORGET_AFTER + timedelta(minutes=5)
-    began = time.monotonic()
-    await Sweep(catalog, storage, clock=lambda: later).once()
-    _tell("swept a second time", count, time.monotonic() - began)
+    started_at = time.monotonic()
+    await Sweep(catalog, storage, clock=lambda: later).run()
+    _print("swept a second time", count, time.monotonic() - started_at)
     await catalog.close()
 
 
-async def _stored(storage: Storage, count: int) -> list[str]:
-    names = [keys.new_name() for _ in range(count)]
+async def _store(storage: Bucket, count: int) -> list[str]:
+    names = [keys.new_storage_id() for _ in range(count)]
     waiting = iter(names)
 
-    async def hand() -> None:
+    async def put_all() -> None:
         for name in waiting:
             await storage.put(
                 keys.original(name), secrets.token_bytes(64), content_type="image/gif"
             )
 
-    await asyncio.gather(*(hand() for _ in range(4)))
+    await asyncio.gather(*(put_all() for _ in range(4)))
     return names
 
 
-async def _buried(connection: AsyncConnection, names: list[str]) -> None:
+async def _soft_delete(connection: AsyncConnection, names: list[str]) -> None:
     now = datetime.now(UTC)
     same = {"owner": "bench", "status": Status.DELETED, "title": "", "description": ""}
-    told = {"filename": "", "reserved_at": now, "deleted_at": now}
-    await connection.execute(insert(photos), [{**same, **told, "name": name} for name in names])
+    times = {"filename": "", "reserved_at": now, "deleted_at": now}
+    await connection.execute(insert(photos), [{**same, **times, "name": name} for name in names])
 
 
 async def _unpurged(connection: AsyncConnection) -> int:
@@ -92,8 +92,8 @@ async def _unpurged(connection: AsyncConnection) -> int:
     return await connection.scalar(query) or 0
 
 
-def _tell(what: str, count: int, seconds: float) -> None:
-    print(f"{what}: {count} in {seconds:.1f} s, {count / seconds:.0f} a second")
+def _print(what: str, count: int, seconds: float) -> None:
+    print(f"{what}: {count} in {seconds:.1f} s, {count / seconds:.0f} per second")
 
 
 def main() -> None:

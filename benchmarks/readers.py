@@ -1,7 +1,7 @@
-"""Readers: a process that asks a server for pages as fast as it answers, over kept connections.
+"""Request pages as fast as the server answers, over persistent connections, in a separate process.
 
-Raw sockets and one `epoll`, so that the asking costs far less than the answering. Takes a JSON
-object on standard input, gives one on standard output: see `Reading` and `Outcome`.
+It uses raw sockets and one `epoll`, so that a request costs far less than its answer. Reads a JSON
+object from standard input and writes one to standard output: see `Reading` and `Outcome`.
 """
 
 import json
@@ -15,7 +15,7 @@ from itertools import cycle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What to ask for. `connections` ask at once; `paths` are asked for in turns."""
+    """The requests: over `connections` at once, with the `paths` in turn."""
 
     port: int
     paths: list[str]
@@ -26,7 +26,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came back in `seconds`. Times of an answer are milliseconds, bytes those of bodies."""
+    """The answers within `seconds`: times in milliseconds, and the bytes of all bodies."""
 
     answers: int
     seconds: float
@@ -39,18 +39,18 @@ class _Connection:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._began = 0.0
+        self._started_at = 0.0
         self._head = b""
         self._left: int | None = None
         self.body = 0
 
-    def ask(self, request: bytes) -> None:
+    def send(self, request: bytes) -> None:
         self._head, self._left = b"", None
-        self._began = time.perf_counter()
+        self._started_at = time.perf_counter()
         self.socket.sendall(request)
 
     def read(self, into: bytearray) -> float | None:
-        """Take what is there; give the answer's milliseconds once it is whole."""
+        """Read what has arrived; return the answer's milliseconds once it is complete."""
         count = self.socket.recv_into(into)
         if not count:
             raise SystemExit("the server closed a connection")
@@ -62,7 +62,7 @@ class _Connection:
             self.body = self._left = _length(self._head[:end])
             count = len(self._head) - end - 4
         self._left -= count
-        return None if self._left else (time.perf_counter() - self._began) * 1000
+        return None if self._left else (time.perf_counter() - self._started_at) * 1000
 
 
 def _length(head: bytes) -> int:
@@ -73,11 +73,11 @@ def _length(head: bytes) -> int:
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":
             return int(value)
-    raise SystemExit("the server told no Content-Length")
+    raise SystemExit("the server sent no Content-Length")
 
 
 def read(reading: Reading) -> Outcome:
-    """Ask for as long as told."""
+    """Send requests for `reading.seconds`."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in reading.headers.items())
     requests = cycle(
         f"GET {path} HTTP/1.1\r\nHost: localhost:{reading.port}\r\n{lines}\r\n".encode()
@@ -87,16 +87,16 @@ def read(reading: Reading) -> Outcome:
     for _ in range(reading.connections):
         connection = _Connection(reading.port)
         selector.register(connection.socket, selectors.EVENT_READ, connection)
-        connection.ask(next(requests))
+        connection.send(next(requests))
     into, times, received = bytearray(512 * 1024), [], 0
-    began = time.perf_counter()
-    while (elapsed := time.perf_counter() - began) < reading.seconds:
+    started_at = time.perf_counter()
+    while (elapsed := time.perf_counter() - started_at) < reading.seconds:
         for key, _ in selector.select(1.0):
             took = key.data.read(into)
             if took is not None:
                 times.append(took)
                 received += key.data.body
-                key.data.ask(next(requests))
+                key.data.send(next(requests))
     times.sort()
     return Outcome(
         answers=len(times),

@@ -1,9 +1,9 @@
-"""A million rows compared with their objects: how long it takes, and how much memory.
+"""Measure time and memory of comparing a million rows with their objects.
 
-``python benchmarks/reconcile.py [--rows 1000000]``. The rows are real, in the embedded PostgreSQL;
-the store's list is made of their names as S3 would give it, a thousand keys an answer, since four
-million objects can't be stored quickly. One original in 10,000 is left out, and one object in
-10,000 is one too many, so that what is found is known.
+``python benchmarks/reconcile.py [--rows 1000000]``. The rows are real, in the embedded PostgreSQL.
+Since storing four million objects takes long, the store's list is generated from the rows, with a
+thousand keys per page as in S3. One original in 10,000 is missing, and one object in 10,000 is an
+orphan, so that the findings are known.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import asyncio
 import resource
 import tempfile
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +23,10 @@ from catalogs import fill
 from safelight import keys
 from safelight.engines import EmbeddedEngines
 from safelight.library import Library
-from safelight.library.findings import Plan, Tally
-from safelight.library.reconciler import Reconciler
+from safelight.library.reconcile.findings import Progress, ReconcileOptions
+from safelight.library.reconcile.reconciler import Reconciler
 from safelight.settings import S3Settings, Settings
-from safelight.storage import Inventory
+from safelight.storage import Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
 
 _RENDITIONS = 3
-_EACH = 10_000
+_DEFECT_INTERVAL = 10_000
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 _NAMES = """
 SELECT name, size, jsonb_path_query_array(renditions, '$[*].key') FROM safelight_photos
@@ -43,36 +42,40 @@ WHERE name > %s ORDER BY name LIMIT 1000
 """
 
 
-class Pretended(Inventory):
-    """A store that lists what the rows name, and has nothing else."""
+class FakeBucket(Bucket):
+    """A bucket that lists the objects that the rows name, and contains none."""
 
-    def __init__(self, store: Inventory, database_url: str) -> None:
+    def __init__(self, store: Bucket, database_url: str) -> None:
         self.__dict__.update(store.__dict__)
         self._connection = psycopg.connect(database_url, autocommit=True)
-        self._waiting: list[ObjectMeta] = []
+        self._queued: list[ObjectMeta] = []
         self._name = ""
         self._seen = 0
 
-    async def _page(self, prefix: str, *, after: str) -> "Sequence[ObjectMeta]":  # noqa: ARG002  the store's
+    async def _page(self, prefix: str, *, after: str) -> "Sequence[ObjectMeta]":  # noqa: ARG002  overrides the bucket's
         if prefix != keys.PHOTOS:
             return []
-        if len(self._waiting) < 1000:
+        if len(self._queued) < 1000:
             self._more()
-        page, self._waiting = self._waiting[:1000], self._waiting[1000:]
+        page, self._queued = self._queued[:1000], self._queued[1000:]
         return page
 
     def _more(self) -> None:
         for name, size, renditions in self._connection.execute(_NAMES, [self._name]).fetchall():
             self._seen += 1
-            named = [*renditions] if self._seen % _EACH == 0 else [keys.original(name), *renditions]
-            named += [keys.rendition(name, "f" * 40)] if self._seen % _EACH == 1 else []
-            self._waiting += [_meta(key, size) for key in sorted(named)]
+            named = (
+                [*renditions]
+                if self._seen % _DEFECT_INTERVAL == 0
+                else [keys.original(name), *renditions]
+            )
+            named += [keys.rendition(name, "f" * 40)] if self._seen % _DEFECT_INTERVAL == 1 else []
+            self._queued += [_meta(key, size) for key in sorted(named)]
             self._name = name
 
-    async def size(self, key: str) -> int | None:  # noqa: ARG002  the store's
+    async def size(self, key: str) -> int | None:  # noqa: ARG002  overrides the bucket's
         return None
 
-    async def folders(self, prefix: str) -> list[str]:  # noqa: ARG002  the store's
+    async def list_folders(self, prefix: str) -> list[str]:  # noqa: ARG002  overrides the bucket's
         return []
 
 
@@ -90,24 +93,28 @@ async def _nothing() -> None:
     pass
 
 
-async def _compare(settings: Settings, database_url: str) -> Tally:
+async def _compare(settings: Settings, database_url: str) -> Progress:
     library = Library.from_settings(settings, worker=False)
     async with library.lifespan(None):
-        pretended = Pretended(library.parts.storage, database_url)
+        bucket = FakeBucket(library.backends.bucket, database_url)
         reconciler = Reconciler(
-            replace(library.parts, storage=pretended), _nothing, clock=library.now
+            library.backends.catalog,
+            bucket,
+            library.backends.multipart,
+            _nothing,
+            clock=library.now,
         )
-        _tell("before")
-        tally = Tally()
-        async for told in reconciler.run(Plan()):
-            tally = told if isinstance(told, Tally) else tally
-        return tally
+        _print_memory("before")
+        progress = Progress()
+        async for event in reconciler.run(ReconcileOptions()):
+            progress = event if isinstance(event, Progress) else progress
+        return progress
 
 
-def _tell(when: str) -> None:
+def _print_memory(when: str) -> None:
     now = psutil.Process().memory_info().rss / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(f"memory {when}: {now:.0f} MB, at its peak {peak:.0f} MB")
+    print(f"memory {when}: {now:.0f} MB, peak {peak:.0f} MB")
 
 
 def main() -> None:
@@ -128,17 +135,17 @@ def main() -> None:
                     secret_key=SecretStr(engines.s3_secret_key),
                 ),
             )
-            asyncio.run(_upgraded(settings))
+            asyncio.run(_migrate(settings))
             fill(engines.database_url, rows, renditions=_RENDITIONS, tutorials=False)
-            began = time.monotonic()
-            tally = asyncio.run(_compare(settings, engines.database_url))
-            print(f"{time.monotonic() - began:.1f} s: {tally}")
-            _tell("after")
+            started_at = time.monotonic()
+            progress = asyncio.run(_compare(settings, engines.database_url))
+            print(f"{time.monotonic() - started_at:.1f} s: {progress}")
+            _print_memory("after")
         finally:
             engines.stop()
 
 
-async def _upgraded(settings: Settings) -> None:
+async def _migrate(settings: Settings) -> None:
     async with Library.from_settings(settings, worker=False).lifespan(None):
         pass
 

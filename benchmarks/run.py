@@ -1,7 +1,7 @@
-"""Measure Safelight against the tutorial's way and against its aims, and print one table.
+"""Measure Safelight, compare it with the tutorial and with its targets, and print one table.
 
-Everything runs on loopback, on engines of its own in a temporary folder. The two ways take turns,
-so that whatever else the machine does slows them alike; figures are medians of the turns.
+Everything runs on loopback, on temporary engines. The two variants alternate, so that other load
+slows both alike; figures are medians of the rounds.
 
 Run as ``make bench``, or ``make bench ARGS=--quick``.
 """
@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import footprint
-import fullness
-import ladder
 import pages
 import photograph
 import plot
+import renditions as rendition_benchmark
+import saturation
 import signing
 import starting
 import uploads
@@ -27,20 +27,20 @@ _RENDITIONS = 4
 _PAGE = """\
 # Benchmarks
 
-`make bench` prints this table, and `make bench ARGS="--long --write"` writes it here. The
-tutorial's way is [benchmarks/tutorial.py](../benchmarks/tutorial.py): FastAPI, SQLAlchemy's ORM
-with a session for each request, a boto3 client, `UploadFile` into `upload_fileobj`. It checks
-nothing, and asks nobody who they are. Ours is `safelight serve`, asked with a token. Both are one
-process each, on the same embedded engines, and take turns in one run; figures are medians of the
-turns, ratios medians of the turns' ratios.
+`make bench` prints this table, and `make bench ARGS="--long --write"` writes it to this page. The
+baseline, *tutorial*, is [benchmarks/tutorial.py](../benchmarks/tutorial.py), written as tutorials
+do it: FastAPI, SQLAlchemy's ORM with a session per request, a boto3 client, `UploadFile` passed to
+`upload_fileobj`. It checks nothing and has no authentication. *Ours* is `safelight serve`, called
+with a token. Each is one process, on the same embedded engines, and they alternate within one run.
+Figures are medians over the rounds, ratios are medians of the rounds' ratios.
 
 Measured on: {machine}
 
 {table}
 
-## Page time against the size of the catalog
+## Page time by size of the catalog
 
-![Time of a page against the size of the catalog](page-time.svg)
+![Time of a page by size of the catalog](page-time.svg)
 
 | photos | {names} |
 | --- | {rules} |
@@ -51,10 +51,10 @@ Measured on: {machine}
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--quick", action="store_true", help="two minutes: fewer turns, 100,000 photos"
+        "--quick", action="store_true", help="two minutes: fewer rounds, 100,000 photos"
     )
     parser.add_argument(
-        "--long", action="store_true", help="also upload 2 GB, and look at the memory after it"
+        "--long", action="store_true", help="also upload 2 GB, and measure the memory afterwards"
     )
     parser.add_argument(
         "--write", action="store_true", help="write docs/benchmarks.md and its plot"
@@ -62,36 +62,38 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
+def _print(text: str) -> None:
+    print(f"… {text}", file=sys.stderr, flush=True)
 
 
-def _measured(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str, float]]]:
+def _measure(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str, float]]]:
     effort = pages.Effort(
         rounds=6 if quick else 15,
         seconds=0.5 if quick else 1.0,
         rows=100_000 if quick else 1_000_000,
     )
-    _say("starting")
+    _print("starting")
     rows = starting.measure(rounds=5 if quick else 11)
-    _say("signing")
+    _print("signing")
     rows += signing.rows(rounds=5 if quick else 10)
     with stage() as on:
         rows += starting.serving(on, rounds=3 if quick else 7)
         photo = photograph.make(on.folder / "photo.jpg")
         for renditions in (0, _RENDITIONS):
-            _say(f"pages, {renditions} renditions")
-            rows += pages.against_the_tutorial(on, effort, renditions)
-        _say("pages, by the size of the catalog")
-        by_size, points = pages.against_the_size(on, effort)
+            _print(f"pages, {renditions} renditions")
+            rows += pages.compare_with_tutorial(on, effort, renditions)
+        _print("pages, by the size of the catalog")
+        by_size, points = pages.measure_by_size(on, effort)
         rows += by_size
-        _say("uploads")
+        _print("uploads")
         rows += uploads.measure(on, photo, rounds=3 if quick else 7, uploads=10 if quick else 30)
-        _say("renditions")
-        rows += ladder.measure(on.folder, rounds=3 if quick else 7)
-        _say("a page while the darkroom is full")
-        rows += fullness.measure(on, photo, rounds=3 if quick else 7, seconds=3.0 if quick else 6.0)
-        _say("memory")
+        _print("renditions")
+        rows += rendition_benchmark.measure(on.folder, rounds=3 if quick else 7)
+        _print("a page while the darkroom is saturated")
+        rows += saturation.measure(
+            on, photo, rounds=3 if quick else 7, seconds=3.0 if quick else 6.0
+        )
+        _print("memory")
         rows += footprint.measure(on, photo, long=long)
     return rows, points
 
@@ -113,14 +115,14 @@ def _document(table: str, points: dict[int, dict[str, float]]) -> str:
 
 
 def main() -> None:
-    asked = _arguments()
-    rows, points = _measured(quick=asked.quick, long=asked.long)
+    arguments = _arguments()
+    rows, points = _measure(quick=arguments.quick, long=arguments.long)
     table = markdown(rows)
     print(f"\n{machine()}\n\n{table}")
-    if asked.write:
+    if arguments.write:
         (DOCS / "benchmarks.md").write_text(_document(table, points))
         (DOCS / "page-time.svg").write_text(plot.svg(points))
-    missed = [row.what for row in rows if row.kept is False]
+    missed = [row.what for row in rows if row.met is False]
     if missed:
         print("\nMissed: " + "; ".join(missed))
 

@@ -1,4 +1,4 @@
-"""How near a rendition is to its photo to the eye: SSIMULACRA2, by the package of that name."""
+"""Score the visual similarity of a rendition and its photo with SSIMULACRA2."""
 
 import io
 import tempfile
@@ -9,7 +9,7 @@ from ssimulacra2 import compute_ssimulacra2
 
 
 def score(photo: Path, rendition: bytes) -> float:
-    """Hold a rendition against its photo, shrunk by Pillow's Lanczos filter; 100 is the same."""
+    """Compare a rendition with its photo, shrunk by Pillow's Lanczos filter; 100 is identical."""
     with tempfile.TemporaryDirectory() as folder:
         expected, found = Path(folder) / "expected.png", Path(folder) / "found.png"
         with Image.open(io.BytesIO(rendition)) as picture, Image.open(photo) as original:

@@ -1,8 +1,8 @@
-"""Senders: a process that uploads one photograph by form, many times, each time other bytes.
+"""Upload one photo by form many times, each time with different bytes, in a separate process.
 
-A comment of random bytes after its first marker makes each a photo of its own. Who gets a 503
-waits as long as Retry-After tells, and sends again. Takes a JSON object on standard input, gives
-one on standard output: see `Sending` and `Outcome`.
+A comment of random bytes after the first marker makes the bytes differ. After a 503, a sender waits
+for the time in Retry-After and sends again. Reads a JSON object from standard input and writes one
+to standard output: see `Sending` and `Outcome`.
 """
 
 import http.client
@@ -21,7 +21,7 @@ _BOUNDARY = "a-boundary-that-no-photo-has"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """What to send: `uploads` in all, `at_once` of them at a time."""
+    """The uploads: `uploads` in total, `at_once` concurrently."""
 
     port: int
     path: str
@@ -33,7 +33,7 @@ class Sending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How many answers there were of each status, in how many seconds."""
+    """The number of answers by status, and the seconds."""
 
     statuses: dict[str, int]
     seconds: float
@@ -65,7 +65,7 @@ class _Senders:
             return next(self._left, None)
 
     def _send(self, connection: http.client.HTTPConnection, mark: bytes) -> float | None:
-        """Send once; give the seconds to wait if it has to be sent again."""
+        """Send once; return the seconds to wait if it must be sent again."""
         pieces = list(self._pieces(mark))
         try:
             connection.putrequest("POST", self._sending.path)
@@ -85,12 +85,12 @@ class _Senders:
         self._count(str(answer.status))
         return float(answer.headers.get("Retry-After", "1")) if answer.status == 503 else None
 
-    def _count(self, what: str) -> None:
+    def _count(self, outcome: str) -> None:
         with self._lock:
-            self.statuses[what] += 1
+            self.statuses[outcome] += 1
 
     def _pieces(self, mark: bytes) -> Iterator[bytes | memoryview]:
-        """Give the form's body: a title, and the photo with the mark as a JPEG comment."""
+        """Yield the form's body: a title, and the photo with the mark as a JPEG comment."""
         yield (
             f"--{_BOUNDARY}\r\n"
             'Content-Disposition: form-data; name="title"\r\n\r\nA photo\r\n'
@@ -105,11 +105,11 @@ class _Senders:
 
 
 def send(sending: Sending) -> Outcome:
-    """Send them all."""
+    """Send all uploads."""
     senders = _Senders(sending)
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     senders.run()
-    return Outcome(statuses=dict(senders.statuses), seconds=time.perf_counter() - began)
+    return Outcome(statuses=dict(senders.statuses), seconds=time.perf_counter() - started_at)
 
 
 if __name__ == "__main__":

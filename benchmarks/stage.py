@@ -1,4 +1,4 @@
-"""The stage: engines in a temporary folder, servers as processes of their own, and their costs."""
+"""Run engines in a temporary folder and servers on them, and measure their CPU and memory."""
 
 import contextlib
 import json
@@ -20,23 +20,23 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 
 import catalogs
-from safelight.engines import EmbeddedEngines, credentials
+from safelight.engines import EmbeddedEngines, secrets
 
 HERE = Path(__file__).parent
 TOKEN = "a-token-for-the-benchmark"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 PAGE = "/api/photos"
-_PATIENCE = 20
-_STOPPING = 15
-_LOOK, _QUIET = 0.5, 4
-"""Seconds between two looks at whether a server works, and how many it has to be found idle."""
-_SOME_WORK = 0.02
-"""Seconds of CPU between two looks."""
+_START_SECONDS = 20
+_STOP_SECONDS = 15
+_INTERVAL, _IDLE_SAMPLES = 0.5, 4
+"""Seconds between two samples of a server's CPU time, and how many of them must be idle."""
+_IDLE_CPU = 0.02
+"""Seconds of CPU time per sample, below which a server counts as idle."""
 MiB = 1024 * 1024
 
 
 class Server:
-    """A server's process, on a free port of loopback."""
+    """A server process on a free port of loopback."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.port = port
@@ -47,7 +47,7 @@ class Server:
 
     def wait(self, path: str) -> None:
         """Return once it answers 200."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
             if self._process.poll() is not None:
                 break
@@ -60,12 +60,12 @@ class Server:
         raise SystemExit(f"{self._process.args!r} does not answer:\n{self._log.read_text()}")
 
     def cpu(self) -> float:
-        """Seconds of CPU that the process itself has used."""
+        """Return the CPU seconds of the process alone."""
         times = self._watched.cpu_times()
         return times.user + times.system
 
     def cpu_of_children(self) -> float:
-        """Seconds of CPU that its children have used, those that ended as well."""
+        """Return the CPU seconds of its descendants, including ended ones."""
         ended = self._watched.cpu_times()
         total = ended.children_user + ended.children_system
         for child in self._watched.children(recursive=True):
@@ -75,22 +75,22 @@ class Server:
         return total
 
     def rss(self) -> int:
-        """Bytes of memory that the process has now."""
+        """Return the current memory (RSS) of the process in bytes."""
         return int(self._watched.memory_info().rss)
 
-    def forget_peak(self) -> None:
-        """Begin to look for the peak anew (proc_pid_clear_refs(5))."""
+    def reset_peak(self) -> None:
+        """Reset the peak of the memory (proc_pid_clear_refs(5))."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def peak(self) -> int:
-        """Bytes of memory that the process had at the most."""
+        """Return the peak memory of the process in bytes."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return next(
             int(line.split()[1]) * 1024 for line in status.splitlines() if line[:6] == "VmHWM:"
         )
 
     def pss(self) -> dict[str, int]:
-        """Bytes of the process and all its children, shared pages divided, by what they are."""
+        """Return the memory (PSS) in bytes of the process and its descendants, by program."""
         found: dict[str, int] = {}
         for process in (self._watched, *self._watched.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess, OSError):
@@ -99,19 +99,19 @@ class Server:
         return found
 
     def settle(self) -> float:
-        """Wait until none of its children works any more; give the seconds until then."""
-        began, quiet = time.perf_counter(), 0
-        while quiet < _QUIET:
+        """Wait until its descendants are idle, and return the seconds that took."""
+        started_at, idle = time.perf_counter(), 0
+        while idle < _IDLE_SAMPLES:
             before = self.cpu_of_children()
-            time.sleep(_LOOK)
-            quiet = quiet + 1 if self.cpu_of_children() - before < _SOME_WORK else 0
-        return time.perf_counter() - began - quiet * _LOOK
+            time.sleep(_INTERVAL)
+            idle = idle + 1 if self.cpu_of_children() - before < _IDLE_CPU else 0
+        return time.perf_counter() - started_at - idle * _INTERVAL
 
     def stop(self) -> None:
-        """End it in good order."""
+        """Stop it gracefully."""
         self._process.terminate()
         try:
-            self._process.wait(_STOPPING)
+            self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -132,7 +132,7 @@ class Database:
 
 
 class Stage:
-    """Embedded engines, and what runs on them. Everything ends with the context of `stage`."""
+    """Embedded engines and the servers on them, until the context of `stage` ends."""
 
     def __init__(self, folder: Path, engines: EmbeddedEngines, stack: contextlib.ExitStack) -> None:
         self.folder = folder
@@ -140,8 +140,8 @@ class Stage:
         self._stack = stack
 
     def database(self, name: str) -> Database:
-        """Make a database."""
-        keys = credentials.kept(self._engines.data_dir / "secrets")
+        """Create a database."""
+        keys = secrets.load_or_create(self._engines.data_dir / "secrets")
         url = urlsplit(self._engines.database_url)
         superuser = f"postgres:{keys.postgres_superuser_password}@"
         catalogs.make_database(
@@ -150,7 +150,7 @@ class Stage:
         return Database(url=urlunsplit(url._replace(path=f"/{name}")))
 
     def ours(self, database: Database, *, worker: bool = True) -> Server:
-        """Serve a database by `safelight serve`, exactly as users do."""
+        """Run `safelight serve` with a database, as users do."""
         port = free_port()
         server = self._start(
             [
@@ -172,8 +172,8 @@ class Stage:
         server.wait("/readyz")
         return server
 
-    def alone(self, data_dir: Path) -> Server:
-        """Run `safelight serve` with nothing configured: engines of its own, as `make run`."""
+    def serve_unconfigured(self, data_dir: Path) -> Server:
+        """Run `safelight serve` unconfigured, with its own engines, like `make run`."""
         port = free_port()
         environment = {
             "SAFELIGHT_PORT": str(port),
@@ -186,7 +186,7 @@ class Stage:
         return server
 
     def tutorial(self, database: Database) -> Server:
-        """Serve a database by the tutorial's app, by uvicorn as it comes with FastAPI."""
+        """Run the tutorial's app with a database, on uvicorn."""
         port = free_port()
         server = self._start(
             [sys.executable, "-m", "uvicorn", "tutorial:app", "--port", str(port)],
@@ -203,7 +203,7 @@ class Stage:
         return server
 
     def _start(self, command: list[str], port: int, environment: dict[str, str]) -> Server:
-        kept = {
+        inherited = {
             name: os.environ[name]
             for name in ("PATH", "HOME", "LANG", "PYTHONPATH")
             if name in os.environ
@@ -213,10 +213,10 @@ class Stage:
             process = subprocess.Popen(
                 command,
                 cwd=HERE,
-                env={**kept, **environment},
+                env={**inherited, **environment},
                 stdout=stream,
                 stderr=stream,
-                start_new_session=True,  # Else it shares its readers' part of the processors.
+                start_new_session=True,  # Otherwise it shares CPU time with the readers.
             )
         server = Server(process, port, log)
         self._stack.callback(server.stop)
@@ -225,10 +225,10 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """Start the engines in a temporary folder that is gone afterwards."""
+    """Start the engines in a temporary folder, and delete it afterwards."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="safelight-bench-")))
-        # PostgreSQL, started by root, runs as somebody else and has to reach its files.
+        # If root starts PostgreSQL, it runs as another user, who must reach its files.
         folder.chmod(0o711)
         engines = EmbeddedEngines(folder / "engines", bucket="safelight")
         stack.callback(engines.stop)
@@ -237,13 +237,13 @@ def stage() -> Iterator[Stage]:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens at."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
-def in_a_process(script: ModuleType, task: Any) -> dict[str, Any]:  # noqa: ANN401  a dataclass
-    """Run `readers` or `senders` in a process of its own."""
+def run_in_process(script: ModuleType, task: Any) -> dict[str, Any]:
+    """Run `readers`, `paced` or `senders` in a separate process."""
     done = subprocess.run(
         [sys.executable, str(script.__file__)],
         input=json.dumps(asdict(task)).encode(),

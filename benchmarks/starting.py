@@ -1,4 +1,4 @@
-"""How long it takes to begin: the import, the help of the command line, and the service."""
+"""Measure the start of the import, of the command line's help, and of the service."""
 
 import subprocess
 import sys
@@ -13,50 +13,50 @@ from table import Row
 _HEAVY = ("boto3", "botocore", "pyvips", "sqlalchemy", "fastapi")
 _IMPORT = """
 import sys, time
-began = time.perf_counter()
+started_at = time.perf_counter()
 import safelight
-took = time.perf_counter() - began
+took = time.perf_counter() - started_at
 print(took * 1000, *(set(sys.modules) & {heavy}))
 """
 
 
 def measure(*, rounds: int) -> list[Row]:
-    """Medians of so many starts, the first not counted."""
+    """Return the medians of `rounds` starts, after one to warm up."""
     loaded: set[str] = set()
 
-    def importing() -> float:
+    def import_package() -> float:
         took, *heavy = _output([sys.executable, "-c", _IMPORT.format(heavy=set(_HEAVY))]).split()
         loaded.update(heavy)
         return float(took)
 
-    def helping() -> float:
-        began = time.perf_counter()
+    def show_help() -> float:
+        started_at = time.perf_counter()
         _output([str(Path(sys.executable).parent / "safelight"), "--help"])
-        return (time.perf_counter() - began) * 1000
+        return (time.perf_counter() - started_at) * 1000
 
     return [
-        _row("import safelight", importing, rounds, 150, lambda: ", ".join(sorted(loaded))),
-        _row("safelight --help, the whole process", helping, rounds, 300, lambda: "-"),
+        _row("`import safelight`", import_package, rounds, 150, lambda: ", ".join(sorted(loaded))),
+        _row("`safelight --help`, the whole process", show_help, rounds, 300, lambda: "-"),
     ]
 
 
 def serving(on: Stage, *, rounds: int) -> list[Row]:
-    """Medians of so many starts of `safelight serve` on its own engines, the first not counted."""
+    """Return the medians of `rounds` starts of `safelight serve`, after one to warm up."""
     data_dir = on.folder / "again"
-    on.alone(data_dir).stop()
-    began, ended = [], []
+    on.serve_unconfigured(data_dir).stop()
+    start_times, stop_times = [], []
     for _ in range(rounds):
         start = time.perf_counter()
-        server = on.alone(data_dir)
+        server = on.serve_unconfigured(data_dir)
         ready = time.perf_counter()
         server.stop()
-        began.append(ready - start)
-        ended.append(time.perf_counter() - ready)
+        start_times.append(ready - start)
+        stop_times.append(time.perf_counter() - ready)
     return [
         Row(what=what, ours=f"{median(took):.2f} s", figure=median(took), unit="s", limit=limit)
         for what, took, limit in (
-            ("the second start of `safelight serve`, until `/readyz` says so", began, 3),
-            ("its end, with both engines", ended, 5),
+            ("the second start of `safelight serve`, until `/readyz` is 200", start_times, 3),
+            ("stopping it and both engines", stop_times, 5),
         )
     ]
 
@@ -70,7 +70,7 @@ def _row(
     return Row(
         what=what,
         ours=f"{took:.0f} ms",
-        theirs=theirs if loaded() else "imports none of the heavy ones",
+        theirs=theirs if loaded() else "imports no heavy packages",
         figure=took,
         unit="ms",
         limit=limit,

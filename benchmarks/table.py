@@ -1,4 +1,4 @@
-"""The table that is printed: what was measured, both ways, and what was aimed at."""
+"""Format the results as a table: what was measured, both variants, and the target."""
 
 import platform
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _PACKAGES = ("fastapi", "uvicorn", "sqlalchemy", "psycopg", "boto3", "obstore", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One thing measured. `figure` is held against `limit`: at least, or at most."""
+    """One measurement. `figure` must be at least or at most `limit`."""
 
     what: str
     ours: str
@@ -23,27 +23,27 @@ class Row:
     at_least: bool = False
 
     @property
-    def kept(self) -> bool | None:
-        """Whether the limit is kept; None if there is none."""
+    def met(self) -> bool | None:
+        """Return whether the target is met; None if there is none."""
         if self.limit is None:
             return None
         return self.figure >= self.limit if self.at_least else self.figure <= self.limit
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """Write the row."""
+        """Return the row's cells as text."""
         sign = "≥" if self.at_least else "≤"
-        aim = "" if self.limit is None else f"{sign} {self.limit:.3g} {self.unit}"
-        verdict = {None: "", True: "yes", False: "**no**"}[self.kept]
+        target = "" if self.limit is None else f"{sign} {self.limit:.3g} {self.unit}"
+        met = {None: "", True: "yes", False: "**no**"}[self.met]
         figure = f"{self.figure:.3g} {self.unit}"
-        return (self.what, self.ours, self.theirs, figure, aim, verdict)
+        return (self.what, self.ours, self.theirs, figure, target, met)
 
 
-_HEAD = ("measured", "ours", "held against", "figure", "aim", "kept")
+_HEAD = ("measured", "ours", "compared with", "figure", "target", "met")
 
 
 def markdown(rows: list[Row]) -> str:
-    """Write a table that reads well as plain text too."""
+    """Return a Markdown table that is also readable as plain text."""
     lines = [_HEAD, *(row.cells for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
     rule = tuple("-" * width for width in widths)
@@ -56,7 +56,7 @@ def markdown(rows: list[Row]) -> str:
 
 
 def machine() -> str:
-    """Tell what it was measured on."""
+    """Return a description of this machine."""
     memory = psutil.virtual_memory().total / 2**30
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return (

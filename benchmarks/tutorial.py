@@ -1,8 +1,8 @@
-"""The tutorial's way: photos in S3 behind FastAPI, as it is commonly taught.
+"""The baseline: photos in S3 behind FastAPI, as commonly taught by tutorials.
 
-SQLAlchemy's ORM with a session for each request, a boto3 client, `UploadFile` into
-`upload_fileobj`, and a page that pre-signs each row with `generate_presigned_url`. What the others
-are measured against; it asks nobody who they are, and checks nothing.
+It uses SQLAlchemy's ORM with a session per request, a boto3 client, `UploadFile` passed to
+`upload_fileobj`, and a page that signs each row's link with `generate_presigned_url`. It has no
+authentication, and checks nothing.
 """
 
 import os

@@ -1,21 +1,21 @@
-"""A form upload of a 2.4 MB JPEG: what it costs the web process, and what a crowd of them does."""
+"""Measure form uploads of a 2.4 MB JPEG: CPU of one, and memory with many at once."""
 
 from pathlib import Path
 from statistics import median
 
 import senders
 from pages import ratio
-from stage import AUTHORIZED, PAGE, MiB, Server, Stage, in_a_process
+from stage import AUTHORIZED, PAGE, MiB, Server, Stage, run_in_process
 from table import Row
 
-CROWD = 200
+CONCURRENT = 200
 _WARM_UP = 5
 
 
 def send(
     server: Server, photo: Path, uploads: int, *, ours: bool, at_once: int = 1
 ) -> senders.Outcome:
-    """Upload so many photos to one of the two."""
+    """Upload photos to one of the two servers."""
     sending = senders.Sending(
         port=server.port,
         path=PAGE,
@@ -24,26 +24,26 @@ def send(
         at_once=at_once,
         headers=AUTHORIZED if ours else {},
     )
-    outcome = senders.Outcome(**in_a_process(senders, sending))
+    outcome = senders.Outcome(**run_in_process(senders, sending))
     if outcome.statuses.get("201") != uploads:
-        raise SystemExit(f"of {uploads} uploads not all were taken: {outcome.statuses}")
+        raise SystemExit(f"of {uploads} uploads, some failed: {outcome.statuses}")
     return outcome
 
 
 def measure(stage: Stage, photo: Path, *, rounds: int, uploads: int) -> list[Row]:
-    """Both ways in turns, one upload after another; then a crowd at ours."""
+    """Measure both variants alternately, one upload at a time; then many at once on ours."""
     database = stage.database("uploads")
     ours, theirs = stage.ours(database, worker=False), stage.tutorial(database)
-    rows = _cost(ours, theirs, photo, rounds, uploads)
+    rows = _measure_cpu(ours, theirs, photo, rounds, uploads)
     ours.stop()
     theirs.stop()
-    whole = stage.ours(database)
-    rows += _crowd(whole, photo)
-    whole.stop()
+    full = stage.ours(database)
+    rows += _measure_concurrent(full, photo)
+    full.stop()
     return rows
 
 
-def _cost(ours: Server, theirs: Server, photo: Path, rounds: int, uploads: int) -> list[Row]:
+def _measure_cpu(ours: Server, theirs: Server, photo: Path, rounds: int, uploads: int) -> list[Row]:
     for server in (ours, theirs):
         send(server, photo, _WARM_UP, ours=server is ours)
     web: dict[Server, list[float]] = {ours: [], theirs: []}
@@ -65,7 +65,7 @@ def _cost(ours: Server, theirs: Server, photo: Path, rounds: int, uploads: int) 
             limit=0.8,
         ),
         Row(
-            what="the same: CPU of the darkroom's children (hash, decode, two sizes)",
+            what="the same: CPU of the decoder processes (hash, decode, two sizes)",
             ours=f"{median(children):.0f} ms",
             theirs="tutorial: none, it checks nothing",
             figure=median(children),
@@ -74,17 +74,17 @@ def _cost(ours: Server, theirs: Server, photo: Path, rounds: int, uploads: int) 
     ]
 
 
-def _crowd(ours: Server, photo: Path) -> list[Row]:
+def _measure_concurrent(ours: Server, photo: Path) -> list[Row]:
     before = ours.rss()
-    ours.forget_peak()
-    outcome = send(ours, photo, CROWD, ours=True, at_once=CROWD)
+    ours.reset_peak()
+    outcome = send(ours, photo, CONCURRENT, ours=True, at_once=CONCURRENT)
     grown = (ours.peak() - before) / MiB
-    asked_back = sum(outcome.statuses.values()) - CROWD
+    retried = sum(outcome.statuses.values()) - CONCURRENT
     return [
         Row(
-            what=f"{CROWD} uploads at once: growth of the web process",
+            what=f"{CONCURRENT} concurrent uploads: memory growth of the web process",
             ours=f"{before / MiB:.0f} → {ours.peak() / MiB:.0f} MiB",
-            theirs=f"all complete in {outcome.seconds:.1f} s, {asked_back} sent again",
+            theirs=f"all complete in {outcome.seconds:.1f} s, {retried} retried",
             figure=grown,
             unit="MiB",
             limit=64,

@@ -1,8 +1,8 @@
 """Copy the photos of one bucket to another: ``python copy_bucket.py SAFELIGHT_S3__ BACKUP_S3__``.
 
-Both are what the names of environment variables begin with: ``ENDPOINT_URL``, ``BUCKET``,
-``REGION``, ``ACCESS_KEY`` and ``SECRET_KEY`` follow. What is there already, of the same size, isn't
-copied again, since objects never change. Nothing is deleted.
+Both arguments are prefixes of environment variables: ``ENDPOINT_URL``, ``BUCKET``, ``REGION``,
+``ACCESS_KEY`` and ``SECRET_KEY`` follow. Objects that exist with the same size aren't copied again,
+since objects never change. Nothing is deleted.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ _AT_ONCE = 8
 
 
 def _bucket(prefix: str) -> S3Store:
-    def told(name: str, default: str) -> str:
+    def variable(name: str, default: str) -> str:
         return os.environ.get(prefix + name) or default
 
     return S3Store(
-        told("BUCKET", "safelight"),
-        endpoint=told("ENDPOINT_URL", "https://s3.amazonaws.com"),
-        region=told("REGION", "us-east-1"),
-        access_key_id=told("ACCESS_KEY", ""),
-        secret_access_key=told("SECRET_KEY", ""),
+        variable("BUCKET", "safelight"),
+        endpoint=variable("ENDPOINT_URL", "https://s3.amazonaws.com"),
+        region=variable("REGION", "us-east-1"),
+        access_key_id=variable("ACCESS_KEY", ""),
+        secret_access_key=variable("SECRET_KEY", ""),
         client_options={"allow_http": True},
     )
 
 
 async def _copy(source: S3Store, target: S3Store, meta: "ObjectMeta") -> bool:
-    """Copy one, headers and all; whether it had to be."""
+    """Copy an object with its headers, and return whether it was missing."""
     key = meta["path"]
     try:
         if (await target.head_async(key))["size"] == meta["size"]:
@@ -50,7 +50,7 @@ async def _copy(source: S3Store, target: S3Store, meta: "ObjectMeta") -> bool:
 
 
 async def copy_all(source: S3Store, target: S3Store) -> int:
-    """Copy everything below ``photos/``; gives how many objects were new."""
+    """Copy everything under ``photos/``, and return the number of new objects."""
     turns, copied = asyncio.Semaphore(_AT_ONCE), 0
 
     async def one(meta: "ObjectMeta") -> bool:
@@ -63,12 +63,12 @@ async def copy_all(source: S3Store, target: S3Store) -> int:
 
 
 def main() -> None:
-    """Copy, and tell how many there were."""
+    """Copy, and print the number of objects."""
     if len(sys.argv) != len(("program", "from", "to")):
         sys.exit(__doc__)
     copied = asyncio.run(copy_all(_bucket(sys.argv[1]), _bucket(sys.argv[2])))
-    print(f"{copied} objects copied", flush=True)  # noqa: T201  it's what it has to say
-    # Without the interpreter's own end, at which a thread of obstore's may still want it: an abort.
+    print(f"{copied} objects copied", flush=True)  # noqa: T201  the output of the program
+    # Skip the interpreter's shutdown, which aborts if a thread of obstore still uses it.
     os._exit(0)
 
 

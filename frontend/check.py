@@ -1,6 +1,6 @@
-"""Checks the gallery's sources: types, style, unit tests, the API's types, and how much there is.
+"""Check the gallery: types, style, unit tests, the generated API types, and the size limits.
 
-``python frontend/check.py``; with ``--fix`` it mends what can be mended by itself.
+``python frontend/check.py``; ``--fix`` formats the sources and generates the API types instead.
 """
 
 import gzip
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import build
 
-TYPES = build.HERE / "src" / "api.gen.ts"
-MOST = {"JavaScript": 20_000, "CSS": 5_000}
-"""Bytes, by gzip, of what the first page needs."""
+API_TYPES = build.HERE / "src" / "api.gen.ts"
+MAX_BYTES = {"JavaScript": 20_000, "CSS": 5_000}
+"""For the first screen, compressed with gzip."""
 
 
-def generated() -> str:
-    """Write the types of the API's OpenAPI document."""
+def generate_types() -> str:
+    """Return TypeScript types for the API's OpenAPI document."""
     document = subprocess.run(
         [sys.executable, build.HERE / "openapi.py"], check=True, capture_output=True
     ).stdout
@@ -30,13 +30,13 @@ def generated() -> str:
 
 
 def sizes() -> dict[str, int]:
-    """Weigh what the first page needs."""
+    """Return the compressed sizes of the files that the first screen needs."""
     manifest = json.loads((build.OUTPUT / "manifest.json").read_text())
     entry = manifest["src/main.tsx"]
     first = [entry, *(manifest[name] for name in entry.get("imports", ()))]
     files = {
-        "JavaScript": [each["file"] for each in first],
-        "CSS": [style for each in first for style in each.get("css", ())],
+        "JavaScript": [chunk["file"] for chunk in first],
+        "CSS": [style for chunk in first for style in chunk.get("css", ())],
     }
     return {
         kind: sum(len(gzip.compress((build.OUTPUT / name).read_bytes())) for name in names)
@@ -44,28 +44,23 @@ def sizes() -> dict[str, int]:
     }
 
 
-def fix() -> None:
-    """Mend."""
-    build.install()
-    TYPES.write_text(generated())
-    build.npm("run", "--silent", "fix")
-
-
 def main() -> None:
-    """Check, and end with an error at the first thing that isn't right."""
+    """Run all checks. Exit with an error at the first one that fails."""
     build.build()
     build.install()
     if "--fix" in sys.argv:
-        fix()
+        API_TYPES.write_text(generate_types())
+        build.npm("run", "--silent", "fix")
         return
-    if generated() != TYPES.read_text():
-        sys.exit(f"{TYPES} is not what the API's document says: run `make fix`.")
+    if generate_types() != API_TYPES.read_text():
+        sys.exit(f"{API_TYPES} does not match the OpenAPI document. Run `make fix`.")
     for script in ("types", "lint", "test"):
         build.npm("run", "--silent", script)
     for kind, size in sizes().items():
-        print(f"The first page's {kind}: {size:,} bytes by gzip, of {MOST[kind]:,} allowed")
-        if size > MOST[kind]:
-            sys.exit(f"The first page has too much {kind}.")
+        limit = MAX_BYTES[kind]
+        print(f"{kind} of the first screen: {size / 1000:.1f} KB gzipped, limit {limit // 1000} KB")
+        if size > limit:
+            sys.exit(f"The first screen needs too much {kind}.")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
-      // The DOM's types don't know what is missing on plain HTTP, or in other browsers.
+      // The DOM's types include APIs that are missing on plain HTTP, or in some browsers.
       '@typescript-eslint/no-unnecessary-condition': 'off',
       eqeqeq: 'error',
       'no-console': 'error',

@@ -1,4 +1,4 @@
-"""Writes the API's OpenAPI document to the standard output; starts nothing."""
+"""Print the API's OpenAPI document, without starting the service."""
 
 import json
 import sys

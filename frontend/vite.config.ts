@@ -1,6 +1,6 @@
 import { defineConfig } from 'vite'
 
-// Relative addresses, since the whole service may stand below a path of a host's.
+// The base is relative: the service may be mounted below a path of its host.
 export default defineConfig({
   base: './',
   publicDir: false,

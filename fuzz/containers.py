@@ -1,6 +1,7 @@
-"""The outermost parts of each format: taken apart, and put together so that its sums are right.
+"""Split files of each format into their chunks, and join chunks with correct checksums.
 
-As lenient as can be, since what comes may be spoilt already: what can't be taken apart is a part.
+As lenient as possible, since the input may be mutated already: a file that can't be split is one
+chunk.
 """
 
 import struct
@@ -14,7 +15,7 @@ _RIFF_HEAD: Final = 12
 
 
 def kind(data: bytes) -> str:
-    """Tell "png", "webp", "jpeg", "gif" or "heif"; nothing for anything else."""
+    """Return "png", "webp", "jpeg", "gif" or "heif", or an empty string for anything else."""
     if data.startswith(_PNG):
         return "png"
     if data.startswith(_RIFF):
@@ -27,7 +28,7 @@ def kind(data: bytes) -> str:
 
 
 def split(data: bytes) -> tuple[bytes, list[bytes]]:
-    """Give what stands before the first chunk, and the chunks: headers, sums and all."""
+    """Return what precedes the first chunk, and the chunks with their headers and checksums."""
     if kind(data) == "png":
         return _PNG, _by_length(data, len(_PNG), ">I", extra=12)
     if kind(data) == "webp":
@@ -42,13 +43,13 @@ def split(data: bytes) -> tuple[bytes, list[bytes]]:
     return b"", [data]
 
 
-def joined(head: bytes, chunks: list[bytes]) -> bytes:
-    """Put a picture together again."""
-    return with_right_sums(head + b"".join(chunks))
+def join(head: bytes, chunks: list[bytes]) -> bytes:
+    """Join a file's head and chunks, and correct the checksums."""
+    return with_correct_checksums(head + b"".join(chunks))
 
 
-def with_right_sums(data: bytes) -> bytes:
-    """Write the right CRC into each chunk of a PNG, and the right total into a WebP."""
+def with_correct_checksums(data: bytes) -> bytes:
+    """Correct the CRC of each chunk of a PNG, and the total length of a WebP."""
     if kind(data) == "webp" and len(data) > _RIFF_HEAD:
         return data[:4] + struct.pack("<I", (len(data) - _LONG) % 2**32) + data[_LONG:]
     if kind(data) != "png":
@@ -84,7 +85,7 @@ def _boxes(data: bytes) -> list[bytes]:
 
 
 def _segments(data: bytes) -> list[bytes]:
-    """Give the segments up to the first scan, and the rest as one."""
+    """Return the segments before the first scan, and the rest as one."""
     found: list[bytes] = []
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:

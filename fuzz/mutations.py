@@ -1,4 +1,4 @@
-"""Ways to spoil a picture: some blind, some that know where its format keeps sizes and chunks."""
+"""Mutations of a photo: some blind, some at the sizes and chunks of its format."""
 
 import random
 import struct
@@ -11,13 +11,13 @@ import containers
 
 _NUMBERS: Final = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 2**31 - 1, 2**32 - 1)
 _HEAD: Final = 512
-_LONGEST: Final = 12 << 20
-_LONGEST_INFLATED: Final = 128 << 20  # `randbytes` gives a quarter of a GiB at the most.
+_MAX_SIZE: Final = 12 << 20
+_MAX_INFLATED: Final = 128 << 20  # `randbytes` returns at most a quarter of a GiB.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Field:
-    """A number of `width` bytes that stands `offset` bytes behind where a marker begins."""
+    """A number of `width` bytes, `offset` bytes after the start of a marker."""
 
     marker: bytes
     offset: int
@@ -65,122 +65,122 @@ _SIZES: Final[dict[str, list[_Field]]] = {
 }
 
 
-def mutate(data: bytes, other: bytes, dice: random.Random) -> tuple[bytes, list[str]]:
-    """Spoil a picture in one to four ways; `other` is one whose parts may be put into it.
+def mutate(data: bytes, other: bytes, rng: random.Random) -> tuple[bytes, list[str]]:
+    """Apply one to four mutations, and return their names as well.
 
-    Tells the names of the ways too.
+    `other` is a photo whose parts may be inserted.
     """
-    ways = dice.choices(_WAYS, k=dice.choice((1, 1, 1, 2, 2, 3, 4)))
-    for way in ways:
-        data = way(data or b"\0", other, dice)[:_LONGEST]
-    return data, [way.__name__ for way in ways]
+    mutations = rng.choices(_MUTATIONS, k=rng.choice((1, 1, 1, 2, 2, 3, 4)))
+    for mutation in mutations:
+        data = mutation(data or b"\0", other, rng)[:_MAX_SIZE]
+    return data, [mutation.__name__ for mutation in mutations]
 
 
-def flip_bits(data: bytes, _other: bytes, dice: random.Random) -> bytes:
+def flip_bits(data: bytes, _other: bytes, rng: random.Random) -> bytes:
     flipped = bytearray(data)
-    for _ in range(dice.choice((1, 1, 2, 5, 20, 100))):
-        flipped[dice.randrange(len(flipped))] ^= 1 << dice.randrange(8)
+    for _ in range(rng.choice((1, 1, 2, 5, 20, 100))):
+        flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
     return bytes(flipped)
 
 
-def truncate(data: bytes, _other: bytes, dice: random.Random) -> bytes:
-    return data[: dice.choice((dice.randrange(len(data)), len(data) - 1 - dice.randrange(16)))]
+def truncate(data: bytes, _other: bytes, rng: random.Random) -> bytes:
+    return data[: rng.choice((rng.randrange(len(data)), len(data) - 1 - rng.randrange(16)))]
 
 
-def splice(data: bytes, other: bytes, dice: random.Random) -> bytes:
-    return data[: dice.randrange(len(data))] + other[dice.randrange(len(other)) :]
+def splice(data: bytes, other: bytes, rng: random.Random) -> bytes:
+    return data[: rng.randrange(len(data))] + other[rng.randrange(len(other)) :]
 
 
-def repeat_block(data: bytes, _other: bytes, dice: random.Random) -> bytes:
-    start, length = _block(data, dice)
-    times = min(dice.choice((1, 2, 10, 1000)), _room_for(length))
+def repeat_block(data: bytes, _other: bytes, rng: random.Random) -> bytes:
+    start, length = _block(data, rng)
+    times = min(rng.choice((1, 2, 10, 1000)), _max_repeats(length))
     return data[: start + length] + data[start : start + length] * times + data[start + length :]
 
 
-def _room_for(length: int) -> int:
-    """How often so many bytes can be repeated until all that follows is cut off anyway."""
-    return 1 + _LONGEST // max(length, 1)
+def _max_repeats(length: int) -> int:
+    """Return how often `length` bytes can be repeated before the file is cut off."""
+    return 1 + _MAX_SIZE // max(length, 1)
 
 
-def remove_block(data: bytes, _other: bytes, dice: random.Random) -> bytes:
-    start, length = _block(data, dice)
+def remove_block(data: bytes, _other: bytes, rng: random.Random) -> bytes:
+    start, length = _block(data, rng)
     return data[:start] + data[start + length :]
 
 
-def overwrite_block(data: bytes, _other: bytes, dice: random.Random) -> bytes:
-    start, length = _block(data, dice)
-    filling = dice.choice((bytes(length), b"\xff" * length, dice.randbytes(length)))
-    return data[:start] + filling + data[start + length :]
+def overwrite_block(data: bytes, _other: bytes, rng: random.Random) -> bytes:
+    start, length = _block(data, rng)
+    filler = rng.choice((bytes(length), b"\xff" * length, rng.randbytes(length)))
+    return data[:start] + filler + data[start + length :]
 
 
-def edit_head(data: bytes, _other: bytes, dice: random.Random) -> bytes:
+def edit_head(data: bytes, _other: bytes, rng: random.Random) -> bytes:
     edited = bytearray(data)
-    for _ in range(dice.choice((1, 1, 2, 4))):
-        width = dice.choice((1, 2, 4))
-        at = dice.randrange(4, max(min(len(data), _HEAD), 5))
-        edited[at : at + width] = _number(dice, 0, width, big=dice.random() < 0.7)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        width = rng.choice((1, 2, 4))
+        at = rng.randrange(4, max(min(len(data), _HEAD), 5))
+        edited[at : at + width] = _number(rng, 0, width, big=rng.random() < 0.7)
     return bytes(edited)
 
 
-def edit_sizes(data: bytes, _other: bytes, dice: random.Random) -> bytes:
+def edit_sizes(data: bytes, _other: bytes, rng: random.Random) -> bytes:
     edited = bytearray(data)
-    for _ in range(dice.choice((1, 1, 2, 3))):
-        field = dice.choice(_SIZES.get(containers.kind(data)) or _SIZES["jpeg"])
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        field = rng.choice(_SIZES.get(containers.kind(data)) or _SIZES["jpeg"])
         places = _places(edited, field.marker)
-        at = (dice.choice(places) if places else 0) + field.offset
+        at = (rng.choice(places) if places else 0) + field.offset
         old = int.from_bytes(
             edited[max(at, 0) : at + field.width], "big" if field.big else "little"
         )
         if at >= 0:
-            edited[at : at + field.width] = _number(dice, old, field.width, big=field.big)
-    return containers.with_right_sums(bytes(edited)) if dice.random() < 0.9 else bytes(edited)
+            edited[at : at + field.width] = _number(rng, old, field.width, big=field.big)
+    return containers.with_correct_checksums(bytes(edited)) if rng.random() < 0.9 else bytes(edited)
 
 
-def shuffle_chunks(data: bytes, other: bytes, dice: random.Random) -> bytes:
-    """Change the order of the chunks, or drop, double or borrow one; sums and totals fit again."""
+def shuffle_chunks(data: bytes, other: bytes, rng: random.Random) -> bytes:
+    """Reorder, drop, repeat or insert chunks, with correct checksums and lengths."""
     head, chunks = containers.split(data)
     if len(chunks) < 2:
-        return flip_bits(data, other, dice)
-    one, two = dice.randrange(len(chunks)), dice.randrange(len(chunks))
-    deed = dice.randrange(5)
-    if deed == 0:
+        return flip_bits(data, other, rng)
+    one, two = rng.randrange(len(chunks)), rng.randrange(len(chunks))
+    action = rng.randrange(5)
+    if action == 0:
         chunks[one], chunks[two] = chunks[two], chunks[one]
-    elif deed == 1:
+    elif action == 1:
         del chunks[one]
-    elif deed == 2:
-        times = min(dice.choice((1, 2, 50, 2000)), _room_for(len(chunks[two])))
+    elif action == 2:
+        times = min(rng.choice((1, 2, 50, 2000)), _max_repeats(len(chunks[two])))
         chunks[one:one] = [chunks[two]] * times
-    elif deed == 3:
-        dice.shuffle(chunks)
+    elif action == 3:
+        rng.shuffle(chunks)
     elif borrowed := containers.split(other)[1]:
-        chunks.insert(one, dice.choice(borrowed))
-    return containers.joined(head, chunks)
+        chunks.insert(one, rng.choice(borrowed))
+    return containers.join(head, chunks)
 
 
-def deflate_again(data: bytes, other: bytes, dice: random.Random) -> bytes:
-    """Spoil what lies packed inside a PNG, under the sums that would tell of it."""
+def mutate_compressed(data: bytes, other: bytes, rng: random.Random) -> bytes:
+    """Mutate the compressed data of a PNG, with correct checksums."""
     head, chunks = containers.split(data)
     packed = [n for n, chunk in enumerate(chunks) if chunk[4:8] in {b"IDAT", b"fdAT"}]
     if containers.kind(data) != "png" or not packed:
-        return flip_bits(data, other, dice)
-    at = dice.choice(packed)
+        return flip_bits(data, other, rng)
+    at = rng.choice(packed)
     try:
-        lines = bytearray(zlib.decompressobj().decompress(chunks[at][8:-4], _LONGEST_INFLATED))
+        lines = bytearray(zlib.decompressobj().decompress(chunks[at][8:-4], _MAX_INFLATED))
     except zlib.error:
-        return flip_bits(data, other, dice)
-    lines = bytearray(overwrite_block(bytes(lines) or b"\0", other, dice))
-    body = zlib.compress(bytes(lines[: dice.choice((len(lines), dice.randrange(len(lines) + 1)))]))
+        return flip_bits(data, other, rng)
+    lines = bytearray(overwrite_block(bytes(lines) or b"\0", other, rng))
+    body = zlib.compress(bytes(lines[: rng.choice((len(lines), rng.randrange(len(lines) + 1)))]))
     chunks[at] = struct.pack(">I", len(body)) + chunks[at][4:8] + body + bytes(4)
-    return containers.joined(head, chunks)
+    return containers.join(head, chunks)
 
 
-def _block(data: bytes, dice: random.Random) -> tuple[int, int]:
-    start = dice.randrange(len(data))
-    return start, dice.randint(1, min(dice.choice((4, 64, 4096, len(data))), len(data)))
+def _block(data: bytes, rng: random.Random) -> tuple[int, int]:
+    start = rng.randrange(len(data))
+    return start, rng.randint(1, min(rng.choice((4, 64, 4096, len(data))), len(data)))
 
 
-def _number(dice: random.Random, old: int, width: int, *, big: bool) -> bytes:
-    value = dice.choice((old + 1, old - 1, old * 2, old // 2, dice.getrandbits(32), *_NUMBERS))
+def _number(rng: random.Random, old: int, width: int, *, big: bool) -> bytes:
+    value = rng.choice((old + 1, old - 1, old * 2, old // 2, rng.getrandbits(32), *_NUMBERS))
     return (value % (1 << 8 * width)).to_bytes(width, "big" if big else "little")
 
 
@@ -193,8 +193,8 @@ def _places(data: bytearray, marker: bytes) -> list[int]:
     return places
 
 
-_Way = Callable[[bytes, bytes, random.Random], bytes]
-_WAYS: Final[tuple[_Way, ...]] = (
+_Mutation = Callable[[bytes, bytes, random.Random], bytes]
+_MUTATIONS: Final[tuple[_Mutation, ...]] = (
     *(flip_bits, truncate, splice, repeat_block, remove_block, overwrite_block),
-    *(edit_head, edit_sizes, edit_sizes, shuffle_chunks, shuffle_chunks, deflate_again),
+    *(edit_head, edit_sizes, edit_sizes, shuffle_chunks, shuffle_chunks, mutate_compressed),
 )

@@ -1,25 +1,25 @@
-"""The pictures that are spoilt: our own, those of packages, and a corpus beside the checkout."""
+"""The photos to mutate: our own, those of packages, and a corpus beside the checkout."""
 
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-import pictures
+from support import pictures
 
 CORPUS: Final = Path(__file__).parents[2] / "shared" / "corpus"
 _SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".heic", ".heif", ".hif", ".jfif", ".mpo"}
 )
 _PACKAGED: Final = (("skimage", "data"), ("sklearn", "datasets/images"))
-_LARGEST: Final = 4 << 20
+_MAX_SIZE: Final = 4 << 20
 
 
 def seeds(corpus: Path = CORPUS) -> dict[str, bytes]:
-    """Give them all by a name for each, in the same order every time."""
-    return {**_made(), **_shipped(), **_beside(corpus)}
+    """Return all seed files by name, always in the same order."""
+    return {**_generate(), **_read_packages(), **_read_corpus(corpus)}
 
 
-def _made() -> dict[str, bytes]:
+def _generate() -> dict[str, bytes]:
     fields = pictures.exif(6, "2017:06:17 20:35:13", "+02:00")
     more = {
         "jpeg with metadata": pictures.jpeg(exif=fields, comment=b"a comment"),
@@ -38,19 +38,19 @@ def _made() -> dict[str, bytes]:
     return {f"made: {name}": data for name, data in (pictures.photographs() | more).items()}
 
 
-def _shipped() -> dict[str, bytes]:
+def _read_packages() -> dict[str, bytes]:
     found = {}
     for package, folder in _PACKAGED:
-        for file in sorted(files(package).joinpath(folder).iterdir(), key=lambda each: each.name):
+        for file in sorted(files(package).joinpath(folder).iterdir(), key=lambda file: file.name):
             if Path(file.name).suffix in _SUFFIXES:
                 found[f"{package}: {file.name}"] = file.read_bytes()
     return found
 
 
-def _beside(corpus: Path) -> dict[str, bytes]:
-    """Read a folder of pictures, all folders in it included; none if it isn't there."""
+def _read_corpus(corpus: Path) -> dict[str, bytes]:
+    """Read the photos below a folder; none if it doesn't exist."""
     return {
         f"corpus: {path.relative_to(corpus)}": path.read_bytes()
         for path in sorted(corpus.rglob("*"))
-        if path.suffix.lower() in _SUFFIXES and 0 < path.stat().st_size <= _LARGEST
+        if path.suffix.lower() in _SUFFIXES and 0 < path.stat().st_size <= _MAX_SIZE
     }

@@ -1,48 +1,84 @@
-"""What every test may ask for."""
+"""Fixtures and hooks for all tests."""
 
 import contextlib
+import functools
+import os
+import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from hypothesis import settings
 
 from safelight.engines import EmbeddedEngines
-from safelight.engines.ports import USUAL
+from safelight.engines.seaweedfs.ports import PREFERRED
+from support import engine_data
 
-_held: list[socket.socket] = []
+# On a busy machine the slowest example says nothing about the code. `timeout` limits the test.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
+
+_MEMORY_DISK = Path("/dev/shm")
+_SPACE = 6 << 30
+"""Bytes that the files of a test run may need at once."""
+
+# Each program that the tests start would compile all modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+_open = contextlib.ExitStack()
+_patches = _open.enter_context(pytest.MonkeyPatch.context())
 
 
-def pytest_configure() -> None:
-    """Let Ctrl-C reach what the tests start, also when they run in a shell's background."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C reach the programs of the tests, also if a shell runs pytest in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    _hold_the_usual_port()
+    # For each client httpx reads the certificates of all authorities, which takes 50 ms of CPU.
+    transport = "httpx._transports.default.create_ssl_context"
+    _patches.setattr(transport, functools.cache(httpx.create_ssl_context))
+    _reserve_preferred_ports()
+    if not hasattr(config, "workerinput"):  # xdist's workers inherit the environment
+        _prefer_memory_to_disk()
+        os.environ[engine_data.VARIABLE] = str(_open.enter_context(_traversable_folder()))
 
 
-def _hold_the_usual_port() -> None:
-    """Keep every engine of the tests off the S3 port that comes first to all of them.
+def _prefer_memory_to_disk() -> None:
+    """Keep temporary files in memory if it has room: engines sync theirs at each write.
 
-    One that is stopped for a moment would lose it to another, and may not take a new one.
+    Tests of syncing always use a disk.
     """
-    with contextlib.suppress(OSError):
-        _held.append(socket.create_server(("127.0.0.1", USUAL["s3"])))
+    has_room = os.access(_MEMORY_DISK, os.W_OK) and shutil.disk_usage(_MEMORY_DISK).free > _SPACE
+    if "TMPDIR" not in os.environ and has_room:
+        os.environ["TMPDIR"] = str(_MEMORY_DISK)
+        tempfile.tempdir = None
+
+
+def _reserve_preferred_ports() -> None:
+    """Occupy the ports that all embedded stores prefer, so that each chooses others at random.
+
+    Otherwise those that start at the same moment want the same ports, and a store that is stopped
+    for a moment loses its S3 port to that of another test.
+    """
+    for port in PREFERRED.values():
+        with contextlib.suppress(OSError):
+            _open.enter_context(socket.create_server(("127.0.0.1", port)))
 
 
 def pytest_unconfigure() -> None:
-    """Let it go."""
-    for each in _held:
-        each.close()
+    _open.close()
 
 
-@pytest.fixture(scope="session")
-def open_tmp_path() -> Iterator[Path]:
-    """A temporary folder that any user of the machine may pass through.
+@contextlib.contextmanager
+def _traversable_folder() -> Iterator[Path]:
+    """Create a temporary folder that every user of the machine may enter, unlike `tmp_path`.
 
-    pytest closes its own, and whenever another run of it begins; but an engine that root starts
-    runs as somebody else.
+    If root starts the engines, PostgreSQL runs as another user.
     """
     with tempfile.TemporaryDirectory(prefix="safelight-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
@@ -50,8 +86,16 @@ def open_tmp_path() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def open_tmp_path() -> Iterator[Path]:
+    """A temporary folder that every user of the machine may enter."""
+    with _traversable_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
 def engines(open_tmp_path: Path) -> Iterator[EmbeddedEngines]:
-    """PostgreSQL and SeaweedFS, started once a run. Don't kill these."""
+    """PostgreSQL and SeaweedFS, started once per worker. Tests must not stop or kill them."""
+    engine_data.copy_engine_data(open_tmp_path / "engines")
     embedded = EmbeddedEngines(open_tmp_path / "engines", bucket="safelight")
     embedded.start()
     yield embedded

@@ -1,4 +1,4 @@
-"""One call after the other, each held against what is documented of the answers."""
+"""Call the service and the store, and check each answer against the documentation."""
 
 import asyncio
 import time
@@ -10,25 +10,25 @@ import httpx
 from ledger import Ledger
 from safelight.web.problems import MEDIA_TYPE, STATUSES
 
-PATIENCE = 30.0
-"""Seconds after which a call that has no answer is said to hang."""
+TIMEOUT = 30.0
+"""Seconds after which a call without an answer counts as hung."""
 _CODES = {(status, error.code) for error, status in STATUSES.items()}
 _BROKEN = (httpx.TransportError, httpx.RemoteProtocolError)
 
 
 class Caller:
-    """Calls the service, and the store by what the service signed.
+    """Calls the service, and the store with requests that the service signed.
 
-    `excused` tells whether something that makes a good picture a bad one (a decoder that was
-    killed) happened since a moment of time.monotonic().
+    `excused` returns whether decoders were killed since a moment of time.monotonic(), after which
+    a good photo may be refused.
     """
 
     def __init__(
         self, url: str, token: str, ledger: Ledger, *, excused: Callable[[float], bool]
     ) -> None:
         bearer = {"Authorization": f"Bearer {token}"}
-        self._service = httpx.AsyncClient(base_url=url, headers=bearer, timeout=PATIENCE)
-        self._store = httpx.AsyncClient(timeout=PATIENCE)
+        self._service = httpx.AsyncClient(base_url=url, headers=bearer, timeout=TIMEOUT)
+        self._store = httpx.AsyncClient(timeout=TIMEOUT)
         self._ledger = ledger
         self._excused = excused
 
@@ -36,28 +36,30 @@ class Caller:
         await self._service.aclose()
         await self._store.aclose()
 
-    async def ask(self, call: str, method: str, path: str, **more: Any) -> httpx.Response | None:  # noqa: ANN401  httpx's own
-        """Ask the service; None if there was no answer, or only that it can't be done now."""
-        began = time.monotonic()
-        answer = await self._sent(call, self._service, method, path, **more)
+    async def request(
+        self, call: str, method: str, path: str, **more: Any
+    ) -> httpx.Response | None:
+        """Call the service; return None without an answer, or if the service is unavailable."""
+        started_at = time.monotonic()
+        answer = await self._exchange(call, self._service, method, path, **more)
         if answer is None:
             return None
         outcome = str(answer.status_code)
         if answer.status_code >= httpx.codes.BAD_REQUEST:
-            outcome += f" {self._judged(call, answer, began)}"
-        self._ledger.note(call, outcome, time.monotonic() - began)
+            outcome += f" {self._check_refusal(call, answer, started_at)}"
+        self._ledger.note(call, outcome, time.monotonic() - started_at)
         return None if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer
 
     async def send(
-        self, call: str, permit: dict[str, Any], data: bytes = b""
+        self, call: str, signed: dict[str, Any], data: bytes = b""
     ) -> httpx.Response | None:
-        """Make a request of the store that was signed; None if it didn't do it."""
-        answer = await self._sent(
+        """Send a signed request to the store; return None unless it succeeds."""
+        answer = await self._exchange(
             call,
             self._store,
-            permit["method"],
-            permit["url"],
-            headers=permit["headers"],
+            signed["method"],
+            signed["url"],
+            headers=signed["headers"],
             content=data,
         )
         if answer is not None:
@@ -65,40 +67,40 @@ class Caller:
         return answer if answer is not None and answer.is_success else None
 
     async def fetch(self, url: str) -> httpx.Response | None:
-        """Follow a link; None if the store is away."""
-        answer = await self._sent("link", self._store, "GET", url)
+        """Follow a link; return None if the store is unavailable."""
+        answer = await self._exchange("link", self._store, "GET", url)
         if answer is None:
             return None
         self._ledger.note("link", str(answer.status_code))
         return None if answer.is_server_error else answer
 
-    async def _sent(
+    async def _exchange(
         self,
         call: str,
         client: httpx.AsyncClient,
         method: str,
         url: str,
-        **more: Any,  # noqa: ANN401
+        **more: Any,
     ) -> httpx.Response | None:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 return await client.request(method, url, **more)
         except TimeoutError:
-            self._ledger.note(call, "hung", PATIENCE)
-            self._ledger.accuse(f"{call}: no answer in {PATIENCE:.0f} s")
+            self._ledger.note(call, "hung", TIMEOUT)
+            self._ledger.report(f"{call}: no answer in {TIMEOUT:.0f} s")
         except _BROKEN:
             self._ledger.note(call, "no answer")
         return None
 
-    def _judged(self, call: str, answer: httpx.Response, began: float) -> str:
-        """Hold a refusal against the documented ones; gives its code."""
-        told = answer.headers.get("Content-Type", "").startswith(MEDIA_TYPE)
-        code = str(answer.json()["code"]) if told else "?"
+    def _check_refusal(self, call: str, answer: httpx.Response, started_at: float) -> str:
+        """Check that a refusal is a documented one, and return its code."""
+        is_problem = answer.headers.get("Content-Type", "").startswith(MEDIA_TYPE)
+        code = str(answer.json()["code"]) if is_problem else "?"
         if (answer.status_code, code) not in _CODES:
-            self._ledger.accuse(f"{call}: {answer.status_code} {answer.text[:200]}")
+            self._ledger.report(f"{call}: {answer.status_code} {answer.text[:200]}")
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             if "Retry-After" not in answer.headers:
-                self._ledger.accuse(f"{call}: 503 {code} without Retry-After")
-        elif code == "corrupt_image" and not self._excused(began):
-            self._ledger.accuse(f"{call}: a good picture is called corrupt")
+                self._ledger.report(f"{call}: 503 {code} without Retry-After")
+        elif code == "corrupt_image" and not self._excused(started_at):
+            self._ledger.report(f"{call}: a good photo was refused as corrupt")
         return code

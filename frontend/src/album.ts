@@ -1,94 +1,97 @@
-import { months as askMonths, photo as askPhoto, type Month, type Photo, page } from './api'
-import { house } from './house'
-import { Topic } from './topic'
+import { fetchMonths, fetchPage, fetchPhoto, type Month, type Photo } from './api'
+import { bootstrap } from './bootstrap'
+import { Observable } from './observable'
 
-export const CHUNK = 60
+const PAGE_SIZE = 60
+/** The shortest time between refreshes that nothing but looking at the page causes. */
+const MIN_REFRESH_INTERVAL = 2_000
 
 /**
- * The owner's photos, newest first: a slot for each, most of them empty until somebody looks.
+ * The owner's photos, newest first. Each has a slot, which is empty until its photo is loaded.
  *
- * Slot n is the nth photo of the server's list. The counts of the months say where each month
- * begins, so any part of the list can be asked for by itself.
+ * Slot n is the nth photo of the server's list. The counts of the months give the slot at which
+ * each month begins, so that any page of the list can be loaded on its own.
  */
-export class Album extends Topic {
+export class Album extends Observable {
   months: Month[] = []
-  /** The slot at which each month begins. */
+  /** The first slot of each month. */
   starts: number[] = []
   total = 0
   slots: (Photo | undefined)[] = []
-  /** Photos that are about to be deleted, and shown no more. */
+  /** The ids of photos whose deletion can still be undone. */
   hidden = new Set<number>()
   failure: Error | undefined
-  /** Changes whenever the wall has to be laid anew. */
+  /** Changes whenever the grid needs a new layout. */
   version = 0
 
-  #coming = new Map<number, Promise<void>>()
-  #epoch = 0
+  #loading = new Map<number, Promise<void>>()
+  #generation = 0
   #refreshing: Promise<void> | undefined
-  #again = false
-  #refreshed = Date.now()
-  #looked: [number, number] = [0, CHUNK]
+  #refreshAgain = false
+  #lastRefresh = Date.now()
+  #visible: [number, number] = [0, PAGE_SIZE]
 
   constructor() {
     super()
-    this.#count(house.months)
+    this.#setMonths(bootstrap.months)
   }
 
-  /** Have the photos of these slots. What fails is told by `failure`. */
-  async need(from: number, to: number): Promise<void> {
-    this.#looked = [from, to]
-    await this.have(from, to)
+  /** Load the photos of the slots in view. Sets `failure` instead of throwing. */
+  async loadVisible(from: number, to: number): Promise<void> {
+    this.#visible = [from, to]
+    await this.load(from, to)
   }
 
-  /** The same, for photos that are not on the wall just now. */
-  async have(from: number, to: number): Promise<void> {
-    const wanted = new Set<number>()
+  /** Load the photos of any other slots. Sets `failure` instead of throwing. */
+  async load(from: number, to: number): Promise<void> {
+    const pages = new Set<number>()
     for (let slot = Math.max(0, from); slot < Math.min(to, this.total); slot++) {
-      if (!this.slots[slot]) wanted.add(Math.floor(slot / CHUNK))
+      if (!this.slots[slot]) pages.add(Math.floor(slot / PAGE_SIZE))
     }
-    await Promise.all([...wanted].map((chunk) => this.#chunk(chunk)))
+    await Promise.all([...pages].map((page) => this.#loadOnce(page)))
   }
 
-  #chunk(chunk: number): Promise<void> {
-    const coming = this.#coming.get(chunk)
-    if (coming) return coming
-    const began = this.#fetch(chunk).finally(() => {
-      if (this.#coming.get(chunk) === began) this.#coming.delete(chunk)
+  #loadOnce(page: number): Promise<void> {
+    const loading = this.#loading.get(page)
+    if (loading) return loading
+    const started = this.#load(page).finally(() => {
+      if (this.#loading.get(page) === started) this.#loading.delete(page)
     })
-    this.#coming.set(chunk, began)
-    return began
+    this.#loading.set(page, started)
+    return started
   }
 
-  async #fetch(chunk: number): Promise<void> {
-    const epoch = this.#epoch
+  async #load(page: number): Promise<void> {
+    const generation = this.#generation
     try {
-      const photos = await this.#page(chunk)
-      if (epoch !== this.#epoch) return
-      this.#put(chunk * CHUNK, photos)
-      const expected = Math.min(CHUNK, this.total - chunk * CHUNK)
+      const photos = await this.#fetch(page)
+      if (generation !== this.#generation) return
+      this.#fill(page * PAGE_SIZE, photos)
+      this.#changed()
+      const expected = Math.min(PAGE_SIZE, this.total - page * PAGE_SIZE)
       if (photos.length !== expected) void this.refresh()
       this.#fail(undefined)
     } catch (error) {
-      if (epoch === this.#epoch) this.#fail(error as Error)
+      if (generation === this.#generation) this.#fail(error as Error)
     }
   }
 
-  #page(chunk: number): Promise<Photo[]> {
-    const slot = chunk * CHUNK
-    const within = this.monthOf(slot)
-    const month = this.months[within]
-    if (slot === 0 || !month) return page()
-    return page({ after: month.after, skip: slot - (this.starts[within] ?? 0), limit: CHUNK })
+  #fetch(page: number): Promise<Photo[]> {
+    const slot = page * PAGE_SIZE
+    const index = this.monthOf(slot)
+    const month = this.months[index]
+    if (slot === 0 || !month) return fetchPage()
+    const skip = slot - (this.starts[index] ?? 0)
+    return fetchPage({ after: month.after, skip, limit: PAGE_SIZE })
   }
 
-  #put(from: number, photos: Photo[]): void {
+  #fill(from: number, photos: Photo[]): void {
     photos.forEach((photo, n) => {
       if (from + n < this.total) this.slots[from + n] = photo
     })
-    this.#changed()
   }
 
-  #count(months: Month[]): void {
+  #setMonths(months: Month[]): void {
     this.months = months
     this.starts = []
     this.total = 0
@@ -102,15 +105,15 @@ export class Album extends Topic {
   #fail(error: Error | undefined): void {
     if (this.failure === error) return
     this.failure = error
-    this.tell()
+    this.notify()
   }
 
   #changed(): void {
     this.version++
-    this.tell()
+    this.notify()
   }
 
-  /** Which month a slot belongs to. */
+  /** Return the index of a slot's month. */
   monthOf(slot: number): number {
     let low = 0
     let high = this.starts.length
@@ -127,52 +130,46 @@ export class Album extends Topic {
     return photo !== undefined && this.hidden.has(photo.id)
   }
 
-  get shown(): number {
+  get visibleCount(): number {
     return this.total - this.hidden.size
   }
 
-  /** Ask what has changed meanwhile; what is being looked at is asked for anew. */
+  /** Load the months and the photos in view again. */
   refresh(): Promise<void> {
     if (this.#refreshing) {
-      this.#again = true
+      this.#refreshAgain = true
       return this.#refreshing
     }
     this.#refreshing = this.#refresh().finally(() => {
       this.#refreshing = undefined
-      if (this.#again) {
-        this.#again = false
+      if (this.#refreshAgain) {
+        this.#refreshAgain = false
         void this.refresh()
       }
     })
     return this.#refreshing
   }
 
-  /** The same, unless that was just done. */
-  lookAgain(): void {
-    if (Date.now() - this.#refreshed > 2_000) void this.refresh()
+  refreshIfStale(): void {
+    if (Date.now() - this.#lastRefresh > MIN_REFRESH_INTERVAL) void this.refresh()
   }
 
   async #refresh(): Promise<void> {
-    this.#refreshed = Date.now()
+    this.#lastRefresh = Date.now()
     try {
-      const months = await askMonths()
-      const before = new Map<number, Photo>()
-      for (const photo of this.slots) if (photo) before.set(photo.id, photo)
-      const same = JSON.stringify(months) === JSON.stringify(this.months)
+      const months = await fetchMonths()
+      const isUnchanged = JSON.stringify(months) === JSON.stringify(this.months)
       const next = new Album()
-      next.#count(months)
-      if (same) next.slots = this.slots.slice()
-      const [from, to] = this.#looked
-      const first = Math.floor(Math.max(0, from) / CHUNK)
-      const last = Math.floor(Math.max(0, Math.min(to, next.total) - 1) / CHUNK)
-      for (let chunk = first; chunk <= last && next.total > 0; chunk++) {
-        const photos = await next.#page(chunk)
-        photos.forEach((photo, n) => {
-          if (chunk * CHUNK + n < next.total) next.slots[chunk * CHUNK + n] = photo
-        })
+      next.#setMonths(months)
+      if (isUnchanged) next.slots = this.slots.slice()
+      const [from, to] = this.#visible
+      const first = Math.floor(Math.max(0, from) / PAGE_SIZE)
+      const last = Math.floor(Math.max(0, Math.min(to, next.total) - 1) / PAGE_SIZE)
+      for (let page = first; page <= last && next.total > 0; page++) {
+        next.#fill(page * PAGE_SIZE, await next.#fetch(page))
       }
-      this.#epoch++
-      this.#coming.clear()
+      this.#generation++
+      this.#loading.clear()
       this.months = next.months
       this.starts = next.starts
       this.total = next.total
@@ -184,7 +181,7 @@ export class Album extends Topic {
     }
   }
 
-  /** Take over what the server says of a photo. */
+  /** Replace a loaded photo by its edited version. */
   replace(photo: Photo): void {
     const slot = this.slotOf(photo.id)
     if (slot === undefined) return
@@ -197,26 +194,25 @@ export class Album extends Topic {
     return slot < 0 ? undefined : slot
   }
 
-  /** Find the slot of any photo by its id, loading what lies around it; undefined if it's gone. */
+  /** Return the slot of any photo, loading pages as needed; undefined if the photo is gone. */
   async locate(id: number): Promise<number | undefined> {
-    const here = this.slotOf(id)
-    if (here !== undefined) return here
-    const wanted = await askPhoto(id)
-    const time = place(wanted)
-    const named = new Date(Math.floor(time / 1000)).toISOString().slice(0, 7)
-    const within = this.months.findIndex((month) => month.month === named)
-    if (within < 0) return undefined
-    let low = this.starts[within] ?? 0
-    let high = low + (this.months[within]?.count ?? 0)
+    const loaded = this.slotOf(id)
+    if (loaded !== undefined) return loaded
+    const time = sortTime(await fetchPhoto(id))
+    const name = new Date(Math.floor(time / 1000)).toISOString().slice(0, 7)
+    const index = this.months.findIndex(({ month }) => month === name)
+    if (index < 0) return undefined
+    let low = this.starts[index] ?? 0
+    let high = low + (this.months[index]?.count ?? 0)
     while (low < high) {
       const middle = (low + high) >> 1
-      await this.have(middle, middle + 1)
+      await this.load(middle, middle + 1)
       const found = this.slotOf(id)
       if (found !== undefined) return found
       const other = this.slots[middle]
       if (!other) return undefined
-      const newer = place(other) > time || (place(other) === time && other.id > id)
-      if (newer) low = middle + 1
+      const isNewer = sortTime(other) > time || (sortTime(other) === time && other.id > id)
+      if (isNewer) low = middle + 1
       else high = middle
     }
     return undefined
@@ -232,30 +228,30 @@ export class Album extends Topic {
     this.#changed()
   }
 
-  /** Close the gap of a photo that the server deleted. */
-  drop(id: number): void {
+  /** Remove the slot of a photo that the server has deleted. */
+  remove(id: number): void {
     this.hidden.delete(id)
     const slot = this.slotOf(id)
     if (slot !== undefined) {
-      const within = this.monthOf(slot)
-      const counted = this.months.map((month, n) =>
-        n === within ? { ...month, count: month.count - 1 } : month,
+      const index = this.monthOf(slot)
+      const months = this.months.map((month, n) =>
+        n === index ? { ...month, count: month.count - 1 } : month,
       )
       const slots = this.slots.slice()
       slots.splice(slot, 1)
-      this.#epoch++
-      this.#coming.clear()
-      this.#count(counted.filter((month) => month.count > 0))
+      this.#generation++
+      this.#loading.clear()
+      this.#setMonths(months.filter((month) => month.count > 0))
       this.slots = slots
     }
     this.#changed()
   }
 }
 
-/** When the list's order puts a photo, in microseconds since 1970. */
-export function place(photo: Photo): number {
-  const written = photo.taken_at ?? photo.created_at
-  const zoned = /(Z|[+-]\d\d:\d\d)$/.test(written) ? written : `${written}Z`
-  const micros = Number((/\.(\d{1,6})/.exec(written)?.[1] ?? '').padEnd(6, '0').slice(3))
-  return Date.parse(zoned) * 1000 + micros
+/** Return the time by which the server sorts a photo, in microseconds since 1970. */
+function sortTime(photo: Photo): number {
+  const time = photo.taken_at ?? photo.created_at
+  const withZone = /(Z|[+-]\d\d:\d\d)$/.test(time) ? time : `${time}Z`
+  const microseconds = Number((/\.(\d{1,6})/.exec(time)?.[1] ?? '').padEnd(6, '0').slice(3))
+  return Date.parse(withZone) * 1000 + microseconds
 }

@@ -14,7 +14,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Reserve an upload that goes straight to the bucket
+         * Reserve an upload directly to the bucket
          * @description Reserve an upload.
          */
         post: operations["begin_api_uploads_post"];
@@ -34,8 +34,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sign a step of an upload in parts
-         * @description Sign a step.
+         * Sign a step of a multipart upload
+         * @description Sign a step of a multipart upload.
          */
         post: operations["sign_api_uploads__upload_id__sign_post"];
         delete?: never;
@@ -54,8 +54,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a photo of what was sent
-         * @description Make a photo.
+         * Complete an upload and add its photo
+         * @description Complete an upload and add its photo.
          */
         post: operations["complete_api_uploads__upload_id__complete_post"];
         delete?: never;
@@ -75,8 +75,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Give an upload up, with all that was sent of it
-         * @description Give it up.
+         * Abort an upload and delete its data
+         * @description Abort an upload and delete its data.
          */
         delete: operations["abort_api_uploads__upload_id__delete"];
         options?: never;
@@ -93,13 +93,13 @@ export interface paths {
         };
         /**
          * List photos, newest first
-         * @description The next page's address is in the `Link` header, with `rel=next`.
+         * @description The URL of the next page is in the `Link` header, with `rel=next`.
          */
         get: operations["list_api_photos_get"];
         put?: never;
         /**
          * Add a photo
-         * @description Take a photo in.
+         * @description Add the photo of a form upload.
          */
         post: operations["add_api_photos_post"];
         delete?: never;
@@ -117,7 +117,7 @@ export interface paths {
         };
         /**
          * Count the photos of each month, newest first
-         * @description `after` begins a page of `/photos`, in the same order, with the month.
+         * @description Pass `after` to `/photos` in the same order to start at that month.
          */
         get: operations["months_api_photos_months_get"];
         put?: never;
@@ -137,13 +137,13 @@ export interface paths {
         };
         /**
          * Show a photo
-         * @description Answer with one photo.
+         * @description Return one photo.
          */
         get: operations["get_api_photos__photo_id__get"];
         put?: never;
         post?: never;
         /**
-         * Delete a photo; links given out die with it
+         * Delete a photo; its links stop working
          * @description Delete a photo.
          */
         delete: operations["delete_api_photos__photo_id__delete"];
@@ -151,7 +151,7 @@ export interface paths {
         head?: never;
         /**
          * Change title or description
-         * @description Change what is said of a photo.
+         * @description Change the title or description of a photo.
          */
         patch: operations["edit_api_photos__photo_id__patch"];
         trace?: never;
@@ -164,8 +164,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Go to a photo's bytes
-         * @description Send the client to the store.
+         * Redirect to a photo's bytes
+         * @description Redirect to a signed URL in the bucket.
          */
         get: operations["redirect_api_photos__photo_id___rendition__get"];
         put?: never;
@@ -217,7 +217,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell which jobs wait, are late, run or have failed */
+        /** Count jobs by state, and list the oldest */
         get: operations["jobs_api_jobs_get"];
         put?: never;
         post?: never;
@@ -236,8 +236,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Have the renditions made that photos lack, a batch of photos at a time */
-        post: operations["develop_api_renditions_missing_post"];
+        /** Enqueue missing renditions, for one batch of photos */
+        post: operations["render_missing_api_renditions_missing_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -253,7 +253,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Repeat all jobs that have failed; gives their ids */
+        /** Retry all failed jobs, and return their ids */
         post: operations["retry_all_api_jobs_retry_post"];
         delete?: never;
         options?: never;
@@ -270,7 +270,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Repeat a job that has failed */
+        /** Retry a failed job */
         post: operations["retry_api_jobs__job_id__retry_post"];
         delete?: never;
         options?: never;
@@ -287,7 +287,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Compare rows with objects, and put right what differs if `apply` says so */
+        /** Compare rows with objects, and repair discrepancies with `apply` */
         post: operations["reconcile_api_reconcile_post"];
         delete?: never;
         options?: never;
@@ -302,7 +302,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The process answers */
+        /** Check that the process is alive */
         get: operations["healthz_healthz_get"];
         put?: never;
         post?: never;
@@ -319,7 +319,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** PostgreSQL and S3 answer, and this process isn't about to end */
+        /** Check that PostgreSQL and S3 answer, and that this process isn't shutting down */
         get: operations["readyz_readyz_get"];
         put?: never;
         post?: never;
@@ -335,16 +335,16 @@ export interface components {
     schemas: {
         /**
          * Order
-         * @description How a list of photos is sorted; both newest first.
+         * @description The order of a list of photos, newest first: by time added, or by capture time.
          * @enum {string}
          */
         Order: "added" | "taken";
         /**
          * PhotoView
-         * @description A photo, as clients see it. Sizes are bytes and pixels; URLs are good until expires_at.
+         * @description A photo. Sizes are in bytes and pixels; URLs are valid until expires_at.
          *
-         *         `duration` is an animation's, in seconds; `located` tells whether the original says where it
-         *         was taken.
+         *         `duration` is the length of an animation in seconds; `located` is true if the original contains
+         *         the location where it was taken.
          */
         PhotoView: {
             id: number;
@@ -372,7 +372,7 @@ export interface components {
         };
         /**
          * RenditionView
-         * @description A smaller copy of a photo. Sizes are pixels.
+         * @description A smaller copy of a photo. Sizes are in pixels.
          */
         RenditionView: {
             name: string;
@@ -383,7 +383,7 @@ export interface components {
         };
         /**
          * MonthView
-         * @description A month of UTC, as ``2024-05``, that has photos; a page after `after` begins with it.
+         * @description A month (UTC, like ``2024-05``) that has photos. Pass `after` to list photos from it on.
          */
         MonthView: {
             month: string;
@@ -392,7 +392,7 @@ export interface components {
         };
         /**
          * SessionView
-         * @description A browser that is signed in; `current` if it is the one that asks.
+         * @description A signed-in browser. `current` is true for the browser that sent the request.
          */
         SessionView: {
             id: number;
@@ -406,7 +406,7 @@ export interface components {
         };
         /**
          * JobsView
-         * @description How many jobs there are in each state, and the oldest 500 of them.
+         * @description The number of jobs in each state, and the oldest 500 jobs.
          */
         JobsView: {
             waiting: number;
@@ -417,7 +417,7 @@ export interface components {
         };
         /**
          * JobView
-         * @description A job that isn't done; `at` is when something happened to it last.
+         * @description An unfinished job. `at` is the time of its latest event.
          */
         JobView: {
             id: number;
@@ -429,16 +429,16 @@ export interface components {
             at: string;
         };
         /**
-         * UndevelopedView
-         * @description How many photos of a batch lacked renditions, and where the next batch begins.
+         * RenderBatchView
+         * @description The number of photos in a batch that lacked renditions, and where the next batch starts.
          */
-        UndevelopedView: {
+        RenderBatchView: {
             photos: number;
             next: number | null;
         };
         /**
          * PermitView
-         * @description A request that may be made of the store until expires_at, with these headers among others.
+         * @description A signed request to the bucket, valid until expires_at. Send it with these headers.
          */
         PermitView: {
             method: string;
@@ -451,7 +451,7 @@ export interface components {
         };
         /**
          * PutView
-         * @description An upload that goes in one request: this one, begun by expires_at.
+         * @description An upload in one request. Start it before expires_at.
          */
         PutView: {
             id: string;
@@ -465,7 +465,7 @@ export interface components {
         };
         /**
          * PartsView
-         * @description An upload in parts: so many, each of part_size bytes but the last, all by expires_at.
+         * @description A multipart upload: each part but the last has part_size bytes, all due by expires_at.
          */
         PartsView: {
             id: string;
@@ -476,7 +476,7 @@ export interface components {
         };
         /**
          * UploadRequest
-         * @description What POST /uploads takes: what the client is about to send.
+         * @description The body of POST /uploads: the photo that the client will send.
          */
         UploadRequest: {
             filename: string;
@@ -493,7 +493,7 @@ export interface components {
         };
         /**
          * SignRequest
-         * @description What POST /uploads/{id}/sign takes: a step of an upload in parts.
+         * @description The body of POST /uploads/{id}/sign: a step of a multipart upload.
          */
         SignRequest: {
             /** @enum {unknown} */
@@ -504,20 +504,20 @@ export interface components {
             upload_id: string | null;
         };
         /**
-         * ToldView
-         * @description A line: one of these.
+         * ReconcileLineView
+         * @description One line of the response: a finding, progress or an error.
          */
-        ToldView: {
+        ReconcileLineView: {
             /** @default null */
             finding: components["schemas"]["FindingView"] | null;
             /** @default null */
-            tally: components["schemas"]["TallyView"] | null;
+            tally: components["schemas"]["ReconcileProgressView"] | null;
             /** @default null */
-            error: components["schemas"]["BrokenOffView"] | null;
+            error: components["schemas"]["ReconcileErrorView"] | null;
         };
         /**
          * FindingView
-         * @description One difference: an object's key, and the photo and the bytes where they are known.
+         * @description One discrepancy: an object's key, with the photo id and size in bytes if known.
          */
         FindingView: {
             kind: components["schemas"]["Kind"];
@@ -529,15 +529,15 @@ export interface components {
         };
         /**
          * Kind
-         * @description In what way rows and objects differ.
+         * @description How rows and objects differ. The values are public.
          * @enum {unknown}
          */
         Kind: "damaged" | "displaced" | "expired" | "lost" | "quarantined" | "stale" | "undeveloped" | "unfinished" | "unnamed";
         /**
-         * TallyView
-         * @description How far it is: rows, objects, bytes read, and findings by their kinds.
+         * ReconcileProgressView
+         * @description The progress: rows, objects and bytes read, and findings by kind.
          */
-        TallyView: {
+        ReconcileProgressView: {
             rows: number;
             objects: number;
             bytes: number;
@@ -550,10 +550,10 @@ export interface components {
             done: boolean;
         };
         /**
-         * BrokenOffView
-         * @description Why it ended before its end.
+         * ReconcileErrorView
+         * @description The error that stopped the run.
          */
-        BrokenOffView: {
+        ReconcileErrorView: {
             code: string;
             detail: string;
         };
@@ -586,10 +586,10 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The photo that was there with the same bytes, unchanged */
+            /** @description The existing photo with the same bytes, unchanged */
             200: {
                 headers: {
-                    /** @description The address */
+                    /** @description The URL of the photo */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -597,7 +597,7 @@ export interface operations {
                     "application/json": components["schemas"]["PhotoView"];
                 };
             };
-            /** @description What may be sent now */
+            /** @description The reserved upload */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -710,7 +710,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The request that may be made of the store */
+            /** @description The signed request to send to the bucket */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -775,6 +775,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `unsupported_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request` */
             422: {
                 headers: {
@@ -819,10 +828,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The photo that was there, unchanged */
+            /** @description The existing photo with the same bytes, unchanged */
             200: {
                 headers: {
-                    /** @description The address */
+                    /** @description The URL of the photo */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -830,10 +839,10 @@ export interface operations {
                     "application/json": components["schemas"]["PhotoView"];
                 };
             };
-            /** @description The photo that was added */
+            /** @description The new photo */
             201: {
                 headers: {
-                    /** @description The address */
+                    /** @description The URL of the photo */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -1024,9 +1033,9 @@ export interface operations {
             query?: {
                 limit?: number;
                 order?: components["schemas"]["Order"];
-                /** @description Where the page begins; opaque */
+                /** @description Where the page starts; opaque */
                 after?: string | null;
-                /** @description How many to leave out from there on */
+                /** @description Number of photos to skip from there */
                 skip?: number;
             };
             header?: never;
@@ -1038,9 +1047,9 @@ export interface operations {
             /** @description A page of photos */
             200: {
                 headers: {
-                    /** @description Changes whenever the answer does */
+                    /** @description Changes with the response */
                     ETag: string;
-                    /** @description Where the next page is, with `rel=next`; not on the last one */
+                    /** @description The URL of the next page, with `rel=next`; absent on the last page */
                     Link?: string;
                     [name: string]: unknown;
                 };
@@ -1048,10 +1057,10 @@ export interface operations {
                     "application/json": components["schemas"]["PhotoView"][];
                 };
             };
-            /** @description Nothing has changed since the ETag in If-None-Match */
+            /** @description Not changed since the ETag in If-None-Match */
             304: {
                 headers: {
-                    /** @description Changes whenever the answer does */
+                    /** @description Changes with the response */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -1137,10 +1146,10 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The photo that was there with the same bytes, unchanged */
+            /** @description The existing photo with the same bytes, unchanged */
             200: {
                 headers: {
-                    /** @description The address */
+                    /** @description The URL of the photo */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -1148,10 +1157,10 @@ export interface operations {
                     "application/json": components["schemas"]["PhotoView"];
                 };
             };
-            /** @description The photo that was added */
+            /** @description The new photo */
             201: {
                 headers: {
-                    /** @description The address */
+                    /** @description The URL of the photo */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -1262,7 +1271,7 @@ export interface operations {
             /** @description The months that have photos */
             200: {
                 headers: {
-                    /** @description Changes whenever the answer does */
+                    /** @description Changes with the response */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -1270,10 +1279,10 @@ export interface operations {
                     "application/json": components["schemas"]["MonthView"][];
                 };
             };
-            /** @description Nothing has changed since the ETag in If-None-Match */
+            /** @description Not changed since the ETag in If-None-Match */
             304: {
                 headers: {
-                    /** @description Changes whenever the answer does */
+                    /** @description Changes with the response */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -1586,6 +1595,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `unsupported_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request` */
             422: {
                 headers: {
@@ -1622,7 +1640,7 @@ export interface operations {
     redirect_api_photos__photo_id___rendition__get: {
         parameters: {
             query?: {
-                /** @description Whether the original is to be saved under its name */
+                /** @description Download the original under its file name */
                 download?: boolean;
             };
             header?: never;
@@ -1637,7 +1655,7 @@ export interface operations {
             /** @description To the signed URL of the original, or of the rendition */
             307: {
                 headers: {
-                    /** @description The address */
+                    /** @description The URL of the photo */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -1701,7 +1719,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `catalog_unavailable` */
+            /** @description `catalog_unavailable` or `storage_unavailable` */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -1723,7 +1741,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The sessions, the last used first */
+            /** @description The sessions, most recently used first */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1868,7 +1886,7 @@ export interface operations {
     jobs_api_jobs_get: {
         parameters: {
             query?: {
-                /** @description Tell of this task alone */
+                /** @description Only jobs of this task */
                 task?: string | null;
             };
             header?: never;
@@ -1877,7 +1895,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How many there are, and the oldest of them */
+            /** @description The counts by state, and the oldest jobs */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1948,10 +1966,10 @@ export interface operations {
             };
         };
     };
-    develop_api_renditions_missing_post: {
+    render_missing_api_renditions_missing_post: {
         parameters: {
             query?: {
-                /** @description The `next` of the batch before */
+                /** @description The `next` of the previous batch */
                 after?: number;
             };
             header?: never;
@@ -1960,13 +1978,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How many photos lacked some, and where to go on */
+            /** @description The number of photos that lacked renditions, and where the next batch starts */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UndevelopedView"];
+                    "application/json": components["schemas"]["RenderBatchView"];
                 };
             };
             /** @description `unknown_host` */
@@ -2040,7 +2058,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The ids of the jobs that will be done again */
+            /** @description The ids of the jobs that will be retried */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2185,13 +2203,13 @@ export interface operations {
     reconcile_api_reconcile_post: {
         parameters: {
             query?: {
-                /** @description Put right what can be */
+                /** @description Repair discrepancies where possible */
                 apply?: boolean;
                 /** @description Read and compare every original */
                 verify?: boolean;
-                /** @description Seconds: what is younger is left alone */
+                /** @description Leave alone what is younger than this many seconds */
                 grace?: number;
-                /** @description Put back what lies in quarantine */
+                /** @description Restore objects from quarantine */
                 undo?: boolean;
             };
             header?: never;
@@ -2200,13 +2218,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A line for each finding, and for how far it is; the last is a tally that is `done`, or an `error` */
+            /** @description One line per finding, and progress lines; the last line is a `tally` that is `done`, or an `error` */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/x-ndjson": components["schemas"]["ToldView"];
+                    "application/x-ndjson": components["schemas"]["ReconcileLineView"];
                 };
             };
             /** @description `unknown_host` */
@@ -2280,7 +2298,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It does */
+            /** @description The process is alive */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2312,7 +2330,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description They do, and it isn't */
+            /** @description The service is ready */
             200: {
                 headers: {
                     [name: string]: unknown;

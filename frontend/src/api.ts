@@ -1,110 +1,111 @@
 import type { components } from './api.gen'
-import { house, type Month } from './house'
+import { bootstrap, type Month } from './bootstrap'
+import { Observable } from './observable'
 import { texts } from './texts'
-import { Topic } from './topic'
 
 export type Photo = components['schemas']['PhotoView']
 export type { Month }
 
-/** An answer that is no success, in the server's words (RFC 9457). */
+/** An error response of the server (RFC 9457). */
 export class Problem extends Error {
   constructor(
     readonly status: number,
     readonly code: string,
     detail: string,
-    /** Milliseconds to wait before another try; 0 if the server named none. */
+    /** Milliseconds to wait before the next attempt; 0 if the server sent none. */
     readonly retryAfter = 0,
   ) {
     super(detail)
   }
 
-  /** Whether the same may succeed a little later. */
-  get passing(): boolean {
+  /** Whether the same request may succeed a little later. */
+  get isTemporary(): boolean {
     return this.status >= 500 || this.status === 429 || this.status === 408
   }
 }
 
-/** Nobody answered. */
+/** The request got no response. */
 export class Unreachable extends Error {
   constructor() {
-    super(texts.unreachable)
+    super(texts.serverUnreachable)
   }
 }
 
-class Session extends Topic {
-  over = false
+class Session extends Observable {
+  hasEnded = false
 
   end(): void {
-    this.over = true
-    this.tell()
+    this.hasEnded = true
+    this.notify()
   }
 }
 
 export const session = new Session()
 
-interface Asking {
+interface RequestOptions {
   method?: string
   json?: unknown
   keepalive?: boolean
   signal?: AbortSignal
 }
 
-/** Ask the API; `path` follows `/api`. Throws Problem or Unreachable, or AbortError. */
-export async function ask(path: string, asking: Asking = {}): Promise<Response> {
-  return answered(`${house.root}/api${path}`, asking)
+/** Send a request to `/api` + `path`. Throws Problem, Unreachable, or AbortError. */
+export async function request(path: string, options: RequestOptions = {}): Promise<Response> {
+  return send(`${bootstrap.root}/api${path}`, options)
 }
 
-async function answered(url: string, { json, ...asking }: Asking): Promise<Response> {
+async function send(url: string, { json, ...options }: RequestOptions): Promise<Response> {
   const body =
     json === undefined
       ? {}
       : { body: JSON.stringify(json), headers: { 'Content-Type': 'application/json' } }
-  let answer: Response
+  let response: Response
   try {
-    answer = await fetch(url, { ...asking, ...body })
+    response = await fetch(url, { ...options, ...body })
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error
     throw new Unreachable()
   }
-  if (answer.ok) return answer
-  if (answer.status === 401) session.end()
-  throw await problem(answer)
+  if (response.ok) return response
+  if (response.status === 401) session.end()
+  throw await problemFrom(response)
 }
 
-async function problem(answer: Response): Promise<Problem> {
-  const told = (await answer.json().catch(() => ({}))) as { code?: string; detail?: string }
-  const wait = Number(answer.headers.get('Retry-After')) * 1000 || 0
-  return new Problem(answer.status, told.code ?? 'error', told.detail ?? texts.wrong, wait)
+async function problemFrom(response: Response): Promise<Problem> {
+  const body = (await response.json().catch(() => ({}))) as { code?: string; detail?: string }
+  const retryAfter = Number(response.headers.get('Retry-After')) * 1000 || 0
+  const { code = 'error', detail = texts.unknownError } = body
+  return new Problem(response.status, code, detail, retryAfter)
 }
 
-/** A page of photos, by capture time; without a place the first one. */
-export async function page(place?: { after: string; skip: number; limit: number }) {
-  const url = place
-    ? `${house.root}/api/photos?limit=${place.limit}&order=taken&after=${place.after}&skip=${place.skip}`
-    : house.firstPage
-  return (await (await answered(url, {})).json()) as Photo[]
+/** Return a page of photos by capture time: the first one without `position`. */
+export async function fetchPage(position?: { after: string; skip: number; limit: number }) {
+  const url = position
+    ? `${bootstrap.root}/api/photos?limit=${position.limit}&order=taken&after=${position.after}&skip=${position.skip}`
+    : bootstrap.firstPage
+  return (await (await send(url, {})).json()) as Photo[]
 }
 
-export async function months(): Promise<Month[]> {
-  return (await (await ask('/photos/months?order=taken')).json()) as Month[]
+export async function fetchMonths(): Promise<Month[]> {
+  return (await (await request('/photos/months?order=taken')).json()) as Month[]
 }
 
-export async function photo(id: number): Promise<Photo> {
-  return (await (await ask(`/photos/${id}`)).json()) as Photo
+export async function fetchPhoto(id: number): Promise<Photo> {
+  return (await (await request(`/photos/${id}`)).json()) as Photo
 }
 
-export async function edit(
+export async function editPhoto(
   id: number,
   changes: { title?: string; description?: string },
 ): Promise<Photo> {
-  const answer = await ask(`/photos/${id}`, { method: 'PATCH', json: changes })
-  return (await answer.json()) as Photo
+  const response = await request(`/photos/${id}`, { method: 'PATCH', json: changes })
+  return (await response.json()) as Photo
 }
 
-/** Delete a photo, although the page goes away meanwhile. */
-export async function remove(id: number): Promise<void> {
-  await ask(`/photos/${id}`, { method: 'DELETE', keepalive: true })
+/** Delete a photo. The request outlives the page. */
+export async function deletePhoto(id: number): Promise<void> {
+  await request(`/photos/${id}`, { method: 'DELETE', keepalive: true })
 }
 
-export const downloadAddress = (id: number): string =>
-  `${house.root}/api/photos/${id}/original?download=true`
+export const downloadUrl = (id: number): string =>
+  `${bootstrap.root}/api/photos/${id}/original?download=true`

@@ -1,14 +1,15 @@
 import type { Album } from './album'
-import { type Photo, Problem, remove } from './api'
-import { house } from './house'
-import { name, texts } from './texts'
-import { Topic } from './topic'
+import { deletePhoto, type Photo, Problem } from './api'
+import { bootstrap } from './bootstrap'
+import { Observable } from './observable'
+import { photoName, texts } from './texts'
 
-const LASTS = 8_000
-
-const LEFT = `safelight: deleted in ${house.root}/`
-/** How long a page that went away may matter to the next one in the same tab. */
-const LATELY = 60_000
+const UNDO_TIME = 8_000
+/** The shortest time that a toast stays after the pointer or the focus has left it. */
+const MIN_TIME_AFTER_HOLD = 2_000
+const STORAGE_KEY = `safelight: deleted in ${bootstrap.root}/`
+/** How long a page deletes again what the page before it in the same tab has deleted. */
+const REPEAT_TIME = 60_000
 
 export interface Toast {
   key: number
@@ -16,27 +17,27 @@ export interface Toast {
   undo?: () => void
 }
 
-/** Deletes photos a few seconds after being told to, and until then takes it back. */
-export class Deletions extends Topic {
+/** Hides deleted photos at once, and deletes them when the time for undo is over. */
+export class Deletions extends Observable {
   toasts: Toast[] = []
   #pending = new Map<number, { photo: Photo; due: number; key: number }>()
-  #keys = 0
-  #held = false
+  #lastKey = 0
+  #isHeld = false
 
   constructor(readonly album: Album) {
     super()
-    addEventListener('pagehide', () => this.#leave())
-    void this.#comeBack()
-    setInterval(() => this.#tick(), 250)
+    addEventListener('pagehide', () => this.#deleteAllPending())
+    void this.#repeat()
+    setInterval(() => this.#deleteDue(), 250)
   }
 
   delete(photo: Photo): void {
     this.album.hide(photo.id)
-    const key = this.say(texts.deleted(name(photo)), () => this.#restore(photo.id))
-    this.#pending.set(photo.id, { photo, due: Date.now() + LASTS, key })
+    const key = this.showToast(texts.deleted(photoName(photo)), () => this.#restore(photo.id))
+    this.#pending.set(photo.id, { photo, due: Date.now() + UNDO_TIME, key })
   }
 
-  /** Take back the last one. */
+  /** Undo the last deletion. Return false if there is none. */
   undo(): boolean {
     const last = [...this.#pending.keys()].pop()
     if (last === undefined) return false
@@ -44,29 +45,29 @@ export class Deletions extends Topic {
     return true
   }
 
-  /** Show a line for some seconds. */
-  say(text: string, undo?: () => void): number {
-    const key = ++this.#keys
+  /** Show a message for some seconds. */
+  showToast(text: string, undo?: () => void): number {
+    const key = ++this.#lastKey
     this.toasts = [...this.toasts.slice(-2), undo ? { key, text, undo } : { key, text }]
-    this.tell()
-    if (!undo) setTimeout(() => this.dismiss(key), LASTS)
+    this.notify()
+    if (!undo) setTimeout(() => this.dismiss(key), UNDO_TIME)
     return key
   }
 
-  /** While somebody points at the lines, or is in them by the keyboard, none of them goes. */
-  hold(held: boolean): void {
-    this.#held = held
+  /** Keep the toasts with an undo button, while one has the pointer or the focus. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld
   }
 
   dismiss(key: number): void {
-    const pending = [...this.#pending].find(([, each]) => each.key === key)
-    if (pending) void this.#carryOut(pending[0])
-    this.#drop(key)
+    const pending = [...this.#pending].find(([, deletion]) => deletion.key === key)
+    if (pending) void this.#deleteNow(pending[0])
+    this.#removeToast(key)
   }
 
-  #drop(key: number): void {
+  #removeToast(key: number): void {
     this.toasts = this.toasts.filter((toast) => toast.key !== key)
-    this.tell()
+    this.notify()
   }
 
   #restore(id: number): void {
@@ -74,71 +75,70 @@ export class Deletions extends Topic {
     if (!pending) return
     this.#pending.delete(id)
     this.album.unhide(id)
-    this.#drop(pending.key)
-    this.say(texts.undone)
+    this.#removeToast(pending.key)
+    this.showToast(texts.restored(photoName(pending.photo)))
   }
 
-  #tick(): void {
+  #deleteDue(): void {
     const now = Date.now()
-    for (const [id, each] of this.#pending) {
-      if (this.#held) each.due = Math.max(each.due, now + 2_000)
-      else if (now >= each.due) void this.#carryOut(id)
+    for (const [id, deletion] of this.#pending) {
+      if (this.#isHeld) deletion.due = Math.max(deletion.due, now + MIN_TIME_AFTER_HOLD)
+      else if (now >= deletion.due) void this.#deleteNow(id)
     }
   }
 
-  /** Who leaves has made up his mind. */
-  #leave(): void {
+  #deleteAllPending(): void {
     const ids = [...this.#pending.keys()]
     if (ids.length === 0) return
-    keep([...kept(), ...ids])
-    for (const id of ids) void this.#carryOut(id)
+    storeIds([...storedIds(), ...ids])
+    for (const id of ids) void this.#deleteNow(id)
   }
 
-  /** Whoever is back at once may be quicker than what was sent then, which can get lost, too. */
-  async #comeBack(): Promise<void> {
-    const ids = kept()
+  /** Delete again what the page before this one deleted: its last requests may be late or lost. */
+  async #repeat(): Promise<void> {
+    const ids = storedIds()
     if (ids.length === 0) return
     for (const id of ids) this.album.hide(id)
-    await Promise.all(ids.map((id) => remove(id).catch(() => {})))
-    keep(kept().filter((id) => !ids.includes(id)))
+    await Promise.all(ids.map((id) => deletePhoto(id).catch(() => {})))
+    storeIds(storedIds().filter((id) => !ids.includes(id)))
     await this.album.refresh()
     for (const id of ids) this.album.unhide(id)
   }
 
-  async #carryOut(id: number): Promise<void> {
+  async #deleteNow(id: number): Promise<void> {
     const pending = this.#pending.get(id)
     if (!pending) return
     this.#pending.delete(id)
-    this.#drop(pending.key)
+    this.#removeToast(pending.key)
     try {
-      await remove(id)
-      this.album.drop(id)
+      await deletePhoto(id)
+      this.album.remove(id)
     } catch (error) {
       if (error instanceof Problem && error.status === 404) {
-        this.album.drop(id)
+        this.album.remove(id)
         return
       }
       this.album.unhide(id)
-      this.say(texts.notDeleted(name(pending.photo)))
+      this.showToast(texts.notDeleted(photoName(pending.photo)))
     }
   }
 }
 
-function keep(ids: number[]): void {
+function storeIds(ids: number[]): void {
   try {
-    sessionStorage.setItem(LEFT, JSON.stringify({ at: Date.now(), ids }))
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify({ at: Date.now(), ids }))
   } catch {
-    // Some browsers have no storage for some pages; the requests are on their way all the same.
+    // Browsers may deny storage. The requests have been sent anyway.
   }
 }
 
-function kept(): number[] {
+function storedIds(): number[] {
   try {
-    const { at, ids } = JSON.parse(sessionStorage.getItem(LEFT) ?? '') as {
+    const { at, ids } = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? '') as {
       at: number
       ids: number[]
     }
-    return Date.now() - at < LATELY ? ids : []
+    return Date.now() - at < REPEAT_TIME ? ids : []
   } catch {
     return []
   }

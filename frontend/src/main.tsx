@@ -1,26 +1,26 @@
 import { render } from 'preact'
-import { App } from './App'
+import { App } from './app'
 import { Album } from './album'
 import { Deletions } from './deletions'
-import { house } from './house'
+import { bootstrap } from './bootstrap'
 import { Navigation } from './navigation'
-import { Toasts } from './Toasts'
-import { Inbox } from './uploads/inbox'
+import { Toasts } from './toasts'
+import { Uploader } from './uploads/uploader'
 import './style.css'
 
-// Beside the page, not in it: they stay within reach while the viewer is open.
-const tray = document.createElement('div')
+// Outside the gallery's element, which is inert while the viewer is open.
+const uploads = document.createElement('div')
 const toasts = document.createElement('div')
-house.element.after(tray, toasts)
+bootstrap.element.after(uploads, toasts)
 
 const album = new Album()
 const deletions = new Deletions(album)
 const navigation = new Navigation(album, deletions)
-const inbox = new Inbox(album, tray)
+const uploader = new Uploader(album, uploads)
 
 render(
-  <App album={album} deletions={deletions} navigation={navigation} inbox={inbox} />,
-  house.element,
+  <App album={album} deletions={deletions} navigation={navigation} uploader={uploader} />,
+  bootstrap.element,
 )
 render(<Toasts deletions={deletions} />, toasts)
-void navigation.begin()
+void navigation.start()

@@ -1,98 +1,97 @@
 import type { Album } from './album'
-import type { Photo } from './api'
-import { Problem, Unreachable } from './api'
+import { type Photo, Problem, Unreachable } from './api'
+import { bootstrap } from './bootstrap'
 import type { Deletions } from './deletions'
-import { house } from './house'
+import type { GridHandle } from './grid/grid'
 import { pageTitle, texts } from './texts'
-import type { Viewer } from './viewer/Viewer'
-import type { WallHandle } from './wall/Wall'
+import type { Viewer } from './viewer/viewer'
 
-const addressOf = (id: number): string => `${house.root}/photo/${id}`
-const photoIn = (path: string): number => Number(/\/photo\/(\d+)$/.exec(path)?.[1] ?? 0)
+const urlOf = (id: number): string => `${bootstrap.root}/photo/${id}`
+const photoIdIn = (path: string): number => Number(/\/photo\/(\d+)$/.exec(path)?.[1] ?? 0)
 
-/** The photo that is open, the address bar, and the browser's way back, in step. */
+/** Keeps the open photo, the address bar and the browser's history in sync. */
 export class Navigation {
   #viewer: Viewer | undefined
-  /** Whether the page before this one in the history is the wall. */
-  #cameFromWall = false
-  readonly wall: { current: WallHandle | null } = { current: null }
+  /** Whether the previous entry of the history is the grid. */
+  #cameFromGrid = false
+  readonly grid: { current: GridHandle | null } = { current: null }
 
   constructor(
     readonly album: Album,
     readonly deletions: Deletions,
   ) {
-    addEventListener('popstate', () => void this.#follow())
+    addEventListener('popstate', () => void this.#showCurrent())
   }
 
-  /** Open what the address names. */
-  async begin(): Promise<void> {
-    await this.#follow()
+  async start(): Promise<void> {
+    await this.#showCurrent()
   }
 
   open(slot: number): void {
     const photo = this.album.slots[slot]
     if (!photo) return
-    history.pushState(null, '', addressOf(photo.id))
-    this.#cameFromWall = true
+    history.pushState(null, '', urlOf(photo.id))
+    this.#cameFromGrid = true
     void this.#show(slot)
   }
 
-  async #follow(): Promise<void> {
-    const id = photoIn(location.pathname)
+  /** Show what the address names. */
+  async #showCurrent(): Promise<void> {
+    const id = photoIdIn(location.pathname)
     if (!id) {
       this.#viewer?.close()
       return
     }
     const slot = await this.#locate(id)
-    if (photoIn(location.pathname) !== id) return
+    if (photoIdIn(location.pathname) !== id) return
     if (slot !== undefined) await this.#show(slot)
-    else this.#leave()
+    else this.#showGrid()
   }
 
   async #locate(id: number): Promise<number | undefined> {
     try {
       const slot = await this.album.locate(id)
-      if (slot === undefined) this.deletions.say(texts.gone)
+      if (slot === undefined) this.deletions.showToast(texts.gone)
       return slot
     } catch (error) {
-      const known = error instanceof Problem || error instanceof Unreachable
-      this.deletions.say(known ? error.message : texts.wrong)
+      const hasMessage = error instanceof Problem || error instanceof Unreachable
+      this.deletions.showToast(hasMessage ? error.message : texts.unknownError)
       return undefined
     }
   }
 
   async #show(slot: number): Promise<void> {
     if (this.#viewer) {
-      this.#viewer.turnTo(slot)
+      this.#viewer.goTo(slot)
       return
     }
     const id = this.album.slots[slot]?.id
-    const { Viewer } = await import('./viewer/Viewer')
-    if (this.#viewer || photoIn(location.pathname) !== id) return
+    const { Viewer } = await import('./viewer/viewer')
+    if (this.#viewer || photoIdIn(location.pathname) !== id) return
     this.#viewer = new Viewer({
       album: this.album,
       deletions: this.deletions,
-      onTurn: (photo) => this.#turned(photo),
-      onClosed: (last) => this.#closed(last),
+      onChange: (photo) => this.#photoChanged(photo),
+      onClose: (slot) => this.#viewerClosed(slot),
     })
     this.#viewer.open(slot)
   }
 
-  #turned(photo: Photo): void {
+  #photoChanged(photo: Photo): void {
     document.title = pageTitle(photo)
-    if (photoIn(location.pathname) !== photo.id) history.replaceState(null, '', addressOf(photo.id))
+    if (photoIdIn(location.pathname) !== photo.id) history.replaceState(null, '', urlOf(photo.id))
   }
 
-  #closed(slot: number): void {
+  #viewerClosed(slot: number): void {
     this.#viewer = undefined
     document.title = pageTitle()
-    if (photoIn(location.pathname)) this.#leave()
-    this.wall.current?.toSlot(slot, true)
+    if (photoIdIn(location.pathname)) this.#showGrid()
+    this.grid.current?.toSlot(slot, true)
   }
 
-  #leave(): void {
-    if (this.#cameFromWall) history.back()
-    else history.replaceState(null, '', `${house.root}/`)
-    this.#cameFromWall = false
+  #showGrid(): void {
+    if (this.#cameFromGrid) history.back()
+    else history.replaceState(null, '', `${bootstrap.root}/`)
+    this.#cameFromGrid = false
   }
 }

@@ -1,73 +1,76 @@
-/** All that the gallery says, in one place. */
+/** Every text that the gallery shows. */
 
 import type { Photo } from './api'
 
-const DATES = 'en-GB'
-const WHOLE = new Intl.NumberFormat(DATES)
-const MONTH = new Intl.DateTimeFormat(DATES, { month: 'long', year: 'numeric', timeZone: 'UTC' })
-const DAY = new Intl.DateTimeFormat(DATES, { dateStyle: 'long' })
-const UTC_TIME = new Intl.DateTimeFormat(DATES, {
+const LOCALE = 'en-GB'
+const INTEGER = new Intl.NumberFormat(LOCALE)
+const MONTH = new Intl.DateTimeFormat(LOCALE, { month: 'long', year: 'numeric', timeZone: 'UTC' })
+const DAY = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'long' })
+const UTC_TIME = new Intl.DateTimeFormat(LOCALE, {
   dateStyle: 'long',
   timeStyle: 'short',
   timeZone: 'UTC',
 })
-const TIME = new Intl.DateTimeFormat(DATES, { dateStyle: 'long', timeStyle: 'short' })
+const TIME = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'long', timeStyle: 'short' })
 
-export const count = (number: number): string =>
-  number === 1 ? '1 photo' : `${WHOLE.format(number)} photos`
+export const photoCount = (number: number): string =>
+  number === 1 ? '1 photo' : `${INTEGER.format(number)} photos`
 
-export const month = (written: string): string => MONTH.format(new Date(`${written}-01T00:00:00Z`))
+/** `month` is YYYY-MM. */
+export const monthAndYear = (month: string): string =>
+  MONTH.format(new Date(`${month}-01T00:00:00Z`))
 
-export const monthAlone = (written: string): string => month(written).replace(/ \d+$/, '')
+export const monthName = (month: string): string => monthAndYear(month).replace(/ \d+$/, '')
 
-export const day = (at: string): string => DAY.format(new Date(at))
+export const formatDay = (time: string): string => DAY.format(new Date(time))
 
-/** The time that the camera's clock showed, wherever the reader is. */
-export const taken = (at: string): string => UTC_TIME.format(new Date(`${at.slice(0, 19)}Z`))
+/** The time on the camera's clock, whatever the reader's time zone. */
+export const formatTaken = (time: string): string =>
+  UTC_TIME.format(new Date(`${time.slice(0, 19)}Z`))
 
-export const moment = (at: string): string => TIME.format(new Date(at))
+export const formatTime = (time: string): string => TIME.format(new Date(time))
 
-export function bytes(size: number): string {
-  if (size < 1000) return `${size} B`
-  if (size < 1_000_000) return `${Math.round(size / 1000)} KB`
-  return `${(size / 1_000_000).toFixed(size < 10_000_000 ? 1 : 0)} MB`
+export function formatSize(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  if (bytes < 1_000_000) return `${Math.round(bytes / 1000)} KB`
+  return `${(bytes / 1_000_000).toFixed(bytes < 10_000_000 ? 1 : 0)} MB`
 }
 
-export const rate = (perSecond: number): string => `${bytes(perSecond)}/s`
+export const formatRate = (bytesPerSecond: number): string => `${formatSize(bytesPerSecond)}/s`
 
-export const name = (photo: Photo): string =>
+export const photoName = (photo: Photo): string =>
   photo.title ||
   photo.filename ||
-  (photo.taken_at ? `Photo of ${taken(photo.taken_at)}` : 'Photo without a title')
+  (photo.taken_at ? `Photo taken ${formatTaken(photo.taken_at)}` : 'Untitled photo')
 
 export const pageTitle = (photo?: Photo): string =>
-  photo ? `${name(photo)} · Safelight` : 'Photos · Safelight'
+  photo ? `${photoName(photo)} · Safelight` : 'Photos · Safelight'
 
 export const texts = {
   brand: 'Safelight',
   skip: 'Skip to the photos',
   photos: 'Photos',
   upload: 'Add photos',
-  uploadShort: 'Add',
   camera: 'Take a photo',
   signOut: 'Sign out',
-  jump: 'Go to month',
-  dropHere: 'Drop them anywhere',
+  goToMonth: 'Go to month',
+  dropHere: 'Drop photos anywhere',
   emptyTitle: 'No photos yet',
-  emptyText: 'Drop photos anywhere on this page, paste them, or choose some.',
-  plainForm: 'There is a plain form, too.',
-  offline: 'You are offline. What has loaded stays; the rest comes when you are back.',
-  failed: 'The photos could not be loaded.',
+  emptyText: 'Drop photos anywhere on this page, paste them, or use the + button.',
+  simplePage: 'Use the simple upload page instead',
+  offline: 'You are offline. More photos will load when you are back online.',
+  notLoaded: 'The photos could not be loaded.',
   retry: 'Try again',
-  signInTitle: 'Sign in',
-  signInWhere: 'Your session has ended. When Safelight starts, it says where the token is.',
+  signIn: 'Sign in',
+  sessionEnded:
+    'Your session has ended. To see the access token, run “safelight token show” on the server.',
   token: 'Token',
-  deleted: (photo: string) => `“${photo}” is deleted.`,
+  deleted: (photo: string) => `Deleted “${photo}”.`,
   notDeleted: (photo: string) => `“${photo}” could not be deleted.`,
   undo: 'Undo',
-  undone: 'It is back.',
+  restored: (photo: string) => `Restored “${photo}”.`,
   dismiss: 'Dismiss',
-  gone: 'That photo is not there any more.',
+  gone: 'This photo no longer exists.',
 
   viewer: 'Photo viewer',
   close: 'Close',
@@ -86,37 +89,37 @@ export const texts = {
   cameraModel: 'Camera',
   dimensions: 'Size',
   file: 'File',
-  duration: 'Length',
+  duration: 'Duration',
   seconds: (number: number) => `${number.toFixed(1)} s`,
   download: 'Download original',
   delete: 'Delete',
   share: 'Copy link',
   shareOriginal: 'Copy link to the original',
-  shareHint: (until: string) => `Anybody who has the link sees the photo until ${until}.`,
+  shareHint: (until: string) => `Anyone with the link can see this photo until ${until}.`,
   copied: (until: string) => `Copied. The link works until ${until}.`,
   copiedOriginal: (until: string) => `Copied. The link to the original works until ${until}.`,
-  notCopied: 'Copying is not allowed here: take it from this field.',
-  located:
-    'The original says where it was taken, and whoever has the link can read that. Copy it all the same?',
-  copyIt: 'Copy it',
+  notCopied: 'Your browser did not allow copying. Copy the link from this field.',
+  location:
+    'The original file contains the place where it was taken, and anyone with the link can read it. Copy the link anyway?',
+  copyAnyway: 'Copy anyway',
   cancel: 'Cancel',
-  broken: 'The photo could not be loaded.',
+  photoNotLoaded: 'This photo could not be loaded.',
 
-  tray: 'Uploads',
-  trayBusy: (done: number, all: number) => `Adding photos: ${done} of ${all}`,
-  trayDone: (done: number) => (done === 1 ? '1 photo added' : `${WHOLE.format(done)} photos added`),
-  trayTrouble: (number: number) =>
-    number === 1 ? '1 could not be added' : `${WHOLE.format(number)} could not be added`,
-  hide: 'Hide the list',
-  show: 'Show the list',
-  clear: 'Close',
+  uploads: 'Uploads',
+  adding: (finished: number, all: number) => `Adding photos: ${finished} of ${all}`,
+  added: (number: number) => `${photoCount(number)} added`,
+  notAdded: (number: number) => `${INTEGER.format(number)} could not be added`,
+  noneAdded: 'No photos added',
+  leftOut: (number: number) =>
+    number === 1
+      ? '1 file is not a photo and was left out.'
+      : `${INTEGER.format(number)} files are not photos and were left out.`,
+  hideList: 'Hide the list',
+  showList: 'Show the list',
   pause: 'Pause',
   resume: 'Resume',
-  pauseAll: 'Pause all',
-  resumeAll: 'Resume all',
-  retryAll: 'Try again',
   cancelAll: 'Cancel all',
-  of: (action: string, file: string) => `${action}: ${file}`,
+  actionOn: (action: string, file: string) => `${action}: ${file}`,
   waiting: 'Waiting',
   reserving: 'Preparing',
   sending: 'Sending',
@@ -124,10 +127,8 @@ export const texts = {
   stalled: 'Waiting for the network',
   checking: 'Checking',
   done: 'Added',
-  twin: 'You have this photo already',
-  cancelled: 'Cancelled',
-  noPhoto: 'This is not a photo of an accepted format.',
-  unreachable: 'The server could not be reached.',
-  storeUnreachable: 'The photo store could not be reached.',
-  wrong: 'Something went wrong.',
+  duplicate: 'You already have this photo',
+  serverUnreachable: 'The server could not be reached. Check your connection.',
+  storeUnreachable: 'The photo store could not be reached. Check your connection.',
+  unknownError: 'Something went wrong. Try again.',
 }

@@ -1,7 +1,7 @@
-"""The places at which a crash is tried: between any two steps that leave something behind.
+"""Crash points: the places between two steps with lasting effects, where tests crash the process.
 
-A test names one in the environment (``SAFELIGHT_CRASH_AT``) and the process that gets there kills
-itself, as hard as the kernel can. Otherwise nothing happens there.
+A test sets ``SAFELIGHT_CRASH_AT`` to a crash point, and the process that reaches it kills itself
+with SIGKILL. Otherwise, nothing happens there.
 """
 
 import os
@@ -19,33 +19,33 @@ ADD: Final = (
     "undo: row abandoned",
     "undo: objects gone",
 )
-"""The steps of taking a photo in; the last two are those of who lost against a twin."""
+"""The steps of adding a photo; the last two are for one that turned out to be a duplicate."""
 
 DELETE: Final = (
-    "delete: row buried",
+    "delete: row soft-deleted",
     "delete: objects gone",
     "delete: purge noted",
 )
-"""The steps of a deletion, up to its answer."""
+"""The steps of a deletion, up to its response."""
 
 COMPLETE: Final = (
     "complete: fetched",
     "complete: noted",
     "complete: incoming gone",
 )
-"""The steps of completing a direct upload, beside those of taking its photo in."""
+"""The steps of completing a direct upload, besides those of adding its photo."""
 
 REFUSE: Final = (
     "refuse: upload ended",
     "refuse: incoming gone",
 )
-"""Those of completing one whose bytes are refused."""
+"""The steps of completing a direct upload whose bytes are refused."""
 
 ABORT: Final = (
     "abort: upload ended",
     "abort: incoming gone",
 )
-"""Those of giving one up."""
+"""The steps of aborting a direct upload."""
 
 SWEEP: Final = (
     "purge: begun",
@@ -55,7 +55,7 @@ SWEEP: Final = (
     "sweep: prefixes emptied",
     "sweep: rows forgotten",
 )
-"""The steps of the jobs that finish what the others began."""
+"""The steps of the sweep and the purge."""
 
 INCOMING: Final = (
     "incoming: stale ended",
@@ -63,7 +63,7 @@ INCOMING: Final = (
     "incoming: noted",
     "incoming: rows forgotten",
 )
-"""Those of the jobs that clear away what was sent for uploads that have ended."""
+"""The steps of clearing ended uploads."""
 
 RECONCILE: Final = (
     "reconcile: suspected",
@@ -72,13 +72,13 @@ RECONCILE: Final = (
     "reconcile: removed",
     "reconcile: row changed",
 )
-"""The steps of putting right a difference between rows and objects."""
+"""The steps of repairing a difference between rows and objects."""
 
 CRASH_POINTS: Final = (*(*ADD, *DELETE, *COMPLETE, *REFUSE, *ABORT, *SWEEP, *INCOMING, *RECONCILE),)
-"""All of them."""
+"""All crash points."""
 
 
 def reached(point: str) -> None:
-    """Die here, if the environment says so; `point` is one of CRASH_POINTS."""
+    """Kill this process if the environment says so; `point` is one of CRASH_POINTS."""
     if os.environ.get(VARIABLE) == point:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,9 +1,9 @@
-"""Everything that Safelight refuses or fails at, as one tree.
+"""All errors of Safelight, in one tree.
 
 ::
 
     SafelightError
-    ├── Refused                     the request can't be granted as it stands
+    ├── Refused                     the request can't be fulfilled in this state
     │   ├── Unauthenticated         unauthenticated
     │   ├── ForbiddenOrigin         forbidden_origin
     │   ├── UnknownHost             unknown_host
@@ -13,7 +13,7 @@
     │   ├── TooManyUploads          too_many_uploads
     │   ├── UploadIncomplete        upload_incomplete
     │   └── RequestTimeout          request_timeout
-    ├── Invalid                     what was sent can't be taken
+    ├── Invalid                     the input is not acceptable
     │   ├── InvalidRequest          invalid_request
     │   ├── TooLarge                too_large
     │   ├── UnsupportedType         unsupported_type
@@ -22,17 +22,17 @@
     │   ├── TooManyPixels           too_many_pixels
     │   ├── TooManyFrames           too_many_frames
     │   └── ChecksumMismatch        checksum_mismatch
-    ├── Unavailable                 nothing was stored; try again after `retry_after`
+    ├── Unavailable                 nothing was stored; retry after `retry_after`
     │   ├── Busy                    busy
     │   ├── StorageUnavailable      storage_unavailable
     │   ├── CatalogUnavailable      catalog_unavailable
     │   └── StorageFull             storage_full
-    └── OperatorError               for whoever runs the program, never for a visitor
+    └── OperatorError               for operators; clients never see these
         ├── SettingsError           settings
         └── EngineError             engine
 
-`code` is stable and public. The message (`str(error)`) is fit for the public too. What is not
-(an engine's own words, a path, an address) goes into `__cause__`, by ``raise … from``.
+`code` is stable and public, and clients may see the message (`str(error)`). What they must not see
+(an engine's own message, a path, an address) goes into `__cause__`, by ``raise … from``.
 """
 
 from datetime import timedelta
@@ -40,61 +40,61 @@ from typing import ClassVar
 
 
 class SafelightError(Exception):
-    """Something that Safelight refuses or fails at."""
+    """The base of all errors."""
 
     code: ClassVar[str] = "error"
     text: ClassVar[str] = "Something went wrong."
     retry_after: timedelta | None = None
-    """When trying again may help; None if waiting doesn't."""
+    """When a retry may succeed; None if waiting doesn't help."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.text)
 
 
 class Refused(SafelightError):
-    """The request can't be granted as it stands."""
+    """The request can't be fulfilled in this state."""
 
 
 class Unauthenticated(Refused):
-    """There is no valid token with the request."""
+    """The request has no valid token or session."""
 
     code = "unauthenticated"
-    text = "A valid token is needed: send it as 'Authorization: Bearer TOKEN', or sign in."
+    text = "A valid token is required. Send it as 'Authorization: Bearer TOKEN', or sign in."
 
 
 class ForbiddenOrigin(Refused):
-    """A change was asked for from a page of another origin."""
+    """A page of another origin requested a change."""
 
     code = "forbidden_origin"
-    text = "Changes are accepted only from this site's own pages or from a configured origin."
+    text = "Changes are only accepted from this site's own pages or a configured origin."
 
 
 class UnknownHost(Refused):
-    """The request came to a host name that is not configured."""
+    """The request was sent to a host name that is not configured."""
 
     code = "unknown_host"
-    text = "This host name is not served here: add it to SAFELIGHT_ALLOWED_HOSTS."
+    text = "This host name is not configured. Add it to SAFELIGHT_ALLOWED_HOSTS."
 
 
 class NotFound(Refused):
-    """It isn't there, or it belongs to somebody else; which of the two is never said."""
+    """The photo doesn't exist or belongs to another owner; the response is the same for both."""
 
     code = "not_found"
     text = "There is no such photo."
 
 
 class MethodNotAllowed(Refused):
-    """The resource is there, but can't be used by this method."""
+    """The resource doesn't support this method."""
 
     code = "method_not_allowed"
-    text = "This method can't be used here."
+    text = "This address does not support this method."
 
 
 class TooManyAttempts(Refused):
-    """Too many wrong tokens came from one address."""
+    """Too many failed sign-ins: wrong tokens or codes."""
 
     code = "too_many_attempts"
-    text = "Too many wrong tokens: wait a little before the next try."
+    text = "Too many failed sign-ins. Wait a minute before the next attempt."
 
     def __init__(
         self, message: str | None = None, *, retry_after: timedelta = timedelta(seconds=60)
@@ -104,89 +104,89 @@ class TooManyAttempts(Refused):
 
 
 class TooManyUploads(Refused):
-    """The owner has as many open reservations for uploads as one may have."""
+    """The owner has reached the maximum number of open uploads."""
 
     code = "too_many_uploads"
-    text = "Too many uploads are open: complete or abort some, or wait until they expire."
+    text = "Too many uploads are open. Complete or abort some, or wait until they expire."
     retry_after = timedelta(minutes=15)
 
 
 class UploadIncomplete(Refused):
-    """An upload was to be completed before all of its bytes are there."""
+    """An upload was completed before all of its bytes had arrived."""
 
     code = "upload_incomplete"
-    text = "Not all bytes of this upload have arrived: send the rest, then complete it."
+    text = "Some bytes of this upload are missing. Send the rest, then complete it."
 
 
 class RequestTimeout(Refused):
-    """The body stopped arriving, or came too slowly."""
+    """The body stalled, or was too slow."""
 
     code = "request_timeout"
-    text = "The upload stopped arriving: send it again."
+    text = "The upload stalled. Send it again."
 
 
 class Invalid(SafelightError):
-    """What was sent can't be taken."""
+    """The input is not acceptable."""
 
 
 class InvalidRequest(Invalid):
-    """The request isn't of the form that is documented for it."""
+    """The request does not match the documentation."""
 
     code = "invalid_request"
-    text = "The request is not of the documented form."
+    text = "The request does not match the documentation."
 
 
 class TooLarge(Invalid):
     """More bytes than the limit allows."""
 
     code = "too_large"
-    text = "The upload is larger than allowed."
+    text = "The upload is too large."
 
 
 class UnsupportedType(Invalid):
-    """The bytes are none of the accepted formats, whatever the name or the Content-Type says."""
+    """The bytes are in none of the accepted formats, whatever the file name or Content-Type."""
 
     code = "unsupported_type"
-    text = "This is not a photo of an accepted format: send a JPEG, PNG, GIF, WebP, AVIF or HEIC."
+    text = "Unsupported format. Upload JPEG, PNG, GIF, WebP, AVIF or HEIC."
 
 
 class EmptyFile(Invalid):
-    """A file of no bytes."""
+    """The file has no bytes."""
 
     code = "empty_file"
     text = "The file is empty."
 
 
 class CorruptImage(Invalid):
-    """The bytes begin as an accepted format, but can't be decoded to the last line."""
+    """The bytes start like an accepted format, but can't be decoded completely."""
 
     code = "corrupt_image"
-    text = "The photo is damaged: it can't be decoded to its end."
+    text = "This photo is damaged and can't be decoded."
 
 
 class TooManyPixels(Invalid):
-    """The header tells of more pixels than the limit allows."""
+    """The image has more pixels than the limit."""
 
     code = "too_many_pixels"
-    text = "The photo has more pixels than allowed."
+    text = "This photo has too many pixels."
 
 
 class TooManyFrames(Invalid):
-    """The animation has more frames, or more pixels in all its frames, than allowed."""
+    """The animation has more frames, or more pixels in all frames, than the limit."""
 
     code = "too_many_frames"
-    text = "The animation has more frames than allowed."
+    text = "This animation has too many frames."
 
 
 class ChecksumMismatch(Invalid):
-    """The bytes that came aren't those whose SHA-256 was declared."""
+    """The bytes don't have the declared SHA-256."""
 
     code = "checksum_mismatch"
-    text = "The bytes that arrived are not those whose SHA-256 was declared: send them again."
+    text = "The bytes don't have the declared SHA-256. Send them again."
 
 
 class Unavailable(SafelightError):
-    """It can't be done now. Nothing was stored; `retry_after` tells when to try again."""
+    """A backend is down or overloaded. Nothing was stored; retry after `retry_after`."""
 
     retry_after: timedelta
 
@@ -198,44 +198,52 @@ class Unavailable(SafelightError):
 
 
 class Busy(Unavailable):
-    """More work is waiting than is allowed to wait."""
+    """Too much work is waiting."""
 
     code = "busy"
-    text = "Too many uploads are waiting: try again shortly."
+    text = "Too many uploads are waiting. Try again in a few seconds."
 
 
 class StorageUnavailable(Unavailable):
-    """The object store doesn't answer, or not in time."""
+    """The object store doesn't answer in time."""
 
     code = "storage_unavailable"
-    text = "The photo store does not answer: try again shortly."
+    text = "The photo store is not responding. Try again in a few seconds."
 
 
 class CatalogUnavailable(Unavailable):
-    """The database doesn't answer, or not in time."""
+    """The database doesn't answer in time."""
 
     code = "catalog_unavailable"
-    text = "The catalog does not answer: try again shortly."
+    text = "The database is not responding. Try again in a few seconds."
 
 
 class StorageFull(Unavailable):
-    """There is no space left to put the bytes."""
+    """There is no disk space left."""
 
     code = "storage_full"
-    text = "There is no space left for uploads: try again later."
+    text = "There is no space left for uploads. Try again later."
 
 
 class OperatorError(SafelightError):
-    """Something that only whoever runs the program can mend; the message says how."""
+    """A problem that only the operator can fix; the message explains how."""
 
 
 class SettingsError(OperatorError):
-    """The settings can't be used as they are."""
+    """The settings are invalid."""
 
     code = "settings"
 
 
 class EngineError(OperatorError):
-    """An embedded engine can't be started or kept running."""
+    """An embedded engine can't be started, or keeps failing."""
 
     code = "engine"
+
+
+def format_size(count: int) -> str:
+    """Return a number of bytes for people, like "5 MB" or "64 KB"."""
+    megabytes = count / 1024 / 1024
+    if megabytes >= 1:
+        return f"{megabytes:.3g} MB"
+    return f"{count // 1024} KB" if count >= 1024 else f"{count} bytes"

@@ -1,17 +1,17 @@
-"""The keys of objects in the bucket: made of random names, never of anything a user sent.
+"""The keys of objects in the bucket: made of random ids, never of anything that a client sent.
 
-A name is 128 random bits as 32 characters of lower-case hex: an alphabet that URLs, file systems
-and stores which fold case leave alone, and `int(name, 16)` gives the bits back.
+An id is 128 random bits as 32 characters of lower-case hex. URLs, file systems and stores that
+ignore case leave these alone, and `int(id, 16)` returns the bits.
 
 ::
 
-    photos/<name>/original      the photo's own bytes
-    photos/<name>/<digest>      a rendition, by the digest of the preset that made it
-    incoming/<name>             what a client uploads by itself, until it is checked
-    quarantine/<date>/<key>     what no row named on that day (UTC), under its key
+    photos/<storage id>/original      the photo's own bytes
+    photos/<storage id>/<digest>      a rendition, by the digest of its preset
+    incoming/<upload id>              the bytes of a direct upload, until they are checked
+    quarantine/<date>/<key>           an orphan, by the day (UTC) and its former key
 
-Every function here raises ValueError for a name that is none, so that a key can't be made from
-user input by mistake. Those that read keys, which may be anybody's, give None instead.
+The functions that make keys raise ValueError for a malformed id, so that no key is made from user
+input by mistake. Those that parse keys, which may be anything, return None instead.
 """
 
 import re
@@ -23,69 +23,66 @@ PHOTOS: Final = "photos/"
 INCOMING: Final = "incoming/"
 QUARANTINE: Final = "quarantine/"
 
-_NAME = re.compile(r"[0-9a-f]{32}")
+_MALFORMED: Final = "an id is 32 characters of lower-case hex"
+_ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 _PHOTO = re.compile(r"photos/([0-9a-f]{32})/(?:original|[0-9a-f]{16,64})")
 _INCOMING = re.compile(r"incoming/([0-9a-f]{32})")
 _QUARANTINED = re.compile(r"quarantine/([0-9]{4}-[0-9]{2}-[0-9]{2})/(.+)", re.DOTALL)
 
 
-def new_name() -> str:
-    """Make a name that was never used: 128 bits from the system's random source."""
+def new_storage_id() -> str:
+    """Return a new random id."""
     return secrets.token_hex(16)
 
 
-def prefix(name: str) -> str:
-    """Name the folder of everything kept of one photo, with its slash at the end."""
-    return f"photos/{_checked(name)}/"
+def prefix(storage_id: str) -> str:
+    """Return the prefix of all objects of a photo; it ends with a slash."""
+    if _ID.fullmatch(storage_id) is None:
+        raise ValueError(_MALFORMED)
+    return f"photos/{storage_id}/"
 
 
-def original(name: str) -> str:
-    """Name the photo's own bytes."""
-    return f"{prefix(name)}original"
+def original(storage_id: str) -> str:
+    """Return the key of a photo's original."""
+    return f"{prefix(storage_id)}original"
 
 
-def rendition(name: str, digest: str) -> str:
-    """Name a rendition; `digest` is its preset's, 16 to 64 characters of lower-case hex."""
+def rendition(storage_id: str, digest: str) -> str:
+    """Return the key of a rendition; `digest` is its preset's, 16 to 64 lower-case hex digits."""
     if _DIGEST.fullmatch(digest) is None:
         raise ValueError("a preset's digest is 16 to 64 characters of lower-case hex")
-    return f"{prefix(name)}{digest}"
+    return f"{prefix(storage_id)}{digest}"
 
 
-def incoming(upload: str) -> str:
-    """Name the place for the bytes of one upload; `upload` is a name of its own."""
-    return f"incoming/{_checked(upload)}"
+def incoming(upload_id: str) -> str:
+    """Return the key for the bytes of a direct upload."""
+    if _ID.fullmatch(upload_id) is None:
+        raise ValueError(_MALFORMED)
+    return f"incoming/{upload_id}"
 
 
-def photo_in(key: str) -> str | None:
-    """Tell the name of the photo that a key belongs to; None for one that no photo can have."""
-    return _first(_PHOTO.fullmatch(key))
+def storage_id_of(key: str) -> str | None:
+    """Return the storage id of the photo that a key belongs to; None if no photo can have it."""
+    match = _PHOTO.fullmatch(key)
+    return match[1] if match else None
 
 
-def upload_in(key: str) -> str | None:
-    """Tell the name of the upload that a key belongs to; None for one that none can have."""
-    return _first(_INCOMING.fullmatch(key))
+def upload_id_of(key: str) -> str | None:
+    """Return the id of the upload that a key belongs to; None if no upload can have it."""
+    match = _INCOMING.fullmatch(key)
+    return match[1] if match else None
 
 
-def quarantined(key: str, day: date) -> str:
-    """Name the place for an object that is taken away on a day."""
+def quarantine_key(key: str, day: date) -> str:
+    """Return the key in quarantine for an object that is removed on a day."""
     return f"{QUARANTINE}{day.isoformat()}/{key}"
 
 
-def taken_from(place: str) -> tuple[date, str] | None:
-    """Tell when an object was taken away, and from which key; None for what never was."""
-    found = _QUARANTINED.fullmatch(place)
+def parse_quarantine_key(key: str) -> tuple[date, str] | None:
+    """Return when an object was quarantined, and its former key; None for any other key."""
+    match = _QUARANTINED.fullmatch(key)
     try:
-        return (date.fromisoformat(found[1]), found[2]) if found else None
-    except ValueError:  # the 31st of February
+        return (date.fromisoformat(match[1]), match[2]) if match else None
+    except ValueError:  # a date like the 31st of February
         return None
-
-
-def _first(found: re.Match[str] | None) -> str | None:
-    return found[1] if found else None
-
-
-def _checked(name: str) -> str:
-    if _NAME.fullmatch(name) is None:
-        raise ValueError("a name is 32 characters of lower-case hex")
-    return name

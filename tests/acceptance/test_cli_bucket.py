@@ -1,4 +1,4 @@
-"""The bucket, set up from the command line, and the policy that is printed."""
+"""`safelight bucket setup`."""
 
 import json
 from pathlib import Path
@@ -7,16 +7,16 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from acceptance.served import Served
-from acceptance.service import told
-from acceptance.shell import Shell
-from safelight import permissions
+from safelight import iam
 from safelight.engines import EmbeddedEngines
+from support.serve_process import ServeProcess
+from support.service import banner_value
+from support.shell import Shell
 
 
 @pytest.fixture
 def shell(tmp_path: Path, engines: EmbeddedEngines) -> Shell:
-    """Where the store is one of somebody else's, and the keys may set it up."""
+    """A shell configured for an external store, with keys that may configure it."""
     return Shell(
         tmp_path,
         {
@@ -28,7 +28,7 @@ def shell(tmp_path: Path, engines: EmbeddedEngines) -> Shell:
     )
 
 
-def test_what_is_changed_is_told_and_nothing_the_second_time(shell: Shell) -> None:
+def test_setup_prints_changes_and_is_idempotent(shell: Shell) -> None:
     origin = shell.variables["SAFELIGHT_ORIGINS"]
     wanted = shell.run("bucket", "setup", "--dry-run")
     assert f"CORS: would be done, for pages of {origin}" in wanted.out
@@ -37,65 +37,69 @@ def test_what_is_changed_is_told_and_nothing_the_second_time(shell: Shell) -> No
     assert (
         f"CORS: done, for pages of {origin}, http://localhost, http://localhost:8000" in first.out
     )
-    assert "Public access: the store doesn't know it (NotImplemented)" in first.out
+    assert "Public access: not supported by the store (NotImplemented)" in first.out
     assert "Nothing" not in first.out
     again = shell.run("bucket", "setup")
     assert again.code == 0
-    assert "CORS: was so already" in again.out
-    assert "Lifecycle: was so already" in again.out
-    assert "Nothing had to be changed." in again.out
+    assert "CORS: already set" in again.out
+    assert "Lifecycle: already set" in again.out
+    assert "Nothing to change." in again.out
 
 
-def test_keys_that_may_not_are_told_so_in_a_line(shell: Shell, engines: EmbeddedEngines) -> None:
-    said = shell.run(
+def test_keys_without_permission_are_one_error_line(shell: Shell, engines: EmbeddedEngines) -> None:
+    result = shell.run(
         "bucket",
         "setup",
         SAFELIGHT_S3__ACCESS_KEY=engines.s3_access_key,
         SAFELIGHT_S3__SECRET_KEY=engines.s3_secret_key,
     )
-    assert said.code == 1
-    assert "CORS: refused (AccessDenied)" in said.out
-    assert said.err.startswith("safelight: The store refuses Lifecycle, CORS, Public access:")
-    assert said.err.count("\n") == 1
-    assert "docs/credentials.md" in said.err
+    assert result.code == 1
+    assert "CORS: refused (AccessDenied)" in result.out
+    assert result.err.startswith("safelight: The store refused Lifecycle, CORS, Public access:")
+    assert result.err.count("\n") == 1
+    assert "docs/credentials.md" in result.err
 
 
-def test_wrong_keys_and_a_store_that_is_away_are_told_in_a_line(shell: Shell) -> None:
+def test_wrong_keys_and_unreachable_store_are_one_error_line(shell: Shell) -> None:
     wrong = shell.run("bucket", "setup", SAFELIGHT_S3__SECRET_KEY="wrong")
-    assert "doesn't take the keys (SignatureDoesNotMatch)" in wrong.line
-    away = shell.run("bucket", "setup", SAFELIGHT_S3__ENDPOINT_URL="http://127.0.0.1:9")
-    assert "does not answer" in away.line
+    assert "rejects the keys (SignatureDoesNotMatch)" in wrong.line
+    unreachable = shell.run("bucket", "setup", SAFELIGHT_S3__ENDPOINT_URL="http://127.0.0.1:9")
+    assert "does not answer" in unreachable.line
 
 
-def test_the_embedded_store_is_left_to_the_server(tmp_path: Path) -> None:
-    said = Shell(tmp_path).run("bucket", "setup")
-    assert said.code == 0
-    assert "safelight serve" in said.out
+def test_setup_leaves_the_embedded_store_to_serve(tmp_path: Path) -> None:
+    result = Shell(tmp_path).run("bucket", "setup")
+    assert result.code == 0
+    assert "safelight serve" in result.out
     assert not list(tmp_path.iterdir())
 
 
-def test_the_policy_is_printed_as_json_and_nothing_is_asked(tmp_path: Path) -> None:
-    said = Shell(tmp_path).run("bucket", "setup", "--print-policy", SAFELIGHT_S3__BUCKET="pictures")
-    assert (said.code, said.err) == (0, "")
-    assert json.loads(said.out) == permissions.service_policy("pictures")
+def test_policy_is_printed_without_any_request(tmp_path: Path) -> None:
+    result = Shell(tmp_path).run(
+        "bucket", "setup", "--print-policy", SAFELIGHT_S3__BUCKET="pictures"
+    )
+    assert (result.code, result.err) == (0, "")
+    assert json.loads(result.out) == iam.service_policy("pictures")
 
 
-def test_a_page_of_the_service_may_call_the_store_at_whatever_port_it_is(
+def test_pages_of_the_service_may_call_the_store_on_any_port(
     open_tmp_path: Path,
 ) -> None:
-    served = Served(open_tmp_path / "own-pages", {"SAFELIGHT_ORIGINS": "https://app.example"})
+    served = ServeProcess(open_tmp_path / "own-pages", {"SAFELIGHT_ORIGINS": "https://app.example"})
     try:
         served.start()
         port = httpx.URL(served.url).port
-        asked = {"Access-Control-Request-Method": "PUT"}
+        preflight = {"Access-Control-Request-Method": "PUT"}
         for origin, allowed in {
             served.url: True,
             f"http://localhost:{port}": True,
             "https://app.example": True,
             "http://localhost:1": False,
         }.items():
-            url = f"{told(served, 'Photo store')}/safelight/incoming/x"
-            said = httpx.options(url, headers={"Origin": origin, **asked})
-            assert (said.headers.get("access-control-allow-origin") == origin) is allowed, origin
+            url = f"{banner_value(served, 'Photo store')}/safelight/incoming/x"
+            response = httpx.options(url, headers={"Origin": origin, **preflight})
+            assert (response.headers.get("access-control-allow-origin") == origin) is allowed, (
+                origin
+            )
     finally:
         served.stop()

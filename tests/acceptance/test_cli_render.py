@@ -1,4 +1,4 @@
-"""Renditions made up for, after the settings were changed."""
+"""`safelight render`."""
 
 import json
 from collections.abc import Iterator
@@ -6,32 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.served import Served
-from acceptance.shell import Shell
-from pictures import jpeg
+from support.pictures import jpeg
+from support.serve_process import ServeProcess
+from support.shell import Shell
 
 WIDTHS = "SAFELIGHT_RENDITIONS__WIDTHS"
 
 
 @pytest.fixture
-def server(open_tmp_path: Path) -> Iterator[Served]:
-    served = Served(open_tmp_path / "render" / "safelight-data")
+def server(open_tmp_path: Path) -> Iterator[ServeProcess]:
+    served = ServeProcess(open_tmp_path / "render" / "safelight-data")
     yield served
-    served.stop()
+    served.kill()
 
 
-def _shell(server: Served, folder: Path) -> Shell:
-    told = {"SAFELIGHT_URL": server.url, "SAFELIGHT_DATA_DIR": str(server.data_dir)}
-    return Shell(folder, told)
+def _shell(server: ServeProcess, folder: Path) -> Shell:
+    variables = {"SAFELIGHT_URL": server.url, "SAFELIGHT_DATA_DIR": str(server.data_dir)}
+    return Shell(folder, variables)
 
 
-def _renditions(server: Served) -> list[list[str]]:
+def _renditions(server: ServeProcess) -> list[list[str]]:
     with server.client() as client:
         photos = client.get("/api/photos").json()
     return [[made["name"] for made in photo["renditions"]] for photo in photos]
 
 
-def test_what_changed_presets_lack_is_made(server: Served, tmp_path: Path) -> None:
+def test_render_creates_renditions_of_new_presets(server: ServeProcess, tmp_path: Path) -> None:
     server.settings = {WIDTHS: "300"}
     server.start()
     for height in (700, 800, 900):
@@ -45,14 +45,14 @@ def test_what_changed_presets_lack_is_made(server: Served, tmp_path: Path) -> No
     server.settings = {WIDTHS: "300,500,900"}
     server.start()
     shell = _shell(server, tmp_path)
-    said = shell.run("render", "--missing")
-    assert (said.code, said.out) == (0, "3 of 3 photos have all their renditions.\n")
+    result = shell.run("render", "--missing")
+    assert (result.code, result.out) == (0, "3 of 3 photos have all their renditions.\n")
     assert _renditions(server) == [["w300", "w500", "w900"]] * 3
     again = shell.run("render", "--missing", "--json")
     assert (again.code, json.loads(again.out)) == (0, {"photos": 0, "failed": 0})
 
 
-def test_render_alone_says_what_to_say(tmp_path: Path) -> None:
-    said = Shell(tmp_path).run("render")
-    assert said.code == 1
-    assert "--missing" in said.err
+def test_render_without_an_option_is_an_error(tmp_path: Path) -> None:
+    result = Shell(tmp_path).run("render")
+    assert result.code == 1
+    assert "--missing" in result.err

@@ -1,4 +1,4 @@
-"""The commands and a server behind TLS."""
+"""The client commands and TLS."""
 
 import datetime as dt
 import ipaddress
@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from acceptance.shell import Shell
-from acceptance.stand_in import Answer, StandIn, standing_in
+from support.fake_server import FakeResponse, FakeServer, run_fake_server
+from support.shell import Shell
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def shell(tmp_path: Path) -> Shell:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "safelight test")])
     now = dt.datetime.now(dt.UTC)
@@ -54,8 +54,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def _standing_in_by_tls(certificate: Path) -> Iterator[StandIn]:
-    with standing_in(Answer(200, [])) as server:
+def _run_tls_server(certificate: Path) -> Iterator[FakeServer]:
+    with run_fake_server(FakeResponse(200, [])) as server:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -63,21 +63,21 @@ def _standing_in_by_tls(certificate: Path) -> Iterator[StandIn]:
         yield server
 
 
-def test_a_certificate_nobody_vouches_for_is_a_line(shell: Shell, certificate: Path) -> None:
-    with _standing_in_by_tls(certificate) as server:
+def test_untrusted_certificate_is_one_error_line(shell: Shell, certificate: Path) -> None:
+    with _run_tls_server(certificate) as server:
         line = shell.run("ls", SAFELIGHT_URL=server.url).line
         assert "SSL_CERT_FILE" in line
-        assert server.asked == []
+        assert server.requests == []
         trusted = shell.run("ls", SAFELIGHT_URL=server.url, SSL_CERT_FILE=str(certificate))
         assert trusted.code == 0
         missing = shell.run("ls", SAFELIGHT_URL=server.url, SSL_CERT_FILE="nowhere.pem")
         assert "SSL_CERT_FILE" in missing.line
 
 
-def test_plain_http_where_tls_is_wanted_is_a_line(shell: Shell, certificate: Path) -> None:
-    with standing_in(Answer(200, [])) as server:
+def test_http_and_https_mixed_up_is_one_error_line(shell: Shell, certificate: Path) -> None:
+    with run_fake_server(FakeResponse(200, [])) as server:
         line = shell.run("ls", SAFELIGHT_URL=server.url.replace("http:", "https:")).line
         assert "http://" in line
-    with _standing_in_by_tls(certificate) as server:
+    with _run_tls_server(certificate) as server:
         url = server.url.replace("https:", "http:")
         assert "SAFELIGHT_URL" in shell.run("ls", SAFELIGHT_URL=url).line

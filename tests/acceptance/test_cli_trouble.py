@@ -1,6 +1,6 @@
-"""The commands when the server is away, busy, another, or not one at all.
+"""The client commands when the server is down, busy, broken or something else.
 
-What a real server can't be made to answer at will comes from a stand-in that says what it's told.
+A fake server gives the responses that a real one can't be made to give.
 """
 
 import json
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.served import SCRIPT
-from acceptance.shell import Shell
-from acceptance.stand_in import Answer, Handler, problem, standing_in
-from pictures import jpeg
+from support.fake_server import FakeResponse, Handler, problem, run_fake_server
+from support.pictures import jpeg
+from support.serve_process import SCRIPT
+from support.shell import Shell
 
 TOKEN = "hush-hush-0123456789"
 PHOTO = {"id": 7, "photo_url": "http://s3/p", "original_url": "http://s3/o", "renditions": []}
@@ -24,183 +24,201 @@ PHOTO = {"id": 7, "photo_url": "http://s3/p", "original_url": "http://s3/o", "re
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    """A shell far from any server, with a token that no output may hold."""
+    """A shell without a server, with a token that must not be printed."""
     (tmp_path / "a.jpg").write_bytes(jpeg(64, 48))
     (tmp_path / "b.jpg").write_bytes(jpeg(64, 49))
     return Shell(tmp_path, {"SAFELIGHT_TOKEN": TOKEN})
 
 
 BUSY = problem(503, "busy", "Too many uploads are waiting.", Retry_After="1")
-ADDED = Answer(201, PHOTO)
-THERE = Answer(200, PHOTO)
+ADDED = FakeResponse(201, PHOTO)
+EXISTING = FakeResponse(200, PHOTO)
 NOTICE = (
-    "safelight: Files go by the server, and not straight to its bucket: it is older than that.\n"
+    "safelight: Uploading through the server, not straight to its bucket: the server is too old for"
+    " that.\n"
 )
-AGES = pytest.mark.parametrize("older", [True, False], ids=["older server", "server"])
+VERSIONS = pytest.mark.parametrize("older", [True, False], ids=["older server", "server"])
 
 
-@AGES
-def test_a_busy_server_is_asked_again_when_it_says(shell: Shell, *, older: bool) -> None:
-    with standing_in(BUSY, BUSY, ADDED if older else THERE, older=older) as server:
+@VERSIONS
+def test_busy_server_is_retried_after_the_given_time(shell: Shell, *, older: bool) -> None:
+    with run_fake_server(BUSY, BUSY, ADDED if older else EXISTING, older=older) as server:
         began = time.monotonic()
-        said = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
-        assert (said.code, said.err) == (0, NOTICE if older else "")
-        assert said.out.split() == [*(["added"] if older else ["already", "there"]), "7", "a.jpg"]
+        result = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
+        assert (result.code, result.err) == (0, NOTICE if older else "")
+        assert result.out.split() == [*(["added"] if older else ["already", "there"]), "7", "a.jpg"]
         assert time.monotonic() - began >= 2
-        assert len(server.asked) == 3
-        assert len({size for _, _, size in server.asked}) == 1  # whole each time
+        assert len(server.requests) == 3
+        assert len({size for _, _, size in server.requests}) == 1  # whole each time
 
 
-def test_a_server_that_stays_busy_is_left_alone_at_last(shell: Shell) -> None:
-    with standing_in(BUSY) as server:
-        said = shell.run("upload", "a.jpg", "b.jpg", "--json", SAFELIGHT_URL=server.url)
-        assert said.code == 1
-        assert [each["outcome"] for each in json.loads(said.out)] == ["failed", "unsent"]
-        assert len(server.asked) == 5
+def test_retries_are_limited(shell: Shell) -> None:
+    with run_fake_server(BUSY) as server:
+        result = shell.run("upload", "a.jpg", "b.jpg", "--json", SAFELIGHT_URL=server.url)
+        assert result.code == 1
+        assert [entry["outcome"] for entry in json.loads(result.out)] == ["failed", "unsent"]
+        assert len(server.requests) == 5
 
 
-@AGES
-def test_a_connection_that_breaks_is_tried_again(shell: Shell, *, older: bool) -> None:
+@VERSIONS
+def test_broken_connection_is_retried(shell: Shell, *, older: bool) -> None:
     class Breaking(Handler):
         def answer(self) -> None:
-            if self.server.asked or self.server.pause:
+            if self.server.requests or self.server.pause:
                 super().answer()
             else:
-                self.server.asked.append(("", "", 0))
+                self.server.requests.append(("", "", 0))
                 self.close_connection = True
 
         do_POST = answer  # noqa: N815
 
-    with standing_in(ADDED if older else THERE, older=older) as server:
+    with run_fake_server(ADDED if older else EXISTING, older=older) as server:
         server.RequestHandlerClass = Breaking
         assert shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url).code == 0
 
 
-ANSWERS = {
+RESPONSES = {
     "a wrong token": (problem(401, "unauthenticated", "A token is needed."), "SAFELIGHT_TOKEN"),
-    "a proxy that wants a login": (Answer(401, b"<html>"), "SAFELIGHT_TOKEN"),
-    "too many tries": (problem(429, "too_many_attempts", "Wait.", Retry_After="9"), "Wait."),
+    "a proxy with a login": (FakeResponse(401, b"<html>"), "SAFELIGHT_TOKEN"),
+    "too many attempts": (problem(429, "too_many_attempts", "Wait.", Retry_After="9"), "Wait."),
     "an unknown host": (problem(400, "unknown_host", "Not served."), "Not served."),
-    "a page": (Answer(200, b"<html>Welcome</html>"), "not a Safelight server"),
-    "other JSON": (Answer(200, {"id": 7}), "not a Safelight server"),
-    "deep JSON": (Answer(200, b"[" * 100_000), "not a Safelight server"),
-    "nothing there": (Answer(404, b"<html>"), "not a Safelight server"),
-    "a redirect": (Answer(308, b"", Location="https://else.example/"), "https://else.example/"),
+    "a page": (FakeResponse(200, b"<html>Welcome</html>"), "not a Safelight server"),
+    "other JSON": (FakeResponse(200, {"id": 7}), "not a Safelight server"),
+    "deep JSON": (FakeResponse(200, b"[" * 100_000), "not a Safelight server"),
+    "not found": (FakeResponse(404, b"<html>"), "not a Safelight server"),
+    "a redirect": (
+        FakeResponse(308, b"", Location="https://else.example/"),
+        "https://else.example/",
+    ),
     "a failure": (problem(500, "error", "Something went wrong."), "log"),
-    "a proxy's failure": (Answer(502, b"<html>"), "log"),
-    "an unknown status": (Answer(599, b"?"), "log"),
-    "a newer refusal": (problem(409, "newer_than_us", "Not like this."), "Not like this."),
+    "a proxy's failure": (FakeResponse(502, b"<html>"), "log"),
+    "an unknown status": (FakeResponse(599, b"?"), "log"),
+    "an unknown refusal": (problem(409, "newer_than_us", "Not like this."), "Not like this."),
     "an escape": (problem(409, "newer", "\x1b[31mred\nline"), "\ufffd[31mred\ufffdline"),
-    "a store that is away": (
+    "an unavailable store": (
         problem(503, "storage_unavailable", "The photo store is away."),
         "The photo store is away.",
     ),
-    "broken compression": (Answer(200, b"xx", Content_Encoding="gzip"), "try again"),
+    "broken compression": (FakeResponse(200, b"xx", Content_Encoding="gzip"), "try again"),
 }
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_what_a_server_refuses_is_a_line_that_says_what_to_do(shell: Shell, name: str) -> None:
-    answer, expected = ANSWERS[name]
-    with standing_in(answer) as server:
+@pytest.mark.parametrize("name", RESPONSES)
+def test_error_response_is_one_line_with_advice(shell: Shell, name: str) -> None:
+    response, expected = RESPONSES[name]
+    with run_fake_server(response) as server:
         line = shell.run("ls", SAFELIGHT_URL=server.url).line
         assert expected in line
         assert TOKEN not in line
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
-def test_a_proxy_that_finds_a_file_too_large_is_told_for_that_file(shell: Shell) -> None:
-    with standing_in(Answer(413, b"<html>"), ADDED, older=True) as server:
-        said = shell.run("upload", "a.jpg", "b.jpg", SAFELIGHT_URL=server.url)
-        assert "a.jpg: The upload is larger" in said.err
-        assert said.out.split() == ["added", "7", "b.jpg"]
+def test_file_too_large_for_a_proxy_fails_alone(shell: Shell) -> None:
+    with run_fake_server(FakeResponse(413, b"<html>"), ADDED, older=True) as server:
+        result = shell.run("upload", "a.jpg", "b.jpg", SAFELIGHT_URL=server.url)
+        assert "a.jpg: A proxy before the server refuses files of this size" in result.err
+        assert result.out.split() == ["added", "7", "b.jpg"]
 
 
 @pytest.mark.parametrize(
     "command", [("ls",), ("url", "1"), ("rm", "--yes", "1"), ("upload", "a.jpg")]
 )
-def test_a_server_that_is_not_there_is_a_line(shell: Shell, command: tuple[str, ...]) -> None:
+def test_unreachable_server_is_one_line(shell: Shell, command: tuple[str, ...]) -> None:
     line = shell.run(*command, SAFELIGHT_URL="http://127.0.0.1:1").line
     assert "safelight serve" in line
     assert "http://127.0.0.1:1" in line
 
 
-def test_a_host_that_is_not_there_is_a_line(shell: Shell) -> None:
-    assert "SAFELIGHT_URL" in shell.run("ls", SAFELIGHT_URL="http://nowhere.invalid").line
+def test_unknown_host_is_one_line(shell: Shell) -> None:
+    assert "SAFELIGHT_URL" in shell.run("ls", SAFELIGHT_URL="https://nowhere.invalid").line
 
 
-def test_too_many_open_uploads_are_waited_for(shell: Shell) -> None:
+def test_too_many_open_uploads_are_retried(shell: Shell) -> None:
     full = problem(429, "too_many_uploads", "Too many uploads are open.", Retry_After="1")
-    with standing_in(full, THERE) as server:
+    with run_fake_server(full, EXISTING) as server:
         assert shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url).code == 0
-        assert len(server.asked) == 2
+        assert len(server.requests) == 2
 
 
-def test_an_upload_in_parts_goes_on_where_it_broke(shell: Shell) -> None:
-    """The second part's answer is a failure: the first is found to have arrived, and not resent."""
+def test_multipart_upload_resumes(shell: Shell) -> None:
+    """The second part fails; the first is listed by the store and not sent again."""
     with (shell.folder / "a.jpg").open("ab") as file:
         file.truncate(15 * 1024 * 1024)
-    cut = {"id": "u", "part_size": 8 * 1024 * 1024, "parts": 2}
+    reservation = {"id": "u", "part_size": 8 * 1024 * 1024, "parts": 2}
     created = b"<R><UploadId>x&amp;y</UploadId></R>"
-    arrived = (
+    stored = (
         b"<L><Part><PartNumber>1</PartNumber><ETag>&quot;one&quot;</ETag>"
         b"<Size>8388608</Size></Part></L>"
     )
-    done = Answer(200, b"", ETag='"x"')
-    with standing_in(ADDED) as server:
-        permits = {
-            name: Answer(200, {"method": method, "url": f"{server.url}/{name}", "headers": {}})
+    done = FakeResponse(200, b"", ETag='"x"')
+    with run_fake_server(ADDED) as server:
+        requests = {
+            name: FakeResponse(
+                200, {"method": method, "url": f"{server.url}/{name}", "headers": {}}
+            )
             for name, method in {"post": "POST", "put": "PUT", "get": "GET"}.items()
         }
         server.answers[:0] = [
-            *(Answer(201, cut), permits["post"], Answer(200, created)),
-            *(permits["put"], done, permits["put"], Answer(503, b"")),
-            *(permits["get"], Answer(200, arrived), permits["put"], done),
-            *(permits["post"], Answer(200, b"<C/>")),
+            *(FakeResponse(201, reservation), requests["post"], FakeResponse(200, created)),
+            *(requests["put"], done, requests["put"], FakeResponse(503, b"")),
+            *(requests["get"], FakeResponse(200, stored), requests["put"], done),
+            *(requests["post"], FakeResponse(200, b"<C/>")),
         ]
-        said = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
-        sent = [size for method, _, size in server.asked if method == "PUT"]
-    assert (said.code, said.err) == (0, "")
+        result = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
+        sent = [size for method, _, size in server.requests if method == "PUT"]
+    assert (result.code, result.err) == (0, "")
     assert sent == [8 * 1024 * 1024, 7 * 1024 * 1024, 7 * 1024 * 1024]
 
 
-def test_a_signature_that_is_over_is_had_anew(shell: Shell) -> None:
-    with standing_in(ADDED) as server:
-        permit = {"id": "u", "method": "PUT", "url": f"{server.url}/put", "headers": {}}
+def test_rejected_signature_is_replaced(shell: Shell) -> None:
+    with run_fake_server(ADDED) as server:
+        reservation = {"id": "u", "method": "PUT", "url": f"{server.url}/put", "headers": {}}
         server.answers[:0] = [
-            *(Answer(201, permit), Answer(403, b"<Error/>"), Answer(204, b"")),
-            *(Answer(201, permit), Answer(200, b"")),
+            *(
+                FakeResponse(201, reservation),
+                FakeResponse(403, b"<Error/>"),
+                FakeResponse(204, b""),
+            ),
+            *(FakeResponse(201, reservation), FakeResponse(200, b"")),
         ]
         assert shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url).code == 0
-        assert [method for method, _, _ in server.asked] == [
+        assert [method for method, _, _ in server.requests] == [
             *("POST", "PUT", "DELETE", "POST", "PUT", "POST")
         ]
 
 
-def test_a_store_that_takes_nothing_is_gone_round(shell: Shell) -> None:
-    with standing_in(ADDED) as server:
-        permit = {"id": "u", "method": "PUT", "url": f"{server.url}/put", "headers": {}}
-        refused = [Answer(201, permit), Answer(403, b"<Error/>"), Answer(204, b"")]
-        server.answers[:0] = [*refused, *refused]
-        said = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
-        assert (said.code, said.err.count("answers 403")) == (0, 1)
-        assert server.asked[-1][1] == "/api/photos"
+def test_store_that_rejects_signatures_is_bypassed(shell: Shell) -> None:
+    with run_fake_server(ADDED) as server:
+        reservation = {"id": "u", "method": "PUT", "url": f"{server.url}/put", "headers": {}}
+        rejected = [
+            FakeResponse(201, reservation),
+            FakeResponse(403, b"<Error/>"),
+            FakeResponse(204, b""),
+        ]
+        server.answers[:0] = [*rejected, *rejected]
+        result = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
+        assert (result.code, result.err.count("(403)")) == (0, 1)
+        assert server.requests[-1][1] == "/api/photos"
 
 
-def test_a_file_that_changed_on_its_way_is_told(shell: Shell) -> None:
-    with standing_in(THERE) as server:
-        permit = {"id": "u", "method": "PUT", "url": f"{server.url}/put", "headers": {}}
+def test_file_that_changed_during_upload_fails(shell: Shell) -> None:
+    with run_fake_server(EXISTING) as server:
+        reservation = {"id": "u", "method": "PUT", "url": f"{server.url}/put", "headers": {}}
         other = b"<Error><Code>BadDigest</Code></Error>"
-        server.answers[:0] = [Answer(201, permit), Answer(400, other), Answer(204, b"")]
-        said = shell.run("upload", "--jobs", "1", "a.jpg", "b.jpg", SAFELIGHT_URL=server.url)
-        assert server.asked[2][:2] == ("DELETE", "/api/uploads/u")
-    assert said.code == 1
-    assert "a.jpg: It changed while it was sent" in said.err
-    assert said.out.split() == ["already", "there", "7", "b.jpg"]
+        server.answers[:0] = [
+            FakeResponse(201, reservation),
+            FakeResponse(400, other),
+            FakeResponse(204, b""),
+        ]
+        result = shell.run("upload", "--jobs", "1", "a.jpg", "b.jpg", SAFELIGHT_URL=server.url)
+        assert server.requests[2][:2] == ("DELETE", "/api/uploads/u")
+    assert result.code == 1
+    assert "a.jpg: The file changed during the upload" in result.err
+    assert result.out.split() == ["already", "there", "7", "b.jpg"]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "body",
     [
         {"id": "../photos/1", "method": "PUT", "url": "http://s3/", "headers": {}},
         {"id": "u", "part_size": 0, "parts": 2},
@@ -209,72 +227,74 @@ def test_a_file_that_changed_on_its_way_is_told(shell: Shell) -> None:
         ["u"],
     ],
 )
-def test_a_reservation_that_is_none_is_told(shell: Shell, told: object) -> None:
-    with standing_in(Answer(201, told)) as server:
+def test_invalid_reservation_is_an_error(shell: Shell, body: object) -> None:
+    with run_fake_server(FakeResponse(201, body)) as server:
         line = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url).line
         assert "not a Safelight server" in line
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
-def test_a_run_that_has_no_sense_ends_at_once(shell: Shell) -> None:
-    with standing_in(ANSWERS["a wrong token"][0]) as server:
-        said = shell.run("upload", "a.jpg", "b.jpg", SAFELIGHT_URL=server.url)
-        assert len(server.asked) == 1
-    assert said.code == 1
-    first, last = said.err.splitlines()
+def test_error_that_concerns_all_files_ends_the_run(shell: Shell) -> None:
+    with run_fake_server(RESPONSES["a wrong token"][0]) as server:
+        result = shell.run("upload", "a.jpg", "b.jpg", SAFELIGHT_URL=server.url)
+        assert len(server.requests) == 1
+    assert result.code == 1
+    first, last = result.err.splitlines()
     assert "a.jpg" in first
     assert last == "safelight: 2 of 2 files failed."
 
 
-def test_the_next_page_is_asked_of_the_same_server(shell: Shell) -> None:
+def test_next_page_is_requested_from_the_same_server(shell: Shell) -> None:
     link = '<http://thief.example/api/photos?after=x>; rel="next"'
-    with standing_in(Answer(200, [PHOTO], Link=link), Answer(200, [PHOTO])) as server:
-        said = shell.run("ls", "--json", SAFELIGHT_URL=server.url + "/behind/a/path")
-        assert json.loads(said.out) == [PHOTO, PHOTO]
-        assert [path for _, path, _ in server.asked] == [
+    with run_fake_server(
+        FakeResponse(200, [PHOTO], Link=link), FakeResponse(200, [PHOTO])
+    ) as server:
+        result = shell.run("ls", "--json", SAFELIGHT_URL=server.url + "/behind/a/path")
+        assert json.loads(result.out) == [PHOTO, PHOTO]
+        assert [path for _, path, _ in server.requests] == [
             "/behind/a/path/api/photos?order=added&limit=100",
             "/behind/a/path/api/photos?after=x",
         ]
 
 
-def test_this_machine_is_reached_without_a_proxy(shell: Shell) -> None:
-    with standing_in(Answer(200, [])) as server:
+def test_loopback_bypasses_proxies(shell: Shell) -> None:
+    with run_fake_server(FakeResponse(200, [])) as server:
         proxy = "http://127.0.0.1:1"
-        said = shell.run("ls", SAFELIGHT_URL=server.url, HTTP_PROXY=proxy, http_proxy=proxy)
-    assert said.code == 0
+        result = shell.run("ls", SAFELIGHT_URL=server.url, HTTP_PROXY=proxy, http_proxy=proxy)
+    assert result.code == 0
 
 
-@AGES
-def test_a_large_file_is_never_in_memory_whole(shell: Shell, *, older: bool) -> None:
+@VERSIONS
+def test_large_file_is_never_whole_in_memory(shell: Shell, *, older: bool) -> None:
     size = 700 * 1024 * 1024
     with (shell.folder / "large.jpg").open("wb") as file:
         file.write(jpeg())
         file.truncate(size)
 
-    def confine() -> None:
+    def limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size // 2, size // 2))
 
-    with standing_in(ADDED, older=older) as server:
+    with run_fake_server(ADDED, older=older) as server:
         if not older:
-            permit = {"id": "1", "method": "PUT", "url": f"{server.url}/bucket", "headers": {}}
-            server.answers[:0] = [Answer(201, permit), Answer(200, b"")]
-        said = subprocess.run(
+            reservation = {"id": "1", "method": "PUT", "url": f"{server.url}/bucket", "headers": {}}
+            server.answers[:0] = [FakeResponse(201, reservation), FakeResponse(200, b"")]
+        result = subprocess.run(
             [SCRIPT, "upload", shell.folder / "large.jpg"],
             check=True,
             env=shell.env(SAFELIGHT_URL=server.url),
             capture_output=True,
             timeout=60,
-            preexec_fn=confine,
+            preexec_fn=limit_memory,
         )
-        assert said.stdout.startswith(b"added")
-        assert max(sent for _, _, sent in server.asked) >= size
+        assert result.stdout.startswith(b"added")
+        assert max(sent for _, _, sent in server.requests) >= size
 
 
-def test_a_file_that_shrinks_meanwhile_fails_alone(shell: Shell) -> None:
+def test_file_that_shrinks_during_upload_fails_alone(shell: Shell) -> None:
     with (shell.folder / "log.jpg").open("wb") as file:
         file.write(jpeg())
-        file.truncate(2 * 1024**3)  # Long enough to be caught at it.
-    with standing_in(ADDED, older=True) as server:
+        file.truncate(2 * 1024**3)  # large enough to be truncated while it is read
+    with run_fake_server(ADDED, older=True) as server:
         process = shell.start("upload", "log.jpg", "a.jpg", SAFELIGHT_URL=server.url)
         while (shell.folder / "log.jpg").stat().st_size and process.poll() is None:
             if _is_open(process.pid, "log.jpg"):
@@ -282,23 +302,23 @@ def test_a_file_that_shrinks_meanwhile_fails_alone(shell: Shell) -> None:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert b"Traceback" not in err
-    assert b"log.jpg: It can't be read: it changed" in err
+    assert b"log.jpg: Can't read the file: it changed" in err
     assert out.split()[::2] == [b"added", b"a.jpg"]
 
 
 def _is_open(pid: int, name: str) -> bool:
     try:
-        return any(each.readlink().name == name for each in Path(f"/proc/{pid}/fd").iterdir())
+        return any(link.readlink().name == name for link in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return False
 
 
 @pytest.mark.parametrize("command", ["ls", "upload"])
-def test_ctrl_c_ends_it_without_a_word(shell: Shell, command: str) -> None:
-    with standing_in(Answer(200, []), pause=5) as server:
+def test_ctrl_c_ends_a_command_silently(shell: Shell, command: str) -> None:
+    with run_fake_server(FakeResponse(200, []), pause=5) as server:
         files = ["a.jpg"] if command == "upload" else []
         process = shell.start(command, *files, SAFELIGHT_URL=server.url)
-        while not server.asked:
+        while not server.requests:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=5)
@@ -309,29 +329,29 @@ def test_ctrl_c_ends_it_without_a_word(shell: Shell, command: str) -> None:
     "arguments",
     [("lss",), ("upload",), ("ls", "--limit", "0"), ("ls", "--order", "size"), ("url",), ("rm",)],
 )
-def test_a_wrong_command_line_is_a_line_and_a_2(shell: Shell, arguments: tuple[str, ...]) -> None:
-    said = shell.run(*arguments)
-    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
-    assert "--help" in said.err
+def test_usage_error_is_one_line_and_exit_code_2(shell: Shell, arguments: tuple[str, ...]) -> None:
+    result = shell.run(*arguments)
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert "--help" in result.err
 
 
-def test_a_full_disk_is_a_line(shell: Shell) -> None:
+def test_full_disk_is_one_line(shell: Shell) -> None:
     with Path("/dev/full").open("wb") as full:
-        ended = subprocess.run(
+        process = subprocess.run(
             [SCRIPT, "completion", "bash"],
             check=False,
             env=shell.env(),
             stdout=full,
             stderr=subprocess.PIPE,
         )
-    assert ended.returncode == 1
-    assert ended.stderr == b"safelight: The result can't be written: No space left on device.\n"
+    assert process.returncode == 1
+    assert process.stderr == b"safelight: Can't write the output: No space left on device.\n"
 
 
-def test_a_token_that_is_not_there_is_told(shell: Shell) -> None:
-    alone = Shell(shell.folder)
-    assert "SAFELIGHT_DATA_DIR" in alone.run("token", "show").line
-    assert "SAFELIGHT_DATA_DIR" in alone.run("token", "rotate").line
+def test_missing_token_is_reported(shell: Shell) -> None:
+    without_token = Shell(shell.folder)
+    assert "SAFELIGHT_DATA_DIR" in without_token.run("token", "show").line
+    assert "SAFELIGHT_DATA_DIR" in without_token.run("token", "rotate").line
     assert not (shell.folder / "safelight-data").exists()
     line = shell.run("token", "rotate").line
     assert "SAFELIGHT_TOKEN" in line

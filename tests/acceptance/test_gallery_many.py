@@ -1,4 +1,4 @@
-"""The gallery of somebody who has thousands of photos, and what it costs to look at them."""
+"""The gallery with thousands of photos: requests, rendered rows and scroll position."""
 
 import io
 from collections.abc import AsyncIterator, Iterator
@@ -9,45 +9,45 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser, Route, expect
 
-from acceptance.gallery import Wall
-from acceptance.service import Service
-from acceptance.visits import Visit, shown
-from integration.served import House, Site, house, settings_for
 from safelight.engines import EmbeddedEngines
+from support.app_server import AppServer, Site, run_app_server, settings_for
+from support.browser_session import BrowserSession, wait_for_image
+from support.gallery import GalleryPage
+from support.service import Service
 
 MONTHS = [datetime(2024 - n // 12, 12 - n % 12, 3, 9, tzinfo=UTC) for n in range(100)]
-"""The newest first: the last of them is September 2016."""
+"""Newest first, until September 2016."""
 
 
 @pytest.fixture(scope="module")
-def a_house(engines: EmbeddedEngines, open_tmp_path: Path) -> Iterator[House]:
-    """A library in the test's own process, where rows can be planted."""
+def app_server(engines: EmbeddedEngines, open_tmp_path: Path) -> Iterator[AppServer]:
+    """A server in the test's process, whose catalog can be filled with rows directly."""
     folder = open_tmp_path / "gallery-many"
     folder.mkdir()
-    with house(settings_for(engines, folder), worker=False) as living:
-        yield living
+    with run_app_server(settings_for(engines, folder), worker=False) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def many(a_house: House) -> Site:
-    """A site of 5,000 photos in a hundred months, whose bytes are nowhere."""
-    site = a_house.site()
+def many(app_server: AppServer) -> Site:
+    """A site of 5,000 photos in a hundred months. Their objects do not exist."""
+    site = app_server.site()
     for month in reversed(MONTHS):
-        a_house.plant(site.owner, 50, began=month)
+        app_server.insert_photos(site.owner, 50, began=month)
     return site
 
 
 @pytest.fixture
-async def wall(chromium: Browser, many: Site) -> AsyncIterator[Wall]:
-    """Its gallery, with a picture in the place of every photo."""
+async def gallery(chromium: Browser, many: Site) -> AsyncIterator[GalleryPage]:
+    """The gallery of that site. All image requests get the same picture."""
     service = Service(url=many.url, store=many.settings.s3.endpoint_url or "", token="")
     context = await chromium.new_context(viewport={"width": 1280, "height": 900})
-    visit = Visit(service=service, context=context, page=await context.new_page())
-    visit.watch()
+    session = BrowserSession(service=service, context=context, page=await context.new_page())
+    session.watch()
     await context.route(f"{service.store}/**", _picture)
-    yield await Wall(visit).open()
+    yield await GalleryPage(session).open()
     await context.close()
-    assert visit.complaints == []
+    assert session.errors == []
 
 
 async def _picture(route: Route) -> None:
@@ -56,17 +56,19 @@ async def _picture(route: Route) -> None:
     await route.fulfill(body=file.getvalue(), content_type="image/png")
 
 
-async def test_the_first_screen_needs_one_call(wall: Wall) -> None:
-    await shown(wall.photo("planted 49").get_by_role("img").first)
-    await wall.page.wait_for_load_state("networkidle")
-    calls = [url for url in wall.visit.asked if "/api/" in url]
-    assert calls == [f"{wall.visit.service.url}/api/photos?limit=60&order=taken"]
+async def test_first_screen_needs_one_api_call(gallery: GalleryPage) -> None:
+    await wait_for_image(gallery.photo("planted 49").get_by_role("img").first)
+    await gallery.page.wait_for_load_state("networkidle")
+    calls = [url for url in gallery.session.requests if "/api/" in url]
+    assert calls == [f"{gallery.session.service.url}/api/photos?limit=60&order=taken"]
 
 
-async def test_the_oldest_month_shows_after_three_calls(wall: Wall) -> None:
-    await expect(wall.photos.first).to_be_visible()
-    known = len(wall.visit.asked)
-    await wall.page.evaluate(
+async def test_jumping_to_the_oldest_month_needs_at_most_three_api_calls(
+    gallery: GalleryPage,
+) -> None:
+    await expect(gallery.photos.first).to_be_visible()
+    known = len(gallery.session.requests)
+    await gallery.page.evaluate(
         """async () => {
           const list = document.querySelector("select");
           list.value = list.options[list.options.length - 1].value;
@@ -77,47 +79,47 @@ async def test_the_oldest_month_shows_after_three_calls(wall: Wall) -> None:
           while (!there()) await new Promise(requestAnimationFrame);
         }"""
     )
-    calls = [url for url in wall.visit.asked[known:] if "/api/" in url]
-    assert len(calls) <= 3, "what lies between is not asked for"
-    box = await wall.page.get_by_role("heading", name="September 2016").bounding_box()
+    calls = [url for url in gallery.session.requests[known:] if "/api/" in url]
+    assert len(calls) <= 3, "the months in between are not loaded"
+    box = await gallery.page.get_by_role("heading", name="September 2016").bounding_box()
     assert box
-    assert 0 <= box["y"] < 900, "it is in view"
+    assert 0 <= box["y"] < 900, "the month is in view"
 
 
-async def test_there_is_never_more_on_the_page_than_near_the_window(wall: Wall) -> None:
-    await expect(wall.photos.first).to_be_visible()
+async def test_only_rows_near_the_window_are_rendered(gallery: GalleryPage) -> None:
+    await expect(gallery.photos.first).to_be_visible()
     for _ in range(25):
-        await wall.page.mouse.wheel(0, 2_000)
-        await wall.page.wait_for_timeout(30)
-        assert await wall.page.locator(".cell").count() < 120
-    await expect(wall.photos.nth(5)).to_be_visible()
+        await gallery.page.mouse.wheel(0, 2_000)
+        await gallery.page.wait_for_timeout(30)
+        assert await gallery.page.locator(".tile").count() < 120
+    await expect(gallery.photos.nth(5)).to_be_visible()
 
 
-async def test_what_is_seen_stays_in_its_place_when_more_is_known(wall: Wall) -> None:
-    """Rows above the window get their true height only when somebody scrolls up to them."""
-    await wall.page.get_by_label("Go to month").select_option(label="May 2020")
-    heading = wall.page.get_by_role("heading", name="May 2020")
+async def test_scroll_position_is_stable_while_rows_above_load(gallery: GalleryPage) -> None:
+    """Rows above the window get their final height only when their photos load."""
+    await gallery.page.get_by_label("Go to month").select_option(label="May 2020")
+    heading = gallery.page.get_by_role("heading", name="May 2020")
     await expect(heading).to_be_visible()
-    await expect(wall.photos.first).to_be_visible()
+    await expect(gallery.photos.first).to_be_visible()
     before = await heading.bounding_box()
-    await wall.page.mouse.wheel(0, -300)
-    await wall.page.wait_for_timeout(600)
+    await gallery.page.mouse.wheel(0, -300)
+    await gallery.page.wait_for_timeout(600)
     after = await heading.bounding_box()
     assert before
     assert after
     assert abs(after["y"] - before["y"] - 300) < 5
 
 
-async def test_a_deep_link_into_the_midst_finds_its_neighbours(
-    wall: Wall, a_house: House, many: Site
+async def test_deep_link_finds_the_neighbours_of_its_photo(
+    gallery: GalleryPage, app_server: AppServer, many: Site
 ) -> None:
-    id_ = a_house.rows(many.owner)[2_512][0]
-    await wall.open(f"/photo/{id_}")
-    await wall.viewer.shows("planted 12")
-    await wall.page.keyboard.press("ArrowRight")
-    await wall.viewer.shows("planted 11")
-    await wall.page.keyboard.press("ArrowLeft")
-    await wall.page.keyboard.press("ArrowLeft")
-    await wall.viewer.shows("planted 13")
-    calls = [url for url in wall.visit.asked if "/api/" in url]
+    id_ = app_server.rows(many.owner)[2_512][0]
+    await gallery.open(f"/photo/{id_}")
+    await gallery.viewer.shows("planted 12")
+    await gallery.page.keyboard.press("ArrowRight")
+    await gallery.viewer.shows("planted 11")
+    await gallery.page.keyboard.press("ArrowLeft")
+    await gallery.page.keyboard.press("ArrowLeft")
+    await gallery.viewer.shows("planted 13")
+    calls = [url for url in gallery.session.requests if "/api/" in url]
     assert len(calls) < 12

@@ -1,23 +1,20 @@
-"""Uploads from the gallery: chosen, dropped and pasted; straight to the bucket, by Uppy."""
+"""Uploads from the gallery, straight to the bucket: chosen, dropped and pasted files."""
 
 import asyncio
 import base64
-import io
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import numpy as np
 import pytest
-from PIL import Image
 from playwright.async_api import Request, Route, expect
 
-import pictures
-from acceptance.gallery import Wall, jpeg_file, taken
-from acceptance.service import Service, serving
-from acceptance.visits import NO_NETWORK, REFUSED, Visiting
+from support import pictures
+from support.browser_session import NO_NETWORK, REFUSED, OpenBrowserSession
+from support.gallery import GalleryPage, jpeg_file, make_photo
+from support.service import Service, run_service
 
 LONG_AGO = datetime(1999, 4, 2, 8)  # noqa: DTZ001  a camera's clock has no zone
 MEBIBYTE = 1 << 20
@@ -26,58 +23,61 @@ RECIPES = Path(__file__).parents[2] / "docs" / "uploads.md"
 
 @pytest.fixture(scope="module")
 def service(open_tmp_path: Path) -> Iterator[Service]:
-    """A service of these tests' own, since the wall shows all that there is."""
-    with serving(open_tmp_path / "gallery-uploads") as started:
+    """A separate service, since the gallery shows all of its photos."""
+    with run_service(open_tmp_path / "gallery-uploads") as started:
         yield started
 
 
 @pytest.fixture
-async def wall(visiting: Visiting, service: Service) -> Wall:
-    """The gallery of somebody who has signed in."""
-    return Wall(await visiting(service))
+async def gallery(open_session: OpenBrowserSession, service: Service) -> GalleryPage:
+    """The gallery, signed in."""
+    return GalleryPage(await open_session(service))
 
 
-class Sent:
-    """What a page sent to the store: which parts, how often each began and came through."""
+class StoreRequests:
+    """Records the part numbers of the PUT requests to the store, started and finished."""
 
-    def __init__(self, wall: Wall) -> None:
+    def __init__(self, gallery: GalleryPage) -> None:
         self.finished: list[str] = []
-        self.asked: list[str] = []
-        self._store = wall.visit.service.store
-        wall.visit.context.on("request", lambda request: self._note(request, self.asked))
-        wall.visit.context.on("requestfinished", self._done)
+        self.started: list[str] = []
+        self._store = gallery.session.service.store
+        gallery.session.context.on("request", lambda request: self._note(request, self.started))
+        gallery.session.context.on("requestfinished", self._on_finished)
 
     def _note(self, request: Request, to: list[str]) -> None:
         query = parse_qs(urlsplit(request.url).query)
         if request.url.startswith(self._store) and request.method == "PUT":
             to.append(query.get("partNumber", ["whole"])[0])
 
-    def _done(self, request: Request) -> None:
+    def _on_finished(self, request: Request) -> None:
         self._note(request, self.finished)
 
 
 @pytest.mark.parametrize("way", ["choose", "drop", "paste"])
-async def test_photos_come_in_and_appear(wall: Wall, way: str) -> None:
+async def test_uploaded_photos_appear_in_the_grid(gallery: GalleryPage, way: str) -> None:
     shade = 10 + ["choose", "drop", "paste"].index(way)
     files = [
-        jpeg_file(f"{way} {n}.jpg", taken(LONG_AGO, width=70 + n, shade=shade)) for n in range(3)
+        jpeg_file(f"{way} {n}.jpg", make_photo(LONG_AGO, width=70 + n, shade=shade))
+        for n in range(3)
     ]
     if way == "choose":
-        await wall.choose(*files)
+        await gallery.choose(*files)
     else:
-        await (wall.drop(files) if way == "drop" else wall.paste(files))
-    await expect(wall.tray.get_by_role("heading")).to_have_text("3 photos added", timeout=20_000)
+        await (gallery.drop(files) if way == "drop" else gallery.paste(files))
+    await expect(gallery.uploads.get_by_role("heading")).to_have_text(
+        "3 photos added", timeout=20_000
+    )
     for n in range(3):
-        await expect(wall.photo(f"{way} {n}.jpg")).to_be_visible()
-    await expect(wall.tray.get_by_role("status")).to_have_text("3 photos added")
-    await wall.tray.get_by_role("button", name="Close").click()
-    await expect(wall.tray).to_have_count(0)
+        await expect(gallery.photo(f"{way} {n}.jpg")).to_be_visible()
+    await expect(gallery.uploads.get_by_role("status")).to_have_text("3 photos added")
+    await gallery.uploads.get_by_role("button", name="Close").click()
+    await expect(gallery.uploads).to_have_count(0)
 
 
-async def test_what_is_dropped_before_the_uploader_has_loaded_is_kept(
-    visiting: Visiting, service: Service
+async def test_files_dropped_before_the_upload_code_has_loaded_are_uploaded(
+    open_session: OpenBrowserSession, service: Service
 ) -> None:
-    visit = await visiting(service)
+    visit = await open_session(service)
     held = asyncio.Event()
 
     async def slowly(route) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -85,99 +85,151 @@ async def test_what_is_dropped_before_the_uploader_has_loaded_is_kept(
         await route.continue_()
 
     await visit.page.route("**/assets/start-*.js", slowly)
-    wall = Wall(visit)
-    await wall.drop([jpeg_file("early.jpg", taken(LONG_AGO, shade=31))])
-    await wall.drop([jpeg_file("later.jpg", taken(LONG_AGO, shade=32))])
+    gallery = GalleryPage(visit)
+    await gallery.drop([jpeg_file("early.jpg", make_photo(LONG_AGO, shade=31))])
+    await gallery.drop([jpeg_file("later.jpg", make_photo(LONG_AGO, shade=32))])
     held.set()
-    await expect(wall.tray.get_by_role("heading")).to_have_text("2 photos added", timeout=20_000)
+    await expect(gallery.uploads.get_by_role("heading")).to_have_text(
+        "2 photos added", timeout=20_000
+    )
 
 
-async def test_a_refusal_says_why_in_plain_words(wall: Wall) -> None:
-    wall.visit.tolerated = REFUSED
-    await wall.choose(
+async def test_refused_file_shows_the_reason(gallery: GalleryPage) -> None:
+    gallery.session.expected_errors = REFUSED
+    await gallery.choose(
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": pictures.TEXT},
         jpeg_file("empty.jpg", b""),
         jpeg_file("lie.jpg", pictures.TEXT),
-        jpeg_file("half.jpg", pictures.cut(pictures.jpeg(), 60)),
-        jpeg_file("good.jpg", taken(LONG_AGO, shade=41)),
+        jpeg_file("half.jpg", pictures.truncate(pictures.jpeg(), 60)),
+        jpeg_file("good.jpg", make_photo(LONG_AGO, shade=41)),
     )
     for name, words in (
-        *(("notes.txt", "not a photo of an accepted format"), ("empty.jpg", "is empty")),
-        *(("lie.jpg", "not a photo of an accepted format"), ("half.jpg", "is damaged")),
+        *(("notes.txt", "Unsupported format"), ("empty.jpg", "is empty")),
+        *(("lie.jpg", "Unsupported format"), ("half.jpg", "is damaged")),
         ("good.jpg", "Added"),
     ):
-        await expect(wall.upload(name)).to_contain_text(words, timeout=20_000)
+        await expect(gallery.upload(name)).to_contain_text(words, timeout=20_000)
     summary = "1 photo added, 4 could not be added"
-    await expect(wall.tray.get_by_role("status")).to_have_text(summary)
+    await expect(gallery.uploads.get_by_role("status")).to_have_text(summary)
 
 
-async def test_the_same_photo_again_is_said_to_be_there(wall: Wall) -> None:
-    photo = taken(LONG_AGO, shade=51)
-    await wall.choose(jpeg_file("first.jpg", photo))
-    await expect(wall.upload("first.jpg")).to_contain_text("Added", timeout=20_000)
-    await wall.choose(jpeg_file("second.jpg", photo))
-    await expect(wall.upload("second.jpg")).to_contain_text("You have this photo already")
-
-
-async def test_two_hundred_files_at_once(wall: Wall) -> None:
-    await wall.choose(
-        *(jpeg_file(f"many {n}.jpg", taken(LONG_AGO, width=80 + n, shade=61)) for n in range(200))
+async def test_only_temporary_failures_offer_a_retry(gallery: GalleryPage) -> None:
+    gallery.session.expected_errors = REFUSED
+    await gallery.choose(
+        {"name": "plain.txt", "mimeType": "text/plain", "buffer": pictures.TEXT},
+        jpeg_file("short.jpg", pictures.truncate(pictures.jpeg(), 60)),
     )
-    await expect(wall.tray.get_by_role("progressbar").first).to_be_visible()
-    assert await wall.tray.get_by_role("listitem").count() <= 50
-    await expect(wall.tray.get_by_role("heading")).to_have_text("200 photos added", timeout=180_000)
+    await expect(gallery.uploads.get_by_role("heading")).to_have_text(
+        "2 could not be added", timeout=20_000
+    )
+    await expect(gallery.uploads.get_by_role("button", name="Try again")).to_have_count(0)
 
 
-async def test_a_large_file_pauses_resumes_and_sends_no_part_twice(
-    wall: Wall, tmp_path: Path
+async def test_folder_drop_leaves_out_and_counts_files_that_are_not_photos(
+    gallery: GalleryPage, tmp_path: Path
+) -> None:
+    album = tmp_path / "album"
+    (album / "more").mkdir(parents=True)
+    (album / "in folder.jpg").write_bytes(make_photo(LONG_AGO, shade=44))
+    (album / "notes.txt").write_bytes(pictures.TEXT)
+    (album / ".hidden").write_bytes(pictures.TEXT)
+    (album / "more" / "deeper.jpg").write_bytes(make_photo(LONG_AGO, shade=45))
+    (album / "more" / "list.csv").write_text("a,b")
+    (album / "more" / "film.mov").write_bytes(pictures.TEXT)
+    await gallery.drop_folder(album)
+    heading = gallery.uploads.get_by_role("heading")
+    await expect(heading).to_have_text("2 photos added", timeout=20_000)
+    summary = "2 photos added. 3 files are not photos and were left out."
+    await expect(gallery.uploads.get_by_role("status")).to_have_text(summary)
+    await expect(gallery.uploads.get_by_role("listitem")).to_have_count(2)
+    await expect(gallery.uploads.get_by_role("button", name="Try again")).to_have_count(0)
+    await gallery.uploads.get_by_role("button", name="Close").click()
+    await expect(gallery.uploads).to_have_count(0)
+
+
+async def test_folder_drop_without_photos_says_so(gallery: GalleryPage, tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").write_bytes(pictures.TEXT)
+    await gallery.drop_folder(tmp_path / "texts")
+    await expect(gallery.uploads.get_by_role("heading")).to_have_text("No photos added")
+    note = gallery.uploads.get_by_text("1 file is not a photo and was left out.", exact=True)
+    await expect(note).to_be_visible()
+    await gallery.uploads.get_by_role("button", name="Close").click()
+    await expect(gallery.uploads).to_have_count(0)
+
+
+async def test_duplicate_is_reported(gallery: GalleryPage) -> None:
+    photo = make_photo(LONG_AGO, shade=51)
+    await gallery.choose(jpeg_file("first.jpg", photo))
+    await expect(gallery.upload("first.jpg")).to_contain_text("Added", timeout=20_000)
+    await gallery.choose(jpeg_file("second.jpg", photo))
+    await expect(gallery.upload("second.jpg")).to_contain_text("You already have this photo")
+
+
+async def test_200_files_at_once_are_uploaded(gallery: GalleryPage) -> None:
+    await gallery.choose(
+        *(
+            jpeg_file(f"many {n}.jpg", make_photo(LONG_AGO, width=80 + n, shade=61))
+            for n in range(200)
+        )
+    )
+    await expect(gallery.uploads.get_by_role("progressbar").first).to_be_visible()
+    assert await gallery.uploads.get_by_role("listitem").count() <= 50
+    await expect(gallery.uploads.get_by_role("heading")).to_have_text(
+        "200 photos added", timeout=180_000
+    )
+
+
+async def test_paused_upload_resumes_without_sending_a_part_twice(
+    gallery: GalleryPage, tmp_path: Path
 ) -> None:
     large = tmp_path / "large.png"
-    large.write_bytes(_noise(1, 40))
-    sent = Sent(wall)
-    await _throttle(wall, 6 * MEBIBYTE)
-    await wall.choose(str(large))
-    row = wall.upload("large.png")
+    large.write_bytes(pictures.png_of_mebibytes(40, seed=100))
+    sent = StoreRequests(gallery)
+    await _throttle(gallery, 6 * MEBIBYTE)
+    await gallery.choose(str(large))
+    row = gallery.upload("large.png")
     await expect(row).to_contain_text("MB/s", timeout=20_000)
     while len(sent.finished) < 2:
-        await wall.page.wait_for_timeout(50)
+        await gallery.page.wait_for_timeout(50)
     await row.get_by_role("button", name="Pause: large.png").click()
     await expect(row).to_contain_text("Paused")
-    await wall.page.wait_for_timeout(1_000)
-    begun = len(sent.asked)
-    await wall.page.wait_for_timeout(1_000)
-    assert len(sent.asked) == begun, "while it pauses nothing is sent"
+    await gallery.page.wait_for_timeout(1_000)
+    begun = len(sent.started)
+    await gallery.page.wait_for_timeout(1_000)
+    assert len(sent.started) == begun, "nothing is sent while paused"
     await row.get_by_role("button", name="Resume: large.png").click()
     await expect(row).to_contain_text("Added", timeout=60_000)
     assert sorted(set(sent.finished)) == ["1", "2", "3", "4", "5", "6"][: len(set(sent.finished))]
     assert len(sent.finished) == len(set(sent.finished)), "no finished part was sent twice"
 
 
-async def test_an_upload_that_loses_the_network_midway_finishes_and_sends_no_part_twice(
-    wall: Wall, tmp_path: Path
+async def test_upload_survives_a_network_loss_without_sending_a_part_twice(
+    gallery: GalleryPage, tmp_path: Path
 ) -> None:
     large = tmp_path / "lost.png"
-    large.write_bytes(_noise(2, 40))
-    sent = Sent(wall)
-    await _throttle(wall, 6 * MEBIBYTE)
-    await wall.choose(str(large))
+    large.write_bytes(pictures.png_of_mebibytes(40, seed=200))
+    sent = StoreRequests(gallery)
+    await _throttle(gallery, 6 * MEBIBYTE)
+    await gallery.choose(str(large))
     while len(sent.finished) < 2:
-        await wall.page.wait_for_timeout(50)
-    wall.visit.tolerated = NO_NETWORK
-    await _throttle(wall, 6 * MEBIBYTE, offline=True)
-    await expect(wall.upload("lost.png")).to_contain_text("Waiting for the network")
-    await wall.page.wait_for_timeout(3_000)
-    await _throttle(wall, 6 * MEBIBYTE)
-    await expect(wall.upload("lost.png")).to_contain_text("Added", timeout=60_000)
+        await gallery.page.wait_for_timeout(50)
+    gallery.session.expected_errors = NO_NETWORK
+    await _throttle(gallery, 6 * MEBIBYTE, offline=True)
+    await expect(gallery.upload("lost.png")).to_contain_text("Waiting for the network")
+    await gallery.page.wait_for_timeout(3_000)
+    await _throttle(gallery, 6 * MEBIBYTE)
+    await expect(gallery.upload("lost.png")).to_contain_text("Added", timeout=60_000)
     assert len(sent.finished) == len(set(sent.finished)), "no finished part was sent twice"
 
 
 @pytest.mark.parametrize("mebibytes", [1, 20])
-async def test_an_upload_of_which_nothing_moves_begins_again_by_itself(
-    wall: Wall, tmp_path: Path, mebibytes: int
+async def test_stalled_upload_is_restarted(
+    gallery: GalleryPage, tmp_path: Path, mebibytes: int
 ) -> None:
-    """As on a connection that stalls, and tells neither side."""
+    """Simulates a connection that stalls without an error on either side."""
     file = tmp_path / f"stalled {mebibytes}.png"
-    file.write_bytes(_noise(20 + mebibytes, mebibytes))
+    file.write_bytes(pictures.png_of_mebibytes(mebibytes, seed=300))
     stalled: list[Route] = []
 
     async def stalling_once(route: Route) -> None:
@@ -186,115 +238,113 @@ async def test_an_upload_of_which_nothing_moves_begins_again_by_itself(
         else:
             await route.continue_()
 
-    await wall.page.route(f"{wall.visit.service.store}/**", stalling_once)
-    await wall.page.clock.install()
-    await wall.choose(str(file))
+    await gallery.page.route(f"{gallery.session.service.store}/**", stalling_once)
+    await gallery.page.clock.install()
+    await gallery.choose(str(file))
     while not stalled:
-        await wall.page.wait_for_timeout(50)
-    await wall.page.clock.fast_forward(10_000)
-    await expect(wall.upload(file.name)).not_to_contain_text("Added")
-    await wall.page.clock.fast_forward(10_000)
-    await expect(wall.upload(file.name)).to_contain_text("Added", timeout=20_000)
+        await gallery.page.wait_for_timeout(50)
+    await gallery.page.clock.fast_forward(10_000)
+    await expect(gallery.upload(file.name)).not_to_contain_text("Added")
+    await gallery.page.clock.fast_forward(10_000)
+    await expect(gallery.upload(file.name)).to_contain_text("Added", timeout=20_000)
     await stalled[0].abort()
 
 
-async def test_a_phone_takes_a_photo_with_its_camera(visiting: Visiting, service: Service) -> None:
-    wall = Wall(await visiting(service, phone=True))
-    async with wall.page.expect_file_chooser() as opening:
-        await wall.page.get_by_role("button", name="Take a photo").click()
+async def test_phone_uploads_a_photo_from_its_camera(
+    open_session: OpenBrowserSession, service: Service
+) -> None:
+    gallery = GalleryPage(await open_session(service, phone=True))
+    async with gallery.page.expect_file_chooser() as opening:
+        await gallery.page.get_by_role("button", name="Take a photo").click()
     chooser = await opening.value
-    asked = "input => [input.getAttribute('capture'), input.accept, input.multiple]"
-    assert await chooser.element.evaluate(asked) == ["environment", "image/*", False]
-    await chooser.set_files(jpeg_file("camera.jpg", taken(LONG_AGO, shade=91)))
-    await expect(wall.upload("camera.jpg")).to_contain_text("Added", timeout=20_000)
+    attributes = "input => [input.getAttribute('capture'), input.accept, input.multiple]"
+    assert await chooser.element.evaluate(attributes) == ["environment", "image/*", False]
+    await chooser.set_files(jpeg_file("camera.jpg", make_photo(LONG_AGO, shade=91)))
+    await expect(gallery.upload("camera.jpg")).to_contain_text("Added", timeout=20_000)
 
 
-async def test_without_a_finger_there_is_no_camera_to_press(wall: Wall) -> None:
-    await expect(wall.page.get_by_role("button", name="Add photos")).to_be_visible()
-    await expect(wall.page.get_by_role("button", name="Take a photo")).to_have_count(0)
+async def test_camera_button_needs_a_touch_screen(gallery: GalleryPage) -> None:
+    await expect(gallery.page.get_by_role("button", name="Add photos")).to_be_visible()
+    await expect(gallery.page.get_by_role("button", name="Take a photo")).to_have_count(0)
 
 
 @pytest.mark.parametrize("mebibytes", [4, 40])
-async def test_what_is_cancelled_leaves_nothing(wall: Wall, tmp_path: Path, mebibytes: int) -> None:
-    file = tmp_path / "given up.png"
-    file.write_bytes(_noise(3 + mebibytes, mebibytes))
-    await _throttle(wall, 2 * MEBIBYTE)
-    sent = Sent(wall)
-    gone: list[str] = []
-    wall.visit.context.on(
-        "request", lambda request: gone.append(request.url) if request.method == "DELETE" else None
+async def test_cancelled_upload_is_removed_from_the_store(
+    gallery: GalleryPage, tmp_path: Path, mebibytes: int
+) -> None:
+    file = tmp_path / "cancelled.png"
+    file.write_bytes(pictures.png_of_mebibytes(mebibytes, seed=400))
+    await _throttle(gallery, 2 * MEBIBYTE)
+    sent = StoreRequests(gallery)
+    deletes: list[str] = []
+    gallery.session.context.on(
+        "request",
+        lambda request: deletes.append(request.url) if request.method == "DELETE" else None,
     )
-    await wall.choose(str(file))
-    row = wall.upload("given up.png")
+    await gallery.choose(str(file))
+    row = gallery.upload("cancelled.png")
     await expect(row).to_contain_text("%", timeout=20_000)
-    async with asyncio.timeout(30):  # Before a part is on its way there may be nothing to give up.
-        while not sent.asked:
-            await wall.page.wait_for_timeout(50)
-    await row.get_by_role("button", name="Cancel: given up.png").click()
-    await expect(wall.tray).to_have_count(0)
-    await wall.page.wait_for_timeout(3_000)
-    told = {urlsplit(url).path.split("/")[1] for url in gone}
-    assert "api" in told, "the server is told"
-    assert ("safelight" in told) == (mebibytes > 16), "what was sent in parts is given up there"
+    async with asyncio.timeout(30):  # There is nothing to abort until the first part is being sent.
+        while not sent.started:
+            await gallery.page.wait_for_timeout(50)
+    await row.get_by_role("button", name="Cancel: cancelled.png").click()
+    await expect(gallery.uploads).to_have_count(0)
+    await gallery.page.wait_for_timeout(3_000)
+    deleted = {urlsplit(url).path.split("/")[1] for url in deletes}
+    assert "api" in deleted, "the reservation is deleted"
+    assert ("safelight" in deleted) == (mebibytes > 16), (
+        "multipart uploads are aborted in the store"
+    )
 
 
-async def test_a_failed_upload_is_tried_again_by_hand(wall: Wall) -> None:
-    wall.visit.tolerated = (*NO_NETWORK, *REFUSED)
-    await wall.page.route("**/api/uploads", lambda route: route.fulfill(status=403, body="{}"))
-    await wall.choose(jpeg_file("again.jpg", taken(LONG_AGO, shade=71)))
-    retry = wall.tray.get_by_role("button", name="Try again: again.jpg")
+async def test_retry_button_uploads_a_failed_file(gallery: GalleryPage) -> None:
+    gallery.session.expected_errors = (*NO_NETWORK, *REFUSED)
+    await gallery.page.route("**/api/uploads", lambda route: route.fulfill(status=403, body="{}"))
+    await gallery.choose(jpeg_file("again.jpg", make_photo(LONG_AGO, shade=71)))
+    retry = gallery.uploads.get_by_role("button", name="Try again: again.jpg")
     await expect(retry).to_be_visible(timeout=20_000)
-    await wall.page.unroute("**/api/uploads")
+    await gallery.page.unroute("**/api/uploads")
     await retry.click()
-    await expect(wall.upload("again.jpg")).to_contain_text("Added", timeout=20_000)
+    await expect(gallery.upload("again.jpg")).to_contain_text("Added", timeout=20_000)
 
 
-async def test_leaving_while_sending_asks_first(wall: Wall, tmp_path: Path) -> None:
+async def test_leaving_during_an_upload_asks_first(gallery: GalleryPage, tmp_path: Path) -> None:
     file = tmp_path / "leaving.png"
-    file.write_bytes(_noise(9, 12))
-    await _throttle(wall, MEBIBYTE)
-    await wall.choose(str(file))
-    await expect(wall.upload("leaving.png")).to_contain_text("%", timeout=20_000)
-    asked: list[str] = []
+    file.write_bytes(pictures.png_of_mebibytes(12, seed=500))
+    await _throttle(gallery, MEBIBYTE)
+    await gallery.choose(str(file))
+    await expect(gallery.upload("leaving.png")).to_contain_text("%", timeout=20_000)
+    dialogs: list[str] = []
 
     async def stay(dialog) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        asked.append(dialog.type)
+        dialogs.append(dialog.type)
         await dialog.dismiss()
 
-    wall.page.on("dialog", stay)
-    await wall.page.evaluate("setTimeout(() => location.reload())")
-    await wall.page.wait_for_timeout(1_500)
-    assert asked == ["beforeunload"]
-    await expect(wall.upload("leaving.png")).to_be_visible()
-    await wall.tray.get_by_role("button", name="Cancel all").click()
+    gallery.page.on("dialog", stay)
+    await gallery.page.evaluate("setTimeout(() => location.reload())")
+    await gallery.page.wait_for_timeout(1_500)
+    assert dialogs == ["beforeunload"]
+    await expect(gallery.upload("leaving.png")).to_be_visible()
+    await gallery.uploads.get_by_role("button", name="Cancel all").click()
 
 
-def _noise(seed: int, mebibytes: int) -> bytes:
-    """A PNG of noise, as large as it says."""
-    rows = mebibytes * MEBIBYTE // (3 * 2048)
-    grains = np.random.default_rng(seed).integers(0, 256, (rows, 2048, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(grains).save(file, "PNG", compress_level=0)
-    return file.getvalue()
-
-
-async def _throttle(wall: Wall, rate: int, *, offline: bool = False) -> None:
-    """Let no more than `rate` bytes a second through, or none."""
-    if wall.wire is None:
-        wall.wire = await wall.visit.context.new_cdp_session(wall.page)
-        await wall.wire.send("Network.enable")
-    await wall.wire.send(
+async def _throttle(gallery: GalleryPage, rate: int, *, offline: bool = False) -> None:
+    """Limit the page's upload rate to `rate` bytes per second, or disconnect it."""
+    if gallery.wire is None:
+        gallery.wire = await gallery.session.context.new_cdp_session(gallery.page)
+        await gallery.wire.send("Network.enable")
+    await gallery.wire.send(
         "Network.emulateNetworkConditions",
         {"offline": offline, "latency": 5, "downloadThroughput": -1, "uploadThroughput": rate},
     )
 
 
-async def test_the_documented_fetch_uploads_straight_to_the_bucket(wall: Wall) -> None:
+async def test_documented_fetch_code_uploads_straight_to_the_bucket(gallery: GalleryPage) -> None:
     recipe = re.search(r"```js\n(async function upload.*?)```", RECIPES.read_text(), re.DOTALL)
     assert recipe
-    data = taken(LONG_AGO, width=333, shade=77)
-    sent = Sent(wall)
-    photo = await wall.page.evaluate(
+    data = make_photo(LONG_AGO, width=333, shade=77)
+    sent = StoreRequests(gallery)
+    photo = await gallery.page.evaluate(
         f"""async (encoded) => {{
           {recipe[1]}
           const bytes = Uint8Array.from(atob(encoded), (each) => each.charCodeAt(0))
@@ -303,4 +353,4 @@ async def test_the_documented_fetch_uploads_straight_to_the_bucket(wall: Wall) -
         base64.b64encode(data).decode(),
     )
     assert (photo["filename"], photo["size"]) == ("fetched.jpg", len(data))
-    assert sent.asked == ["whole"]
+    assert sent.started == ["whole"]

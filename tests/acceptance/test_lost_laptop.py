@@ -1,4 +1,4 @@
-"""The commands of docs/lost-laptop.md, and what each of them ends."""
+"""The commands of docs/lost-laptop.md revoke what the page says."""
 
 import re
 import subprocess
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx
 
-from acceptance.served import Served
-from acceptance.shell import Shell
-from pictures import jpeg
+from support.pictures import jpeg
+from support.serve_process import ServeProcess
+from support.shell import Shell
 
 PAGE = (Path(__file__).parents[2] / "docs/lost-laptop.md").read_text()
 AGENT = {b"User-Agent": b"Mosaic"}
@@ -19,7 +19,7 @@ def _blocks(kind: str) -> list[str]:
 
 
 def _run(shell: Shell, block: str) -> None:
-    ran = subprocess.run(
+    process = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
         check=False,
         cwd=shell.folder,
@@ -28,17 +28,18 @@ def _run(shell: Shell, block: str) -> None:
         text=True,
         timeout=60,
     )
-    assert ran.returncode == 0, (block, ran.stderr)
+    assert process.returncode == 0, (block, process.stderr)
 
 
 def _sign_in(browser: httpx.Client, screen: str) -> None:
     code = screen.partition("sign-in?code=")[2].split()[0]
-    assert browser.get("/sign-in", params={"code": code}).status_code == 303
+    own = {"Origin": str(browser.base_url).rstrip("/")}
+    assert browser.post("/sign-in", data={"code": code}, headers=own).status_code == 303
 
 
-def test_what_a_lost_laptop_had_is_ended_step_by_step(open_tmp_path: Path) -> None:
+def test_each_step_revokes_its_kind_of_access(open_tmp_path: Path) -> None:
     folder = open_tmp_path / "lost"
-    served = Served(folder / "safelight-data").start()
+    served = ServeProcess(folder / "safelight-data").start()
     shell = Shell(folder, {"SAFELIGHT_PORT": str(httpx.URL(served.url).port)})
     sessions, token = _blocks("sh")
     (keys,) = _blocks("sh stopped")

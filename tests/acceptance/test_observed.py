@@ -1,4 +1,4 @@
-"""`safelight serve` with a log in JSON and a collector: a busy session, seen from outside."""
+"""`safelight serve` with a JSON log and a trace collector."""
 
 import json
 import socket
@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-import pictures
-from acceptance.collector import Collector, collecting, facts
-from acceptance.served import Served
+from support import pictures
+from support.otlp import Collector, attributes, run_collector
+from support.serve_process import ServeProcess
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 UPLOAD = "the-upload-1"
@@ -23,9 +23,9 @@ UPLOAD = "the-upload-1"
 
 @dataclass
 class Session:
-    """What a server told of a session, and what must not be in it."""
+    """A server's log and traces, and the secrets that must not be in them."""
 
-    said: str
+    log: str
     collector: Collector
     secrets: dict[str, str]
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -35,13 +35,13 @@ class _Reader(threading.Thread):
     def __init__(self, process: subprocess.Popen[str]) -> None:
         super().__init__(daemon=True)
         self._process = process
-        self.said = ""
+        self.log = ""
 
     def run(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as stream:
             for line in stream:
-                self.said += line
+                self.log += line
 
 
 def _free_port() -> int:
@@ -49,9 +49,9 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _started(folder: Path, collector: str) -> tuple[Served, _Reader]:
+def _start(folder: Path, collector: str) -> tuple[ServeProcess, _Reader]:
     port = _free_port()
-    served = Served(folder, url=f"http://127.0.0.1:{port}")
+    served = ServeProcess(folder, url=f"http://127.0.0.1:{port}")
     served.process = served.spawn(
         SAFELIGHT_PORT=str(port),
         SAFELIGHT_LOG__FORMAT="json",
@@ -62,15 +62,15 @@ def _started(folder: Path, collector: str) -> tuple[Served, _Reader]:
     reader.start()
     deadline = time.monotonic() + 60
     while not served.is_ready():
-        assert served.process.poll() is None, reader.said
-        assert time.monotonic() < deadline, reader.said
+        assert served.process.poll() is None, reader.log
+        assert time.monotonic() < deadline, reader.log
         time.sleep(0.1)
     return served, reader
 
 
-def _busy(served: Served) -> dict[str, str]:
-    """Do all that there is to do, and name the secrets that were in it."""
-    wrong = {"Authorization": "Bearer a-wrong-token-of-somebody"}
+def _use_everything(served: ServeProcess) -> dict[str, str]:
+    """Send requests of every kind, and return the secrets that they contained."""
+    wrong = {"Authorization": "Bearer a-wrong-token-for-this"}
     with served.client() as client:
         added = client.post(
             "/api/photos",
@@ -87,14 +87,16 @@ def _busy(served: Served) -> dict[str, str]:
         client.get("/path-in-secret", params={"X-Amz-Signature": "queried-in-secret"})
         client.patch(f"/api/photos/{photo['id']}", json={"title": "title-in-secret"})
         client.get("/metrics", headers={"Authorization": "Bearer a-token-for-prometheus"})
-        _until_developed(client)
+        _wait_until_rendered(client)
         client.delete(f"/api/photos/{photo['id']}")
-    with httpx.Client(base_url=served.url) as stranger:
-        stranger.get("/api/photos", headers=wrong)
-        stranger.get("/sign-in", params={"code": "code-in-secret"})
-        stranger.post("/sign-in", data={"token": served.token}, headers={"Origin": served.url})
-        stranger.get("/")
-        cookies = dict(stranger.cookies)
+    with httpx.Client(base_url=served.url) as browser:
+        browser.get("/api/photos", headers=wrong)
+        browser.get("/sign-in", params={"code": "code-in-secret"})
+        wrong = {"code": "code-in-secret"}
+        browser.post("/sign-in", data=wrong, headers={"Origin": served.url})
+        browser.post("/sign-in", data={"token": served.token}, headers={"Origin": served.url})
+        browser.get("/")
+        cookies = dict(browser.cookies)
         assert cookies
     return {
         "token": served.token,
@@ -107,81 +109,81 @@ def _busy(served: Served) -> dict[str, str]:
     }
 
 
-def _until_developed(client: httpx.Client) -> None:
+def _wait_until_rendered(client: httpx.Client) -> None:
     deadline = time.monotonic() + 20
     while client.get("/api/jobs", params={"task": "develop"}).json()["oldest"]:
-        assert time.monotonic() < deadline, "the photo is not developed"
+        assert time.monotonic() < deadline, "the photo was not rendered in time"
         time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
 def session(open_tmp_path: Path) -> Iterator[Session]:
-    with collecting() as collector:
-        served, reader = _started(open_tmp_path / "observed", collector.url)
+    with run_collector() as collector:
+        served, reader = _start(open_tmp_path / "observed", collector.url)
         try:
-            secrets = _busy(served)
+            secrets = _use_everything(served)
         finally:
             served.stop()
             reader.join(30)
-        lines = [json.loads(line) for line in reader.said.splitlines()]
-        yield Session(reader.said, collector, secrets, lines)
+        lines = [json.loads(line) for line in reader.log.splitlines()]
+        yield Session(reader.log, collector, secrets, lines)
 
 
-def test_every_line_is_an_object(session: Session) -> None:
+def test_every_log_line_is_a_json_object(session: Session) -> None:
     assert session.lines
     for line in session.lines:
         assert {"time", "level", "logger", "message"} <= line.keys()
 
 
-def test_it_says_that_it_is_ready_and_shows_no_link_to_sign_in(session: Session) -> None:
+def test_log_says_ready_and_has_no_sign_in_link(session: Session) -> None:
     assert [line["host"] for line in session.lines if line["message"] == "ready"] == ["127.0.0.1"]
-    assert "code=" not in session.said
+    assert "code=" not in session.log
 
 
-def test_nothing_secret_is_told(session: Session) -> None:
-    told = session.said + session.collector.raw.decode("latin-1")
-    assert {name for name, secret in session.secrets.items() if secret in told} == set()
+def test_log_and_traces_contain_no_secrets(session: Session) -> None:
+    output = session.log + session.collector.raw.decode("latin-1")
+    assert {name for name, secret in session.secrets.items() if secret in output} == set()
 
 
-def test_a_request_and_its_job_have_one_id(session: Session) -> None:
-    about = [line for line in session.lines if line.get("request_id") == UPLOAD]
-    assert [line["message"] for line in about] == ["request", "job"]
-    assert about[0]["status"] == 201
-    assert (about[1]["task"], about[1]["outcome"]) == ("develop", "done")
+def test_request_and_its_job_share_an_id(session: Session) -> None:
+    lines = [line for line in session.lines if line.get("request_id") == UPLOAD]
+    assert [line["message"] for line in lines] == ["request", "job"]
+    assert lines[0]["status"] == 201
+    assert (lines[1]["task"], lines[1]["outcome"]) == ("develop", "done")
 
 
-def _upload(collector: Collector) -> Any:  # noqa: ANN401  a message that protobuf made
+def _upload(collector: Collector) -> Any:
     spans = collector.named("POST /api/photos")
-    return next(span for span in spans if facts(span)["safelight.request_id"] == UPLOAD)
+    return next(span for span in spans if attributes(span)["safelight.request_id"] == UPLOAD)
 
 
-def test_a_span_of_a_request_goes_on_with_its_clients_trace(session: Session) -> None:
+def test_request_span_continues_the_clients_trace(session: Session) -> None:
     span = _upload(session.collector)
     assert span.trace_id.hex() == TRACE
-    assert facts(span)["http.route"] == "/api/photos"
+    assert attributes(span)["http.route"] == "/api/photos"
     assert session.collector.services == {"safelight"}
 
 
-def test_below_a_request_are_the_catalog_the_store_and_the_darkroom(session: Session) -> None:
+def test_request_span_contains_catalog_store_and_darkroom_spans(session: Session) -> None:
     steps = {span.name for span in session.collector.below(_upload(session.collector))}
-    wanted = {"catalog transaction", "storage put", "darkroom wait", "darkroom work"}
-    assert wanted <= steps
+    expected = {"catalog transaction", "storage put", "darkroom wait", "darkroom work"}
+    assert expected <= steps
 
 
-def test_a_job_has_a_trace_that_leads_to_its_request(session: Session) -> None:
+def test_job_span_has_the_id_of_its_request(session: Session) -> None:
     (job,) = session.collector.named("job develop")
-    assert facts(job)["safelight.request_id"] == UPLOAD
+    assert attributes(job)["safelight.request_id"] == UPLOAD
     assert {"storage get", "storage put", "darkroom work"} <= {
         span.name for span in session.collector.below(job)
     }
 
 
-def test_a_collector_that_is_away_costs_nobody_anything(open_tmp_path: Path) -> None:
-    served, reader = _started(open_tmp_path / "unobserved", f"http://127.0.0.1:{_free_port()}")
+def test_unreachable_collector_has_no_effect(open_tmp_path: Path) -> None:
+    served, reader = _start(open_tmp_path / "unobserved", f"http://127.0.0.1:{_free_port()}")
     try:
         with served.client() as client:
-            answer = client.post("/api/photos", files={"photo": pictures.jpeg(300, 200)})
-            assert answer.status_code == 201
+            response = client.post("/api/photos", files={"photo": pictures.jpeg(300, 200)})
+            assert response.status_code == 201
     finally:
         served.stop()
         reader.join(30)

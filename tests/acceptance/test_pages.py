@@ -1,4 +1,4 @@
-"""A visitor's way through the plain pages, in a real browser, with JavaScript and without."""
+"""The plain pages in a real browser, with JavaScript and without."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -7,18 +7,19 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-import pictures
-from acceptance.service import Service
-from acceptance.visits import Visit, Visiting, shown
+from support import pictures
+from support.browser_session import BrowserSession, OpenBrowserSession, wait_for_image
+from support.fake_server import FakeResponse, run_fake_server
+from support.service import Service
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-async def test_a_photo_goes_in_shows_by_its_link_and_takes_the_link_with_it(
-    visiting: Visiting, tmp_path: Path, *, javascript: bool
+async def test_photo_is_uploaded_shown_and_deleted_with_its_link(
+    open_session: OpenBrowserSession, tmp_path: Path, *, javascript: bool
 ) -> None:
     file = tmp_path / "astronaut.jpg"
     file.write_bytes(pictures.jpeg(300 + javascript, 200))
-    visit = await visiting(javascript=javascript)
+    visit = await open_session(javascript=javascript)
     page = visit.page
 
     await visit.add(file, title="On the way", description="To the pad")
@@ -27,33 +28,66 @@ async def test_a_photo_goes_in_shows_by_its_link_and_takes_the_link_with_it(
     item = page.get_by_role("listitem").filter(has_text="On the way")
     await expect(item).to_contain_text("To the pad")
     image = item.get_by_role("img", name="On the way")
-    assert await shown(image) == (300 + javascript, 200)
+    assert await wait_for_image(image) == (300 + javascript, 200)
 
     await image.click()
     await expect(page.get_by_role("heading", name="On the way")).to_be_visible()
     await expect(page.get_by_text("astronaut.jpg")).to_be_visible()
-    assert await shown(page.get_by_role("img", name="On the way")) == (300 + javascript, 200)
+    assert await wait_for_image(page.get_by_role("img", name="On the way")) == (
+        300 + javascript,
+        200,
+    )
 
     link = await page.get_by_role("link", name="Full size").get_attribute("href") or ""
     assert link.startswith(f"{visit.service.store}/")
     assert "X-Amz-Signature=" in urlsplit(link).query
-    async with httpx.AsyncClient() as anybody:
-        assert (await anybody.get(link)).content == file.read_bytes()
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(link)).content == file.read_bytes()
 
         await page.get_by_text("Delete …").click()
         await page.get_by_role("button", name="Delete this photo").click()
 
         assert page.url == f"{visit.service.url}/simple-upload"
         await expect(page.get_by_text("On the way")).to_have_count(0)
-        assert (await anybody.get(link)).status_code == 404
+        assert (await client.get(link)).status_code == 404
 
 
-async def test_a_wrong_token_is_said_to_be_wrong_and_the_right_one_lets_in_until_signing_out(
-    visiting: Visiting, service: Service
+async def test_page_at_another_port_can_neither_embed_nor_fetch_photos(
+    open_session: OpenBrowserSession, service: Service
 ) -> None:
-    visit = await visiting(signed_in=False)
+    """All ports of a host share their cookies."""
+    visit = await open_session()
+    await visit.add(pictures.jpeg(310, 200), title="Not for others")
+    async with service.api() as api:
+        photo = f"{service.url}/api/photos/{(await api.get('/api/photos')).json()[0]['id']}"
+    urls = [f"{photo}/original", f"{service.url}/static/icon.svg"]
+    assert all(await visit.page.evaluate(_LOAD, urls))
+    visit.expected_errors = ("Failed to load resource", "Access to fetch")
+    with run_fake_server(FakeResponse(200, b"<!doctype html>", Content_Type="text/html")) as other:
+        await visit.page.goto(other.url)
+        assert await visit.page.evaluate(_LOAD, urls) == [0, 0]
+        assert await visit.page.evaluate(_FETCH, [photo, f"{photo}/original"]) == ["TypeError"] * 4
+    visit.requests[:] = [url for url in visit.requests if not url.startswith(other.url)]
+    await visit.page.goto(f"{photo}/original")  # a followed link
+    assert visit.page.url.startswith(f"{service.store}/")
+
+
+_LOAD = """urls => Promise.all(urls.map(url => new Promise(resolve => {
+    const image = new Image()
+    image.onload = image.onerror = () => resolve(image.naturalWidth)
+    image.src = url
+})))"""
+_FETCH = """urls => Promise.all(urls.flatMap(url => ['cors', 'no-cors'].map(mode =>
+    fetch(url, {mode, credentials: 'include'}).then(() => 'fetched', error => error.name)
+)))"""
+
+
+async def test_wrong_token_is_refused_and_right_token_signs_in_until_sign_out(
+    open_session: OpenBrowserSession, service: Service
+) -> None:
+    visit = await open_session(signed_in=False)
     await visit.sign_in("not-the-token-at-all")
-    assert await visit.problem() == "That is not the token."
+    assert await visit.problem() == "This token is not valid."
     await expect(visit.page.get_by_label("Token")).to_be_focused()
 
     await visit.sign_in()
@@ -72,14 +106,14 @@ async def test_a_wrong_token_is_said_to_be_wrong_and_the_right_one_lets_in_until
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (pictures.TEXT, "This is not a photo of an accepted format"),
+        (pictures.TEXT, "Unsupported format"),
         (b"", "The file is empty."),
-        (pictures.cut(pictures.jpeg(), 60), "The photo is damaged"),
+        (pictures.truncate(pictures.jpeg(), 60), "This photo is damaged"),
     ],
     ids=["a text", "nothing", "half a photo"],
 )
-async def test_a_refusal_is_said_in_plain_words_and_what_was_typed_is_kept(
-    visit: Visit, data: bytes, words: str
+async def test_refused_upload_shows_a_plain_error_and_keeps_the_typed_text(
+    visit: BrowserSession, data: bytes, words: str
 ) -> None:
     description = '\n"Two"\nlines & <b>more</b>'
     await visit.add(data, title="It's <i>mine</i>", description=description)
@@ -97,39 +131,41 @@ async def test_a_refusal_is_said_in_plain_words_and_what_was_typed_is_kept(
 
 
 @pytest.mark.parametrize("mebibytes", [6, 40])
-async def test_a_photo_that_is_too_large_is_told_so(
-    visit: Visit, tmp_path: Path, mebibytes: int
+async def test_too_large_photo_shows_the_limit(
+    visit: BrowserSession, tmp_path: Path, mebibytes: int
 ) -> None:
     large = tmp_path / "large.jpg"
     large.write_bytes(pictures.jpeg() + pictures.noise(mebibytes << 20))
     await visit.add(large)
-    assert await visit.problem() == "That photo is too large: up to 5 MB can be added here."
+    assert await visit.problem() == (
+        "This photo is too large. The limit here is 5 MB; the gallery accepts up to 50 MB."
+    )
 
 
-async def test_the_same_photo_again_leads_to_the_one_that_is_there(visit: Visit) -> None:
+async def test_duplicate_leads_to_the_existing_photo(visit: BrowserSession) -> None:
     await visit.add(pictures.webp(211, 97), title="The first")
     await visit.add(pictures.webp(211, 97), title="The second")
     await expect(visit.page.get_by_role("heading", name="The first")).to_be_visible()
-    await expect(visit.page.get_by_role("status")).to_contain_text("nothing was added")
+    await expect(visit.page.get_by_role("status")).to_contain_text("Nothing was added")
 
 
-async def test_what_visitors_write_stays_text(visiting: Visiting, service: Service) -> None:
+async def test_captions_are_escaped(open_session: OpenBrowserSession, service: Service) -> None:
     hostile = "\"'><script>document.title='owned'</script><img src=x onerror=alert(1)>{{7*7}}"
-    visit = await visiting()
+    visit = await open_session()
     await visit.add(
         pictures.png(123, 77), title=hostile, description=hostile, name=f"{hostile}.png"
     )
     item = visit.page.get_by_role("listitem").filter(has_text=hostile)
-    await shown(item.get_by_role("img", name=hostile, exact=True))
+    await wait_for_image(item.get_by_role("img", name=hostile, exact=True))
     await item.get_by_role("link").click()
     await expect(visit.page.get_by_role("heading", name=hostile, exact=True)).to_be_visible()
     await expect(visit.page.get_by_text(f"{hostile}.png", exact=True)).to_be_visible()
     assert await visit.page.title() == f"{hostile} · Safelight"
     assert await visit.page.locator("script").count() == 0
-    assert not [url for url in visit.asked if url.endswith("/x")]
+    assert not [url for url in visit.requests if url.endswith("/x")]
 
 
-async def test_the_keyboard_is_enough(visit: Visit) -> None:
+async def test_pages_work_with_the_keyboard_alone(visit: BrowserSession) -> None:
     page, press = visit.page, visit.page.keyboard.press
 
     async def tab_to(what: str) -> None:
@@ -165,4 +201,4 @@ async def test_the_keyboard_is_enough(visit: Visit) -> None:
 
 _OUTLINED = """focused => getComputedStyle(focused).outlineStyle === "solid"
   && (focused.id || focused.innerText.trim() || focused.querySelector("img")?.alt)"""
-"""What has the focus, if it shows that it has."""
+"""Returns the name of the focused element if it has a visible outline."""

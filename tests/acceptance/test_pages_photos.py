@@ -1,48 +1,48 @@
-"""Photos on the plain pages: every format and orientation, many of them, and what loading costs."""
+"""Photos on the plain pages: formats, layout, paging, and caching."""
 
 import asyncio
 
 from playwright.async_api import Page, expect
 
-import pictures
-from acceptance.service import Service
-from acceptance.visits import Visit, Visiting, shown
+from support import pictures
+from support.browser_session import BrowserSession, OpenBrowserSession, wait_for_image
+from support.service import Service
 
 
-async def test_every_format_shows(visiting: Visiting, service: Service) -> None:
+async def test_every_format_is_shown(open_session: OpenBrowserSession, service: Service) -> None:
     kinds = pictures.photographs()
     for name, data in kinds.items():
         await service.add(data, title=f"A {name}")
-    visit = await visiting()
+    visit = await open_session()
     await visit.page.goto(f"{service.url}/simple-upload")
     for name in kinds:
         image = visit.page.get_by_role("img", name=f"A {name}", exact=True)
-        assert await shown(image) == (256, 192), name
+        assert await wait_for_image(image) == (256, 192), name
 
 
-async def test_a_photo_takes_the_place_that_the_page_kept_for_it(
-    visiting: Visiting, service: Service
+async def test_loading_photos_does_not_shift_the_layout(
+    open_session: OpenBrowserSession, service: Service
 ) -> None:
     ids = [
         await service.add(pictures.jpeg(240, 160, exif=pictures.exif(orientation)))
         for orientation in range(1, 9)
     ]
-    visit = await visiting()
+    visit = await open_session()
     for orientation, id_ in enumerate(ids, start=1):
         await visit.page.goto(f"{service.url}/simple-upload/{id_}")
         image = visit.page.locator("main img")
         kept = await image.get_attribute("width"), await image.get_attribute("height")
         assert kept == (("240", "160") if orientation < 5 else ("160", "240"))
-        assert tuple(map(int, kept)) == await shown(image)
+        assert tuple(map(int, kept)) == await wait_for_image(image)
 
 
-async def test_many_photos_are_leafed_through_and_nobody_is_asked_for_a_token(
-    visiting: Visiting, open_service: Service
+async def test_many_photos_are_paged_through_without_auth(
+    open_session: OpenBrowserSession, open_service: Service
 ) -> None:
     photos = [pictures.png(20 + number, 20) for number in range(60)]
     for batch in (photos[start : start + 12] for start in range(0, 60, 12)):
         await asyncio.gather(*map(open_service.add, batch))
-    visit = await visiting(open_service, signed_in=False)
+    visit = await open_session(open_service, signed_in=False)
     page = visit.page
     await page.goto(f"{open_service.url}/simple-upload")
     await expect(page.get_by_role("link", name="Newest")).to_have_count(0)
@@ -59,7 +59,7 @@ async def test_many_photos_are_leafed_through_and_nobody_is_asked_for_a_token(
     assert await _listed(page) == first
     await visit.add(pictures.png(19, 19), title="The newest")
     assert (await _listed(page))[1:] == first[:-1]
-    assert await shown(page.get_by_role("img", name="The newest")) == (19, 19)
+    assert await wait_for_image(page.get_by_role("img", name="The newest")) == (19, 19)
 
 
 async def _listed(page: Page) -> list[str]:
@@ -69,46 +69,64 @@ async def _listed(page: Page) -> list[str]:
     return links
 
 
-async def test_loading_the_page_again_moves_no_image_bytes(
-    visiting: Visiting, service: Service
+async def test_reloading_the_page_transfers_no_image_bytes(
+    open_session: OpenBrowserSession, service: Service
 ) -> None:
     for number in range(3):
         await service.add(pictures.jpeg(300 + number, 300), title=f"Kept {number}")
-    visit = await visiting()
+    visit = await open_session()
     session = await visit.context.new_cdp_session(visit.page)
     await session.send("Network.clearBrowserCache")
     page = f"{service.url}/simple-upload"
-    assert await _moved(visit, page) > 3 * 5_000, "what does move is counted"
+    assert await _open_and_count(visit, page) > 3 * 5_000, "the first load is counted"
 
-    assert await _moved(visit, None) == 0, "reloaded"
+    assert await _open_and_count(visit, None) == 0, "reloaded"
     await visit.page.goto("about:blank")
-    assert await _moved(visit, page) == 0, "visited again"
+    assert await _open_and_count(visit, page) == 0, "visited again"
     await visit.context.clear_cookies()
     await visit.sign_in()
-    assert await _moved(visit, page) == 0, "signed in again"
+    await visit.page.goto("about:blank")  # the gallery would load its own images meanwhile
+    assert await _open_and_count(visit, page) == 0, "signed in again"
 
 
-async def _moved(visit: Visit, url: str | None) -> int:
-    """Go to a page, or reload it, and show the photos; the bytes that came from the store."""
+async def _open_and_count(visit: BrowserSession, url: str | None) -> int:
+    """Open or reload a page, wait for its photos, and return the bytes sent by the store."""
 
     async def go() -> None:
         await (visit.page.goto(url) if url else visit.page.reload())
         for number in range(3):
-            await shown(visit.page.get_by_role("img", name=f"Kept {number}"))
+            await wait_for_image(visit.page.get_by_role("img", name=f"Kept {number}"))
 
-    return await visit.moved(go)
+    return await visit.downloaded_bytes(go)
 
 
-async def test_nothing_hangs_over_the_edge_of_a_small_screen(
-    visiting: Visiting, service: Service
-) -> None:
+async def test_pages_fit_a_small_screen(open_session: OpenBrowserSession, service: Service) -> None:
     id_ = await service.add(pictures.png(411, 13), title="W" * 200, description="w" * 400)
-    visit = await visiting(signed_in=False)
+    visit = await open_session(signed_in=False)
     await visit.page.set_viewport_size({"width": 320, "height": 600})
     assert await _width(visit.page, f"{service.url}/") == 320, "the sign-in page"
     await visit.sign_in()
     for path in ("/simple-upload", f"/simple-upload/{id_}", "/photo/0"):
         assert await _width(visit.page, service.url + path) == 320, path
+
+
+async def test_sign_in_link_shows_a_button_that_works_without_javascript(
+    open_session: OpenBrowserSession, service: Service
+) -> None:
+    visit = await open_session(javascript=False, signed_in=False)
+    await visit.page.set_viewport_size({"width": 320, "height": 600})
+    for _ in range(2):
+        assert await _width(visit.page, service.sign_in_link) == 320
+    button = visit.page.get_by_role("button", name="Sign in on this device")
+    await expect(button).to_be_focused()
+    assert await visit.context.cookies() == []
+    async with visit.page.expect_navigation():
+        await button.click()
+    assert visit.page.url == f"{service.url}/"
+    await visit.page.goto(f"{service.url}/simple-upload")
+    await expect(visit.page.get_by_role("heading", name="Add a photo")).to_be_visible()
+    await visit.page.goto(service.sign_in_link)
+    assert visit.page.url == f"{service.url}/", "already signed in"
 
 
 async def _width(page: Page, url: str) -> int:
@@ -117,7 +135,7 @@ async def _width(page: Page, url: str) -> int:
     return width
 
 
-async def test_a_photo_that_is_not_there_is_said_not_to_be(visit: Visit) -> None:
+async def test_unknown_photo_shows_not_found(visit: BrowserSession) -> None:
     for written in ("999999999", "abc", "-1", str(2**63)):
         answer = await visit.page.goto(f"{visit.service.url}/simple-upload/{written}")
         assert answer
@@ -125,8 +143,10 @@ async def test_a_photo_that_is_not_there_is_said_not_to_be(visit: Visit) -> None
         assert await visit.problem() == "There is no such photo."
 
 
-async def test_the_documentation_of_the_api_renders_and_tries_a_call(visiting: Visiting) -> None:
-    visit = await visiting()
+async def test_api_docs_render_and_send_a_call(
+    open_session: OpenBrowserSession,
+) -> None:
+    visit = await open_session()
     page = visit.page
     await page.goto(f"{visit.service.url}/docs")
     call = page.locator("#operations-photos-list_api_photos_get")

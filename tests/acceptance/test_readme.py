@@ -1,4 +1,4 @@
-"""The README: what it tells to type works as it stands there."""
+"""The README's commands, code and links work as written."""
 
 import re
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from acceptance.served import SCRIPT, Served
-from pictures import jpeg
+from support.pictures import jpeg
+from support.serve_process import SCRIPT, ServeProcess
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -17,9 +17,9 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
-def test_the_commands_run_as_written(open_tmp_path: Path) -> None:
+def test_commands_run(open_tmp_path: Path) -> None:
     folder = open_tmp_path / "readme"
-    served = Served(folder / "safelight-data").start()
+    served = ServeProcess(folder / "safelight-data").start()
     try:
         (folder / "photo.jpg").write_bytes(jpeg(330))
         (folder / ".venv").symlink_to(SCRIPT.parents[1])
@@ -27,13 +27,13 @@ def test_the_commands_run_as_written(open_tmp_path: Path) -> None:
         blocks = _blocks("sh")
         assert len(blocks) == 2
         for block in blocks:
-            ran = subprocess.run(
+            process = subprocess.run(
                 [
                     "bash",
                     "-euo",
                     "pipefail",
                     "-c",
-                    block.replace("localhost:8000", address.netloc.decode()),
+                    block.replace("127.0.0.1:8000", address.netloc.decode()),
                 ],
                 check=False,
                 cwd=folder,
@@ -42,26 +42,28 @@ def test_the_commands_run_as_written(open_tmp_path: Path) -> None:
                 text=True,
                 timeout=60,
             )
-            assert ran.returncode == 0, ran.stderr
-            assert '"code"' not in ran.stdout, "no problem was answered"
+            assert process.returncode == 0, process.stderr
+            assert '"code"' not in process.stdout, "a request failed"
         with served.client() as client:
-            assert client.get("/api/photos").json() == [], "the last command deletes it"
+            assert client.get("/api/photos").json() == [], (
+                "the last command should delete the photo"
+            )
     finally:
-        served.stop()
+        served.kill()
 
 
-def test_the_lines_that_embed_it_run_as_written(tmp_path: Path) -> None:
+def test_embedding_code_runs(tmp_path: Path) -> None:
     (block,) = _blocks("python")
-    told = f"def current_user_id() -> str:\n    return 'me'\n{block}print(len(app.routes))\n"
-    ran = subprocess.run(
-        [sys.executable, "-c", told], check=True, cwd=tmp_path, capture_output=True, text=True
+    code = f"def current_user_id() -> str:\n    return 'me'\n{block}print(len(app.routes))\n"
+    process = subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True, text=True
     )
-    assert int(ran.stdout) > 0
-    assert not list(tmp_path.iterdir()), "nothing is started before the app is"
+    assert int(process.stdout) > 0
+    assert not list(tmp_path.iterdir()), "nothing should start before the app does"
 
 
-def test_every_page_that_it_names_is_there() -> None:
+def test_linked_pages_exist() -> None:
     root = Path(__file__).parents[2]
-    named = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert len(named) > 8
-    assert [name for name in named if not (root / name).exists()] == []
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert len(links) > 8
+    assert [link for link in links if not (root / link).exists()] == []

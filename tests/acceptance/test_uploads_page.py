@@ -1,4 +1,4 @@
-"""docs/uploads.md: its recipes work as they stand there."""
+"""The recipes of docs/uploads.md work unchanged."""
 
 import re
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-import pictures
-from acceptance.served import Served
+from support import pictures
+from support.serve_process import ServeProcess
 
 PAGE = (Path(__file__).parents[2] / "docs" / "uploads.md").read_text()
 MiB = 1024 * 1024
@@ -19,17 +19,17 @@ def _blocks(language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def served(open_tmp_path: Path) -> Served:
-    return Served(open_tmp_path / "uploads-page" / "safelight-data")
+def served(open_tmp_path: Path) -> ServeProcess:
+    return ServeProcess(open_tmp_path / "uploads-page" / "safelight-data")
 
 
-def _run(served: Served, script: str) -> str:
+def _run(served: ServeProcess, script: str) -> str:
     address = httpx.URL(served.url)
     api = f"API=http://{address.netloc.decode()}/api"
     ran = subprocess.run(
         [
             *("bash", "-euo", "pipefail", "-c"),
-            f"export {api}\n" + script.replace("localhost:8000", address.netloc.decode()),
+            f"export {api}\n" + script.replace("127.0.0.1:8000", address.netloc.decode()),
         ],
         check=False,
         cwd=served.data_dir.parent,
@@ -42,7 +42,7 @@ def _run(served: Served, script: str) -> str:
     return ran.stdout
 
 
-def test_the_recipes_run_as_written(served: Served) -> None:
+def test_recipes_run_as_written(served: ServeProcess) -> None:
     curl, python = _blocks("sh")
     (program,) = _blocks("python")
     folder = served.data_dir.parent
@@ -67,4 +67,4 @@ def test_the_recipes_run_as_written(served: Served) -> None:
         ]
         assert again.split()[0] == str(listed[2]["id"])
     finally:
-        served.stop()
+        served.kill()

@@ -1,7 +1,7 @@
-"""The policy that is printed: enough for all that is done with the bucket, and no less.
+"""The printed policy is sufficient, and each of its actions is necessary.
 
-The embedded store is started with an identity for each action of the policy that has all but it.
-Two of them SeaweedFS takes to be part of PutObject, as AWS does not: there both are left out.
+The embedded store is started with an identity for each action, which has all other actions.
+SeaweedFS, unlike AWS, includes two of them in PutObject: there both are left out.
 """
 
 import json
@@ -16,15 +16,16 @@ import httpx
 import pytest
 
 from integration.test_bucket_setup import client_of
-from safelight import keys, permissions
-from safelight.credentials import Fixed
+from safelight import iam, keys
 from safelight.engines import EmbeddedEngines
-from safelight.engines.seaweed import Seaweed, _identity
+from safelight.engines.seaweedfs import configuration
+from safelight.engines.secrets import EngineSecrets
 from safelight.errors import StorageUnavailable
-from safelight.sigv4 import Credentials, Method, presign
-from safelight.storage import Access, Storage
+from safelight.signing.credentials import StaticCredentials
+from safelight.signing.sigv4 import Credentials, Method, presign
+from safelight.storage import Bucket, BucketConfig
 
-ALL = permissions.service_policy("safelight")
+ALL = iam.service_policy("safelight")
 _STATEMENTS = cast("list[dict[str, Any]]", ALL["Statement"])
 SINGLE = [(each["Sid"], action) for each in _STATEMENTS for action in each["Action"]]
 OF_WRITING = {"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
@@ -35,31 +36,32 @@ def _name(sid: str, action: str) -> str:
     return f"without-{sid}-{action}".replace(":", "-")
 
 
-def _without(sid: str, action: str) -> permissions.Policy:
-    gone = {action} | ({"s3:PutObject"} if action in OF_WRITING else set())
-    lessened = [
-        each | {"Action": [one for one in each["Action"] if each["Sid"] != sid or one not in gone]}
+def _without(sid: str, action: str) -> iam.Policy:
+    removed = {action} | ({"s3:PutObject"} if action in OF_WRITING else set())
+    restricted = [
+        each
+        | {"Action": [one for one in each["Action"] if each["Sid"] != sid or one not in removed]}
         for each in _STATEMENTS
     ]
-    return ALL | {"Statement": lessened}
+    return ALL | {"Statement": restricted}
 
 
 @pytest.fixture(scope="module")
 def store(open_tmp_path: Path) -> Iterator[EmbeddedEngines]:
-    """A store of its own, with identities that have all of the policy but one action."""
+    """A private store with one identity per action that has the whole policy but that action."""
     policies = {_name(*each): _without(*each) for each in SINGLE}
-    as_it_comes = Seaweed._identities
+    original_identities = configuration.identities
 
-    def identities(seaweed: Seaweed) -> dict[str, object]:
-        made = cast("dict[str, list[object]]", as_it_comes(seaweed))
-        made["identities"] += [_identity(name, name, "secret") for name in policies]
+    def identities(engine_secrets: EngineSecrets, bucket: str) -> dict[str, object]:
+        made = cast("dict[str, list[object]]", original_identities(engine_secrets, bucket))
+        made["identities"] += [configuration._identity(name, name, "secret") for name in policies]
         made["policies"] += [
             {"name": name, "content": json.dumps(each)} for name, each in policies.items()
         ]
         return cast("dict[str, object]", made)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Seaweed, "_identities", identities)
+        patch.setattr(configuration, "identities", identities)
         engines = EmbeddedEngines(open_tmp_path / "policies", bucket="safelight", postgres=False)
         engines.start()
     yield engines
@@ -67,20 +69,22 @@ def store(open_tmp_path: Path) -> Iterator[EmbeddedEngines]:
 
 
 @dataclass(frozen=True, slots=True)
-class Someone:
-    """An identity, and all that the service and its clients do with the bucket."""
+class Identity:
+    """An identity, and the calls of the service and its clients."""
 
-    access: Access
+    access: BucketConfig
     credentials: Credentials
 
     @property
-    def storage(self) -> Storage:
-        return Storage(self.access, Fixed(self.credentials), timeout=timedelta(seconds=8))
+    def storage(self) -> Bucket:
+        return Bucket(
+            self.access, StaticCredentials(self.credentials), timeout=timedelta(seconds=8)
+        )
 
     def signed(
         self, method: Method, key: str, content: bytes = b"", **query: str
     ) -> httpx.Response:
-        """Do something by a signed URL, as somebody who holds no keys."""
+        """Send a presigned request, like a client without credentials."""
         url = presign(
             self.credentials,
             endpoint=self.access.endpoint_url,
@@ -96,100 +100,102 @@ class Someone:
             raise PermissionError(answer.text)
         return answer.raise_for_status()
 
-    def begun(self, key: str) -> str:
-        """Begin an upload in parts; its id."""
-        said = ET.fromstring(self.signed("POST", key, uploads="").content)
-        return next(each.text or "" for each in said if each.tag.endswith("UploadId"))
+    def create_multipart(self, key: str) -> str:
+        """Create a multipart upload, and return its id."""
+        root = ET.fromstring(self.signed("POST", key, uploads="").content)
+        return next(each.text or "" for each in root if each.tag.endswith("UploadId"))
 
 
 @pytest.fixture
-def service(store: EmbeddedEngines) -> Someone:
-    access = Access(endpoint_url=store.s3_endpoint_url, bucket=store.bucket, region=store.region)
-    return Someone(
+def service(store: EmbeddedEngines) -> Identity:
+    access = BucketConfig(
+        endpoint_url=store.s3_endpoint_url, bucket=store.bucket, region=store.region
+    )
+    return Identity(
         access, Credentials(access_key=store.s3_access_key, secret_key=store.s3_secret_key)
     )
 
 
 def _photo() -> str:
-    return keys.original(keys.new_name())
+    return keys.original(keys.new_storage_id())
 
 
 def _incoming() -> str:
-    return keys.incoming(keys.new_name())
+    return keys.incoming(keys.new_storage_id())
 
 
 def _quarantined() -> str:
-    return keys.quarantined(_photo(), datetime.now(UTC).date())
+    return keys.quarantine_key(_photo(), datetime.now(UTC).date())
 
 
-async def _put(who: Someone, able: Someone, key: str) -> None:
-    await who.storage.put(key, b"bytes", content_type="image/jpeg")
+async def _put(identity: Identity, service: Identity, key: str) -> None:
+    await identity.storage.put(key, b"bytes", content_type="image/jpeg")
 
 
-async def _read(who: Someone, able: Someone, key: str) -> None:
-    await able.storage.put(key, b"bytes", content_type="image/jpeg")
-    got: list[bytes] = []
-    await who.storage.fetch(key, got.append)
-    assert b"".join(got) == b"bytes"
-    assert who.signed("GET", key).content == b"bytes"
+async def _read(identity: Identity, service: Identity, key: str) -> None:
+    await service.storage.put(key, b"bytes", content_type="image/jpeg")
+    content: list[bytes] = []
+    await identity.storage.fetch(key, content.append)
+    assert b"".join(content) == b"bytes"
+    assert identity.signed("GET", key).content == b"bytes"
 
 
-async def _delete(who: Someone, able: Someone, key: str) -> None:
-    await able.storage.put(key, b"bytes", content_type="image/jpeg")
-    await who.storage.delete([key])
-    assert await able.storage.size(key) is None
+async def _delete(identity: Identity, service: Identity, key: str) -> None:
+    await service.storage.put(key, b"bytes", content_type="image/jpeg")
+    await identity.storage.delete([key])
+    assert await service.storage.size(key) is None
 
 
-async def _list(who: Someone, able: Someone, key: str) -> None:
-    await able.storage.put(key, b"bytes", content_type="image/jpeg")
-    await who.storage.delete_prefix(key.rpartition("/")[0] + "/")
-    assert await able.storage.size(key) is None
-    if not await who.storage.lists():
+async def _list(identity: Identity, service: Identity, key: str) -> None:
+    await service.storage.put(key, b"bytes", content_type="image/jpeg")
+    await identity.storage.delete_prefix(key.rpartition("/")[0] + "/")
+    assert await service.storage.size(key) is None
+    if not await identity.storage.can_list():
         raise PermissionError
 
 
-async def _upload(who: Someone, able: Someone, key: str) -> None:
-    who.signed("PUT", key, b"bytes")
-    upload = who.begun(key)
-    tag = who.signed("PUT", key, PART, uploadId=upload, partNumber="1").headers["etag"]
+async def _upload(identity: Identity, service: Identity, key: str) -> None:
+    identity.signed("PUT", key, b"bytes")
+    upload = identity.create_multipart(key)
+    tag = identity.signed("PUT", key, PART, uploadId=upload, partNumber="1").headers["etag"]
     body = f"<Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part>"
     whole = f"<CompleteMultipartUpload>{body}</CompleteMultipartUpload>".encode()
-    who.signed("POST", key, whole, uploadId=upload)
-    assert await able.storage.size(key) == len(PART)
+    identity.signed("POST", key, whole, uploadId=upload)
+    assert await service.storage.size(key) == len(PART)
 
 
-async def _list_parts(who: Someone, able: Someone, key: str) -> None:
-    upload = able.begun(key)
-    able.signed("PUT", key, PART, uploadId=upload, partNumber="1")
-    assert b"<PartNumber>1<" in who.signed("GET", key, uploadId=upload).content
+async def _list_parts(identity: Identity, service: Identity, key: str) -> None:
+    upload = service.create_multipart(key)
+    service.signed("PUT", key, PART, uploadId=upload, partNumber="1")
+    assert b"<PartNumber>1<" in identity.signed("GET", key, uploadId=upload).content
 
 
-async def _abort(who: Someone, able: Someone, key: str) -> None:
-    upload = able.begun(key)
-    who.signed("DELETE", key, uploadId=upload)
-    assert _status(able, key, upload) == httpx.codes.NOT_FOUND
+async def _abort(identity: Identity, service: Identity, key: str) -> None:
+    upload = service.create_multipart(key)
+    identity.signed("DELETE", key, uploadId=upload)
+    assert _status(service, key, upload) == httpx.codes.NOT_FOUND
 
 
-def _status(who: Someone, key: str, upload: str) -> int:
+def _status(identity: Identity, key: str, upload: str) -> int:
     try:
-        return who.signed("GET", key, uploadId=upload).status_code
+        return identity.signed("GET", key, uploadId=upload).status_code
     except httpx.HTTPStatusError as error:
         return error.response.status_code
 
 
-async def _list_uploads(who: Someone, able: Someone, key: str) -> None:
-    from botocore.exceptions import ClientError  # noqa: PLC0415  slow to import
+async def _list_uploads(identity: Identity, service: Identity, key: str) -> None:
+    from botocore.exceptions import ClientError
 
-    upload = able.begun(key)
-    client = client_of(who.access, who.credentials)
+    upload = service.create_multipart(key)
+    client = client_of(identity.access, identity.credentials)
     try:
-        said = client.list_multipart_uploads(Bucket=who.access.bucket, Prefix="incoming/")
+        response = client.list_multipart_uploads(Bucket=identity.access.bucket, Prefix="incoming/")
     except ClientError as error:
         raise PermissionError from error
-    assert upload in {each["UploadId"] for each in said["Uploads"]}
+    assert upload in {each["UploadId"] for each in response["Uploads"]}
 
 
-DEEDS: dict[tuple[str, str], tuple[Callable[..., Any], Callable[[], str]]] = {
+CALLS: dict[tuple[str, str], tuple[Callable[..., Any], Callable[[], str]]] = {
     ("Photos", "s3:GetObject"): (_read, _photo),
     ("Photos", "s3:PutObject"): (_put, _photo),
     ("Photos", "s3:DeleteObject"): (_delete, _photo),
@@ -204,50 +210,50 @@ DEEDS: dict[tuple[str, str], tuple[Callable[..., Any], Callable[[], str]]] = {
     ("Bucket", "s3:ListBucket"): (_list, _photo),
     ("Bucket", "s3:ListBucketMultipartUploads"): (_list_uploads, _incoming),
 }
-"""What cannot be done without each action of the policy."""
+"""A call that fails without an action of the policy, for each action."""
 
 
-def test_each_action_is_there_for_something() -> None:
-    assert set(SINGLE) == set(DEEDS)
+def test_each_action_has_a_use() -> None:
+    assert set(SINGLE) == set(CALLS)
 
 
 @pytest.mark.parametrize(("sid", "action"), SINGLE)
-async def test_the_policy_is_enough_and_each_action_of_it_is_needed(
-    service: Someone, sid: str, action: str
+async def test_policy_is_sufficient_and_each_action_is_necessary(
+    service: Identity, sid: str, action: str
 ) -> None:
-    deed, key = DEEDS[sid, action]
-    await deed(service, service, key())
-    lessened = replace(
+    call, key = CALLS[sid, action]
+    await call(service, service, key())
+    restricted = replace(
         service, credentials=Credentials(access_key=_name(sid, action), secret_key="secret")
     )
     with pytest.raises((PermissionError, StorageUnavailable)):
-        await deed(lessened, service, key())
+        await call(restricted, service, key())
 
 
 @pytest.mark.parametrize("action", sorted(OF_WRITING))
-async def test_who_may_not_write_can_do_what_only_looks_like_it(
-    service: Someone, action: str
+async def test_identity_without_put_can_still_do_multipart_housekeeping(
+    service: Identity, action: str
 ) -> None:
     writing = _name("Incoming", "s3:PutObject")
     reader = replace(service, credentials=Credentials(access_key=writing, secret_key="secret"))
-    deed, key = DEEDS["Incoming", action]
-    await deed(reader, service, key())
+    call, key = CALLS["Incoming", action]
+    await call(reader, service, key())
 
 
 @pytest.mark.parametrize("sid", ["Photos", "Bucket"])
-async def test_who_lacks_one_action_can_do_the_rest(service: Someone, sid: str) -> None:
-    """Or else the refusals above would show nothing."""
+async def test_identity_without_one_action_can_do_the_rest(service: Identity, sid: str) -> None:
+    """Otherwise the refusals above would prove nothing."""
     without = {"Photos": "s3:GetObject", "Bucket": "s3:ListBucketMultipartUploads"}[sid]
-    who = replace(
+    identity = replace(
         service, credentials=Credentials(access_key=_name(sid, without), secret_key="secret")
     )
-    for each, (deed, key) in DEEDS.items():
+    for each, (call, key) in CALLS.items():
         if each != (sid, without):
-            await deed(who, service, key())
+            await call(identity, service, key())
 
 
-def test_nothing_else_can_be_done(service: Someone) -> None:
-    from botocore.exceptions import ClientError  # noqa: PLC0415  slow to import
+def test_nothing_else_is_allowed(service: Identity) -> None:
+    from botocore.exceptions import ClientError
 
     client = client_of(service.access, service.credentials)
     bucket = {"Bucket": service.access.bucket}
@@ -282,7 +288,9 @@ def test_nothing_else_can_be_done(service: Someone) -> None:
         assert refused.value.response["Error"]["Code"] == "AccessDenied", call
 
 
-def test_who_sets_up_can_read_and_write_no_photo(store: EmbeddedEngines, service: Someone) -> None:
+def test_setup_identity_cannot_read_or_write_photos(
+    store: EmbeddedEngines, service: Identity
+) -> None:
     setup = replace(
         service,
         credentials=Credentials(
@@ -291,8 +299,8 @@ def test_who_sets_up_can_read_and_write_no_photo(store: EmbeddedEngines, service
     )
     key = _photo()
     service.signed("PUT", key, b"bytes")
-    deeds: tuple[tuple[Method, bytes], ...] = (("GET", b""), ("PUT", b"other"), ("DELETE", b""))
-    for method, content in deeds:
+    requests: tuple[tuple[Method, bytes], ...] = (("GET", b""), ("PUT", b"other"), ("DELETE", b""))
+    for method, content in requests:
         with pytest.raises(PermissionError):
             setup.signed(method, key, content)
     assert service.signed("GET", key).content == b"bytes"

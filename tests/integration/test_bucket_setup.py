@@ -1,4 +1,4 @@
-"""The bucket of the embedded store, set up: who may call it from a page, and what is cleared."""
+"""Setting up the bucket of the embedded store: CORS and lifecycle rules."""
 
 import subprocess
 import sys
@@ -11,20 +11,20 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from integration.served import settings_for
 from safelight.engines import EmbeddedEngines
 from safelight.errors import SettingsError
 from safelight.library import Library
 from safelight.settings import Settings
-from safelight.sigv4 import Credentials
-from safelight.storage import Access, Outcome, is_there, set_up
+from safelight.signing.sigv4 import Credentials
+from safelight.storage import BucketConfig, SetupOutcome, bucket_exists, configure_bucket
+from support.app_server import settings_for
 
 SIGNED = "content-type,x-amz-checksum-sha256"
 
 
 @pytest.fixture
-def access(engines: EmbeddedEngines) -> Access:
-    return Access(
+def access(engines: EmbeddedEngines) -> BucketConfig:
+    return BucketConfig(
         endpoint_url=engines.s3_endpoint_url, bucket=engines.bucket, region=engines.region
     )
 
@@ -38,19 +38,19 @@ def keys(engines: EmbeddedEngines) -> Credentials:
 
 @pytest.fixture
 def origin() -> str:
-    """An origin that the bucket of the run knows nothing of yet."""
+    """An origin that the shared bucket doesn't allow yet."""
     return f"https://{uuid4().hex}.example"
 
 
-def _outcomes(
-    access: Access, keys: Credentials, *origins: str, dry_run: bool = False
-) -> dict[str, Outcome]:
-    steps = set_up(access, keys, origins=origins, dry_run=dry_run)
+async def _outcomes(
+    access: BucketConfig, keys: Credentials, *origins: str, dry_run: bool = False
+) -> dict[str, SetupOutcome]:
+    steps = await configure_bucket(access, keys, origins=origins, dry_run=dry_run)
     return {step.title: step.outcome for step in steps}
 
 
-def client_of(access: Access, keys: Credentials) -> Any:  # noqa: ANN401  boto3 has no types
-    import boto3  # noqa: PLC0415  slow to import
+def client_of(access: BucketConfig, keys: Credentials) -> Any:
+    import boto3
 
     return boto3.client(
         "s3",
@@ -62,59 +62,64 @@ def client_of(access: Access, keys: Credentials) -> Any:  # noqa: ANN401  boto3 
 
 
 def _preflight(store: str, origin: str, method: str, headers: str = SIGNED) -> httpx.Headers:
-    asked = {
+    request_headers = {
         "Origin": origin,
         "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": headers,
     }
-    return httpx.options(f"{store}/safelight/incoming/x", headers=asked).headers
+    return httpx.options(f"{store}/safelight/incoming/x", headers=request_headers).headers
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
-def test_a_page_of_an_allowed_origin_may_send_what_is_signed(
-    access: Access, keys: Credentials, origin: str, method: str
+async def test_page_of_an_allowed_origin_may_send_signed_requests(
+    access: BucketConfig, keys: Credentials, origin: str, method: str
 ) -> None:
-    set_up(access, keys, origins=["https://another.example", origin])
-    said = _preflight(access.endpoint_url, origin, method)
-    assert said["access-control-allow-origin"] == origin
-    assert method in said["access-control-allow-methods"]
-    assert set(SIGNED.split(",")) <= set(said["access-control-allow-headers"].split(", "))
-    assert int(said["access-control-max-age"]) >= 600
+    await configure_bucket(access, keys, origins=["https://another.example", origin])
+    response = _preflight(access.endpoint_url, origin, method)
+    assert response["access-control-allow-origin"] == origin
+    assert method in response["access-control-allow-methods"]
+    assert set(SIGNED.split(",")) <= set(response["access-control-allow-headers"].split(", "))
+    assert int(response["access-control-max-age"]) >= 600
 
 
-def test_a_page_of_another_origin_may_not(access: Access, keys: Credentials, origin: str) -> None:
-    set_up(access, keys, origins=["https://another.example"])
+async def test_page_of_another_origin_may_not(
+    access: BucketConfig, keys: Credentials, origin: str
+) -> None:
+    await configure_bucket(access, keys, origins=["https://another.example"])
     for method in ("GET", "PUT", "POST", "DELETE"):
         assert "access-control-allow-origin" not in _preflight(access.endpoint_url, origin, method)
 
 
-def test_a_page_may_send_no_other_headers(access: Access, keys: Credentials, origin: str) -> None:
-    set_up(access, keys, origins=[origin])
-    said = _preflight(access.endpoint_url, origin, "PUT", "x-amz-acl")
-    assert "x-amz-acl" not in said.get("access-control-allow-headers", "")
-
-
-def test_a_page_sees_the_etag_of_what_it_sent(
-    engines: EmbeddedEngines, access: Access, keys: Credentials, origin: str
+async def test_page_may_send_no_other_headers(
+    access: BucketConfig, keys: Credentials, origin: str
 ) -> None:
-    set_up(access, keys, origins=[origin])
+    await configure_bucket(access, keys, origins=[origin])
+    response = _preflight(access.endpoint_url, origin, "PUT", "x-amz-acl")
+    assert "x-amz-acl" not in response.get("access-control-allow-headers", "")
+
+
+async def test_page_can_read_the_etag(
+    engines: EmbeddedEngines, access: BucketConfig, keys: Credentials, origin: str
+) -> None:
+    await configure_bucket(access, keys, origins=[origin])
     service = Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
     url = client_of(access, service).generate_presigned_url(
         "put_object", Params={"Bucket": access.bucket, "Key": "incoming/of-a-page"}
     )
-    said = httpx.put(url, content=b"bytes", headers={"Origin": origin})
-    assert said.status_code == 200
-    assert said.headers["etag"]
-    assert said.headers["access-control-allow-origin"] == origin
-    assert "ETag" in said.headers["access-control-expose-headers"]
-    # Without this a page would take the store's refusal for a network that is away.
-    refused = httpx.put(f"{url}0", content=b"bytes", headers={"Origin": origin})
+    async with httpx.AsyncClient(headers={"Origin": origin}) as page:
+        response = await page.put(url, content=b"bytes")
+        refused = await page.put(f"{url}0", content=b"bytes")
+    assert response.status_code == 200
+    assert response.headers["etag"]
+    assert response.headers["access-control-allow-origin"] == origin
+    assert "ETag" in response.headers["access-control-expose-headers"]
+    # Without this a page would see the store's refusal as a network error.
     assert refused.status_code == 403
     assert refused.headers["access-control-allow-origin"] == origin
 
 
-def test_what_is_left_in_incoming_goes_after_a_day(access: Access, keys: Credentials) -> None:
-    set_up(access, keys, origins=["https://any.example"])
+async def test_incoming_objects_expire_after_a_day(access: BucketConfig, keys: Credentials) -> None:
+    await configure_bucket(access, keys, origins=["https://any.example"])
     rules = client_of(access, keys).get_bucket_lifecycle_configuration(Bucket=access.bucket)[
         "Rules"
     ]
@@ -125,22 +130,24 @@ def test_what_is_left_in_incoming_goes_after_a_day(access: Access, keys: Credent
     assert rules[0]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 
 
-def test_the_second_time_there_is_nothing_to_do(
-    access: Access, keys: Credentials, origin: str
+async def test_second_setup_changes_nothing(
+    access: BucketConfig, keys: Credentials, origin: str
 ) -> None:
-    first = _outcomes(access, keys, origin)
-    assert first["CORS"] is Outcome.DONE
-    assert first["Public access"] is Outcome.UNKNOWN  # SeaweedFS has no such call
-    again = _outcomes(access, keys, origin)
-    assert again["CORS"] is again["Lifecycle"] is Outcome.THERE
+    first = await _outcomes(access, keys, origin)
+    assert first["CORS"] is SetupOutcome.DONE
+    assert first["Public access"] is SetupOutcome.UNSUPPORTED  # SeaweedFS has no such call
+    again = await _outcomes(access, keys, origin)
+    assert again["CORS"] is again["Lifecycle"] is SetupOutcome.ALREADY_SET
 
 
-def test_a_dry_run_changes_nothing(access: Access, keys: Credentials, origin: str) -> None:
-    assert _outcomes(access, keys, origin, dry_run=True)["CORS"] is Outcome.WANTED
+async def test_a_dry_run_changes_nothing(
+    access: BucketConfig, keys: Credentials, origin: str
+) -> None:
+    assert (await _outcomes(access, keys, origin, dry_run=True))["CORS"] is SetupOutcome.PLANNED
     assert "access-control-allow-origin" not in _preflight(access.endpoint_url, origin, "PUT")
 
 
-def test_rules_of_others_stay(access: Access, keys: Credentials, origin: str) -> None:
+async def test_other_rules_stay(access: BucketConfig, keys: Credentials, origin: str) -> None:
     client = client_of(access, keys)
     theirs = {
         "ID": "theirs",
@@ -158,13 +165,13 @@ def test_rules_of_others_stay(access: Access, keys: Credentials, origin: str) ->
         Bucket=access.bucket, LifecycleConfiguration={"Rules": [archive]}
     )
     try:
-        outcomes = _outcomes(access, keys, origin)
-        assert outcomes["CORS"] is outcomes["Lifecycle"] is Outcome.DONE
+        outcomes = await _outcomes(access, keys, origin)
+        assert outcomes["CORS"] is outcomes["Lifecycle"] is SetupOutcome.DONE
         cors = client.get_bucket_cors(Bucket=access.bucket)["CORSRules"]
         assert [each["AllowedOrigins"] for each in cors] == [["https://theirs.example"], [origin]]
         rules = client.get_bucket_lifecycle_configuration(Bucket=access.bucket)["Rules"]
         assert {each["ID"] for each in rules} == {"theirs", "safelight"}
-        assert _outcomes(access, keys, origin)["CORS"] is Outcome.THERE
+        assert (await _outcomes(access, keys, origin))["CORS"] is SetupOutcome.ALREADY_SET
     finally:
         client.put_bucket_cors(
             Bucket=access.bucket, CORSConfiguration={"CORSRules": [theirs | {"ID": "safelight"}]}
@@ -175,35 +182,35 @@ def test_rules_of_others_stay(access: Access, keys: Credentials, origin: str) ->
         )
 
 
-def test_keys_that_may_not_are_refused_at_each_step(
-    engines: EmbeddedEngines, access: Access, origin: str
+async def test_keys_without_permission_are_refused_at_each_step(
+    engines: EmbeddedEngines, access: BucketConfig, origin: str
 ) -> None:
     service = Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
-    assert set(_outcomes(access, service, origin).values()) == {Outcome.REFUSED}
+    assert set((await _outcomes(access, service, origin)).values()) == {SetupOutcome.REFUSED}
     assert "access-control-allow-origin" not in _preflight(access.endpoint_url, origin, "PUT")
 
 
-def test_wrong_keys_are_an_error(access: Access, keys: Credentials) -> None:
+async def test_wrong_keys_are_an_error(access: BucketConfig, keys: Credentials) -> None:
     wrong = Credentials(access_key=keys.access_key, secret_key="wrong")
-    with pytest.raises(SettingsError, match="doesn't take the keys"):
-        set_up(access, wrong, origins=[])
-    assert is_there(access, keys)
+    with pytest.raises(SettingsError, match="rejects the keys"):
+        await configure_bucket(access, wrong, origins=[])
+    assert await bucket_exists(access, keys)
 
 
-async def _starts(settings: Settings, *served: str, refused: str) -> None:
+async def _check_start(settings: Settings, *served: str, refused: str) -> None:
     library = Library.from_settings(settings, worker=False)
     async with library.lifespan(None):
-        assert library.parts.engines
-        store = library.parts.engines.s3_endpoint_url
+        assert library.backends.engines
+        store = library.backends.engines.s3_endpoint_url
         for origin in served:
-            said = _preflight(store, origin, "PUT")
-            assert said["access-control-allow-origin"] == origin
+            response = _preflight(store, origin, "PUT")
+            assert response["access-control-allow-origin"] == origin
         assert "access-control-allow-origin" not in _preflight(store, refused, "PUT")
 
 
 @pytest.fixture
 def embedded(engines: EmbeddedEngines, open_tmp_path: Path) -> Settings:
-    """Settings of a service that starts a store of its own."""
+    """Settings of a service that starts its own store."""
     values = settings_for(engines, open_tmp_path / f"own-{uuid4().hex}")
     return Settings(
         data_dir=values.data_dir,
@@ -213,21 +220,22 @@ def embedded(engines: EmbeddedEngines, open_tmp_path: Path) -> Settings:
     )
 
 
-async def test_the_embedded_store_is_set_up_at_each_start_by_the_settings_of_that(
+async def test_embedded_store_is_set_up_at_each_start(
     embedded: Settings,
 ) -> None:
-    assert threading.current_thread() is threading.main_thread()  # which engines need
+    assert threading.current_thread() is threading.main_thread()  # engines require it
     first, second = "https://first.example", "https://second.example"
-    await _starts(embedded, first, "http://localhost:8765", "http://[::1]:8765", refused=second)
+    await _check_start(
+        embedded, first, "http://localhost:8765", "http://[::1]:8765", refused=second
+    )
     changed = embedded.model_copy(update={"origins": (second,)})
-    await _starts(changed, second, "http://localhost:8765", refused=first)
+    await _check_start(changed, second, "http://localhost:8765", refused=first)
 
 
-def test_no_start_of_the_embedded_store_loads_boto3(embedded: Settings) -> None:
-
+def test_embedded_store_starts_without_boto3(embedded: Settings) -> None:
     code = (
         "import asyncio, sys; from safelight.library import Library;"
-        "from safelight.cli.environment import read_settings\n"
+        "from safelight.settings.environment import read_settings\n"
         "async def main():\n"
         "    async with Library.from_settings(read_settings()).lifespan(None): pass\n"
         "asyncio.run(main()); print('botocore' in sys.modules)"
@@ -237,7 +245,7 @@ def test_no_start_of_the_embedded_store_loads_boto3(embedded: Settings) -> None:
         "SAFELIGHT_DATA_DIR": str(embedded.data_dir),
         "SAFELIGHT_DATABASE_URL": embedded.database_url.get_secret_value(),
     }
-    said = subprocess.run(
+    response = subprocess.run(
         [sys.executable, "-c", code], check=True, env=environ, capture_output=True, text=True
     )
-    assert said.stdout.strip() == "False"
+    assert response.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""The rows: pages by keyset, the rule on twins, tombstones, and the schema's versions."""
+"""The catalog: keyset pages, duplicates, tombstones, and the facts of a photo."""
 
 import asyncio
 import random
@@ -13,11 +13,11 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import keys
-from safelight.catalog import Catalog, Cursor, Doomed, Reservation
+from safelight.catalog import Catalog, Cursor, Reservation, Tombstone
+from safelight.catalog.tables import photos
 from safelight.engines import EmbeddedEngines
 from safelight.errors import InvalidRequest, NotFound
-from safelight.photo import Caption, Details, ImageFacts, Order, Photo
-from safelight.tables import photos
+from safelight.models import Caption, Details, ImageFacts, Order, Photo
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 FACTS = ImageFacts(format="jpeg", content_type="image/jpeg", width=4, height=3)
@@ -37,9 +37,11 @@ def owner() -> str:
 
 
 async def reserve(catalog: Catalog, owner: str, *, now: datetime | None = None) -> Reservation:
-    # Not long ago, since a sweep of the same catalog may be running.
+    # Recent, because another test may sweep the same catalog at the same time.
     now = now or datetime.now(UTC)
-    return await catalog.reservations.make(owner, Caption(title="t"), name=keys.new_name(), now=now)
+    return await catalog.reservations.reserve(
+        owner, Caption(title="t"), storage_id=keys.new_storage_id(), now=now
+    )
 
 
 async def add(
@@ -56,11 +58,13 @@ async def add(
     )
 
 
-async def walk(catalog: Catalog, owner: str, order: Order, limit: int) -> AsyncIterator[list[int]]:
+async def pages_of(
+    catalog: Catalog, owner: str, order: Order, limit: int
+) -> AsyncIterator[list[int]]:
     after: Cursor | None = None
     while True:
         page = await catalog.page(owner, order=order, after=after, limit=limit)
-        yield [id_ for id_, _ in page.states]
+        yield [id_ for id_, _ in page.photos]
         if page.next is None:
             return
         after = Cursor.parse(str(page.next), order)
@@ -70,39 +74,41 @@ async def walk(catalog: Catalog, owner: str, order: Order, limit: int) -> AsyncI
 
 
 @pytest.mark.parametrize("order", Order)
-async def test_a_walk_meets_each_photo_once_while_others_come_and_go(
+async def test_paging_returns_each_photo_once_during_concurrent_changes(
     catalog: Catalog, owner: str, order: Order
 ) -> None:
-    dice = random.Random(7)
-    there = [
-        (await add(catalog, owner, now=NOW + timedelta(seconds=dice.randrange(12)))).id
+    rng = random.Random(7)
+    existing = [
+        (await add(catalog, owner, now=NOW + timedelta(seconds=rng.randrange(12)))).id
         for _ in range(60)
     ]
-    doomed = set(there[::9])
+    deleted = set(existing[::9])
 
-    async def come_and_go() -> None:
-        for id_ in doomed:
-            await catalog.bury(owner, id_, now=NOW)
-            await add(catalog, owner, now=NOW + timedelta(seconds=dice.randrange(30)))
+    async def delete_and_add() -> None:
+        for id_ in deleted:
+            await catalog.soft_delete(owner, id_, now=NOW)
+            await add(catalog, owner, now=NOW + timedelta(seconds=rng.randrange(30)))
 
-    coming = asyncio.create_task(come_and_go())
+    changes = asyncio.create_task(delete_and_add())
     seen = []
-    async for page in walk(catalog, owner, order, 7):
+    async for page in pages_of(catalog, owner, order, 7):
         seen += page
-    await coming
+    await changes
     assert len(seen) == len(set(seen))
-    assert set(there) - doomed <= set(seen)
+    assert set(existing) - deleted <= set(seen)
 
 
-async def test_a_page_is_ordered_by_time_and_then_by_id(catalog: Catalog, owner: str) -> None:
-    made = [await add(catalog, owner, now=NOW + timedelta(seconds=n % 3)) for n in range(9)]
+async def test_page_is_ordered_by_time_and_then_by_id(catalog: Catalog, owner: str) -> None:
+    published = [await add(catalog, owner, now=NOW + timedelta(seconds=n % 3)) for n in range(9)]
     expected = [
-        photo.id for photo in sorted(made, key=lambda p: (p.created_at, p.id), reverse=True)
+        photo.id for photo in sorted(published, key=lambda p: (p.created_at, p.id), reverse=True)
     ]
-    assert [id_ async for page in walk(catalog, owner, Order.ADDED, 2) for id_ in page] == expected
+    assert [
+        id_ async for page in pages_of(catalog, owner, Order.ADDED, 2) for id_ in page
+    ] == expected
 
 
-async def test_the_order_of_capture_knows_offsets(catalog: Catalog, owner: str) -> None:
+async def test_order_by_capture_time_respects_utc_offsets(catalog: Catalog, owner: str) -> None:
     def facts(hour: int, offset: int | None) -> ImageFacts:
         return ImageFacts(
             format="jpeg",
@@ -116,7 +122,7 @@ async def test_the_order_of_capture_knows_offsets(catalog: Catalog, owner: str) 
     second = await add(catalog, owner, facts=facts(12, None))
     first = await add(catalog, owner, facts=facts(13, 2))
     last = await add(catalog, owner, facts=facts(12, -3))
-    found = [id_ async for page in walk(catalog, owner, Order.TAKEN, 1) for id_ in page]
+    found = [id_ async for page in pages_of(catalog, owner, Order.TAKEN, 1) for id_ in page]
     assert found == [last.id, second.id, first.id]
 
 
@@ -130,7 +136,7 @@ async def test_the_order_of_capture_knows_offsets(catalog: Catalog, owner: str) 
         datetime.max.replace(tzinfo=UTC),
     ],
 )
-def test_a_cursor_comes_back_as_it_was(order: Order, at: datetime) -> None:
+def test_cursor_survives_a_round_trip_and_is_bound_to_its_order(order: Order, at: datetime) -> None:
     cursor = Cursor(order=order, at=at, id=2**63 - 1)
     assert Cursor.parse(str(cursor), order) == cursor
     other = Order.TAKEN if order is Order.ADDED else Order.ADDED
@@ -138,8 +144,8 @@ def test_a_cursor_comes_back_as_it_was(order: Order, at: datetime) -> None:
         Cursor.parse(str(cursor), other)
 
 
-async def test_a_page_costs_the_index_alone(catalog: Catalog, owner: str) -> None:
-    """A page far from the first is read from where it begins, and not sorted."""
+async def test_page_is_read_from_the_index_without_a_sort(catalog: Catalog, owner: str) -> None:
+    """PostgreSQL finds the start of any page in the index, and sorts nothing."""
     for order, index in ((Order.ADDED, "added"), (Order.TAKEN, "taken")):
         column = {"added": "created_at", "taken": "sort_at"}[order]
 
@@ -155,40 +161,42 @@ async def test_a_page_costs_the_index_alone(catalog: Catalog, owner: str) -> Non
             )
             return "\n".join(rows.scalars())
 
-        told = await catalog._database.transaction(plan)
-        assert f"safelight_photos_{index}_idx" in told
-        assert "Sort" not in told
+        explained = await catalog._database.transaction(plan)
+        assert f"safelight_photos_{index}_idx" in explained
+        assert "Sort" not in explained
 
 
-# Twins
+# Duplicates
 
 
-async def test_of_the_same_bytes_at_once_one_becomes_the_photo(
+async def test_concurrent_uploads_of_the_same_bytes_make_one_photo(
     catalog: Catalog, owner: str
 ) -> None:
     sha256 = secrets.token_hex(32)
     rows = [await reserve(catalog, owner) for _ in range(8)]
-    made = await asyncio.gather(
+    published = await asyncio.gather(
         *(catalog.reservations.publish(row, FACTS, size=1, sha256=sha256, now=NOW) for row in rows)
     )
-    assert len({photo.id for photo in made}) == 1
+    assert len({photo.id for photo in published}) == 1
     for row in rows:
-        if row.id != made[0].id:
-            assert await catalog.reservations.abandon(row, now=NOW) == Doomed(
-                id=row.id, name=row.name
+        if row.id != published[0].id:
+            assert await catalog.reservations.abandon(row, now=NOW) == Tombstone(
+                id=row.id, storage_id=row.storage_id
             )
 
 
-async def test_the_same_bytes_of_two_owners_are_two_photos(catalog: Catalog, owner: str) -> None:
+async def test_same_bytes_of_two_owners_are_two_photos(catalog: Catalog, owner: str) -> None:
     sha256 = secrets.token_hex(32)
-    one = await add(catalog, owner, sha256=sha256)
-    other = await add(catalog, f"{owner}-2", sha256=sha256)
-    assert one.id != other.id
-    assert await catalog.twin(owner, sha256) == one
+    first = await add(catalog, owner, sha256=sha256)
+    second = await add(catalog, f"{owner}-2", sha256=sha256)
+    assert first.id != second.id
+    assert await catalog.reservations.find_duplicate(owner, sha256) == first
 
 
-async def test_a_twin_that_goes_away_meanwhile_makes_room(catalog: Catalog, owner: str) -> None:
-    """Uploads and deletions of the same bytes at once: never an error, never two at a time."""
+async def test_deleting_a_duplicate_during_an_upload_is_no_error(
+    catalog: Catalog, owner: str
+) -> None:
+    """Concurrent uploads and deletions of the same bytes never fail and never leave two photos."""
     sha256 = secrets.token_hex(32)
 
     async def upload() -> int:
@@ -196,18 +204,18 @@ async def test_a_twin_that_goes_away_meanwhile_makes_room(catalog: Catalog, owne
 
     async def delete(id_: int) -> None:
         try:
-            await catalog.bury(owner, id_, now=NOW)
+            await catalog.soft_delete(owner, id_, now=NOW)
         except NotFound:
             return
 
     for _ in range(10):
-        made = await asyncio.gather(*(upload() for _ in range(4)))
-        await asyncio.gather(*(upload() for _ in range(3)), *(delete(id_) for id_ in made))
+        published = await asyncio.gather(*(upload() for _ in range(4)))
+        await asyncio.gather(*(upload() for _ in range(3)), *(delete(id_) for id_ in published))
         page = await catalog.page(owner, order=Order.ADDED, after=None, limit=10)
-        assert len(page.states) <= 1
+        assert len(page.photos) <= 1
 
 
-async def test_a_row_that_is_not_pending_cannot_become_ready(catalog: Catalog, owner: str) -> None:
+async def test_only_a_pending_row_can_become_ready(catalog: Catalog, owner: str) -> None:
     abandoned = await reserve(catalog, owner)
     assert await catalog.reservations.abandon(abandoned, now=NOW)
     with pytest.raises(NotFound):
@@ -223,53 +231,53 @@ async def test_a_row_that_is_not_pending_cannot_become_ready(catalog: Catalog, o
 # Tombstones
 
 
-async def test_what_is_pending_or_buried_is_nobodys_to_see(catalog: Catalog, owner: str) -> None:
+async def test_pending_and_deleted_photos_are_not_found(catalog: Catalog, owner: str) -> None:
     pending = await reserve(catalog, owner)
-    buried = await add(catalog, owner, sha256="3" * 64)
-    await catalog.bury(owner, buried.id, now=datetime.now(UTC))
-    for id_ in (pending.id, buried.id):
+    deleted = await add(catalog, owner, sha256="3" * 64)
+    await catalog.soft_delete(owner, deleted.id, now=datetime.now(UTC))
+    for id_ in (pending.id, deleted.id):
         with pytest.raises(NotFound):
             await catalog.photo(owner, id_)
         with pytest.raises(NotFound):
             await catalog.edit(owner, id_, title="x")
         with pytest.raises(NotFound):
-            await catalog.bury(owner, id_, now=NOW)
-    assert await catalog.twin(owner, "3" * 64) is None
+            await catalog.soft_delete(owner, id_, now=NOW)
+    assert await catalog.reservations.find_duplicate(owner, "3" * 64) is None
     page = await catalog.page(owner, order=Order.ADDED, after=None, limit=10)
-    assert page.states == ()
+    assert page.photos == ()
 
 
-async def test_a_tombstone_stays_until_it_was_swept_again_much_later(
+async def test_tombstone_is_kept_until_its_prefix_is_emptied_again(
     catalog: Catalog, owner: str
 ) -> None:
     photo = await add(catalog, owner)
-    died = datetime.now(UTC)
-    doomed = await catalog.bury(owner, photo.id, now=died)
-    assert doomed == Doomed(id=photo.id, name=photo.name)
-    later = died + timedelta(hours=1)
-    assert photo.id in await _listed(catalog.tombstones.fresh, buried_since=died)
-    await catalog.tombstones.note_purged([photo.id], now=died)
-    assert photo.id not in await _listed(catalog.tombstones.fresh, buried_since=died)
-    assert photo.id not in await _listed(catalog.tombstones.settled, before=died)
-    assert photo.id in await _listed(catalog.tombstones.settled, before=later)
+    deleted_at = datetime.now(UTC)
+    tombstone = await catalog.soft_delete(owner, photo.id, now=deleted_at)
+    assert tombstone == Tombstone(id=photo.id, storage_id=photo.storage_id)
+    later = deleted_at + timedelta(hours=1)
+    assert photo.id in await _ids(catalog.tombstones.list_unpurged, deleted_since=deleted_at)
+    await catalog.tombstones.mark_purged([photo.id], now=deleted_at)
+    assert photo.id not in await _ids(catalog.tombstones.list_unpurged, deleted_since=deleted_at)
+    assert photo.id not in await _ids(catalog.tombstones.list_due, before=deleted_at)
+    assert photo.id in await _ids(catalog.tombstones.list_due, before=later)
     assert await _status(catalog, photo.id) == "deleted"
-    await catalog.tombstones.forget([photo.id], now=later)
+    await catalog.tombstones.delete([photo.id], now=later)
     assert await _status(catalog, photo.id) is None
 
 
-async def _listed(list_: Callable[..., Awaitable[list[Doomed]]], **when: datetime) -> set[int]:
-    return {each.id for each in await list_(**when, after=0, limit=10_000)}
+async def _ids(list_: Callable[..., Awaitable[list[Tombstone]]], **when: datetime) -> set[int]:
+    return {tombstone.id for tombstone in await list_(**when, after=0, limit=10_000)}
 
 
-async def test_forgetting_never_takes_a_photo(catalog: Catalog, owner: str) -> None:
+async def test_deleting_tombstones_never_deletes_a_photo(catalog: Catalog, owner: str) -> None:
     photo = await add(catalog, owner)
     later = datetime.now(UTC) + timedelta(days=1)
-    await catalog.tombstones.forget([photo.id], now=later)
-    await catalog.tombstones.note_purged([photo.id], now=later)
+    await catalog.tombstones.delete([photo.id], now=later)
+    await catalog.tombstones.mark_purged([photo.id], now=later)
     assert await catalog.photo(owner, photo.id) == photo
 
 
-async def test_what_has_been_pending_for_too_long_is_given_up(catalog: Catalog, owner: str) -> None:
+async def test_stale_reservation_is_abandoned(catalog: Catalog, owner: str) -> None:
     long_ago = datetime.now(UTC) - timedelta(minutes=50)
     old, new = await reserve(catalog, owner, now=long_ago), await reserve(catalog, owner)
     await catalog.tombstones.abandon_stale(
@@ -279,12 +287,12 @@ async def test_what_has_been_pending_for_too_long_is_given_up(catalog: Catalog, 
     assert await _status(catalog, new.id) == "pending"
 
 
-async def test_each_change_makes_another_version(catalog: Catalog, owner: str) -> None:
+async def test_each_edit_increments_the_version(catalog: Catalog, owner: str) -> None:
     photo = await add(catalog, owner)
     edited = await asyncio.gather(
         *(catalog.edit(owner, photo.id, title=f"title {n}") for n in range(5))
     )
-    assert sorted(each.version for each in edited) == [photo.version + n for n in range(1, 6)]
+    assert sorted(row.version for row in edited) == [photo.version + n for n in range(1, 6)]
 
 
 async def _status(catalog: Catalog, id_: int) -> str | None:
@@ -297,7 +305,7 @@ async def _status(catalog: Catalog, id_: int) -> str | None:
     return await catalog._database.read(read)
 
 
-async def test_all_facts_of_a_photo_come_back(catalog: Catalog, owner: str) -> None:
+async def test_details_of_a_photo_survive_a_round_trip(catalog: Catalog, owner: str) -> None:
     details = Details(
         duration=timedelta(milliseconds=1_230),
         alpha=True,

@@ -1,4 +1,4 @@
-"""A year of coming and going: what has ended is cleared, and the catalog stays small."""
+"""A year of churn: ended rows are deleted, and the catalog stays small."""
 
 import contextlib
 import secrets
@@ -11,38 +11,40 @@ from pydantic import SecretStr
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from integration.served import settings_for
 from safelight import keys
 from safelight.catalog.database import Database, Work
+from safelight.catalog.tables import codes, photos, sessions, uploads
 from safelight.engines import EmbeddedEngines
 from safelight.errors import CatalogUnavailable
 from safelight.library import Library
 from safelight.library.sweep import Sweep
-from safelight.library.tasks import cleared
-from safelight.photo import Status
-from safelight.tables import codes, photos, sessions, uploads
+from safelight.library.tasks import clear_expired
+from safelight.models import Status
+from support.app_server import settings_for
 
 MONTH = timedelta(days=31)
-EACH = 200
-"""Photos deleted, uploads given up, sessions and codes of a month; jobs are ten times as many."""
+PER_MONTH = 200
+"""Deleted photos, abandoned uploads, sessions and codes per month; there are ten jobs for each."""
 
 
 @pytest.fixture
-async def library(engines: EmbeddedEngines, empty: str, tmp_path: Path) -> AsyncIterator[Library]:
-    settings = settings_for(engines, tmp_path, database_url=SecretStr(empty))
+async def library(
+    engines: EmbeddedEngines, database_url: str, tmp_path: Path
+) -> AsyncIterator[Library]:
+    settings = settings_for(engines, tmp_path, database_url=SecretStr(database_url))
     opened = Library.from_settings(settings, worker=False)
     async with opened.lifespan(None):
         yield opened
 
 
-async def test_the_catalog_stays_small_under_a_year_of_churn(library: Library) -> None:
+async def test_catalog_stays_small_over_a_year_of_churn(library: Library) -> None:
     began = datetime.now(UTC)
     sizes = []
     for month in range(12):
         now = began + month * MONTH
-        await library.parts.catalog.change(lambda c, now=now: _lived(c, now))  # type: ignore[misc]
+        await library.backends.catalog.transaction(lambda c, now=now: _add_month(c, now))  # type: ignore[misc]
         for later in (timedelta(hours=2), timedelta(hours=4), MONTH):
-            await _jobs_of(library, now + later)
+            await _run_periodic_jobs(library, now + later)
         sizes.append(await _size(library))
     assert await _counts(library) == {
         "safelight_photos": 0,
@@ -55,52 +57,52 @@ async def test_the_catalog_stays_small_under_a_year_of_churn(library: Library) -
     assert sizes[-1] < 4 * 1024 * 1024, sizes
 
 
-async def test_what_is_cleared_of_a_crowd_stays_cleared_though_the_catalog_goes_away(
+async def test_interrupted_cleanup_keeps_its_progress(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(UTC)
     for _ in range(2):
-        await library.parts.catalog.change(lambda c: _lived(c, now))
+        await library.backends.catalog.transaction(lambda c: _add_month(c, now))
     transaction = Database.transaction
-    answered = 0
+    calls = 0
 
-    async def for_a_while(self: Database, work: Work[int], **kwargs: timedelta) -> int:
-        nonlocal answered
-        answered += 1
-        if answered > 4:
+    async def fail_after_four(self: Database, work: Work[int], **kwargs: timedelta) -> int:
+        nonlocal calls
+        calls += 1
+        if calls > 4:
             raise CatalogUnavailable
         return await transaction(self, work, **kwargs)
 
-    left = [2 * 10 * EACH]
-    monkeypatch.setattr(Database, "transaction", for_a_while)
-    while left[-1]:
-        assert len(left) < 5
-        answered = 0
+    remaining = [2 * 10 * PER_MONTH]
+    monkeypatch.setattr(Database, "transaction", fail_after_four)
+    while remaining[-1]:
+        assert len(remaining) < 5
+        calls = 0
         with contextlib.suppress(CatalogUnavailable):
-            await cleared(library.parts.catalog, now=now + MONTH)
-        left.append((await _counts(library))["procrastinate_jobs"])
-        assert left[-1] < left[-2]
-    assert len(left) > 2, "all in one transaction, which a crowd makes too long"
+            await clear_expired(library.backends.catalog, now=now + MONTH)
+        remaining.append((await _counts(library))["procrastinate_jobs"])
+        assert remaining[-1] < remaining[-2]
+    assert len(remaining) > 2, "deletion must be split into several transactions"
 
 
-async def test_however_many_were_given_up_all_are_ended(library: Library) -> None:
-    now, many = datetime.now(UTC), 2345
-    catalog = library.parts.catalog
+async def test_cleanup_ends_all_stale_rows_beyond_one_batch(library: Library) -> None:
+    now, count = datetime.now(UTC), 2345
+    catalog = library.backends.catalog
     pending = {"owner": "o", "status": "pending", "title": "", "description": "", "filename": ""}
     upload = pending | {"status": "open", "content_type": "", "size": 1}
-    rows = [pending | {"name": keys.new_name(), "reserved_at": now} for _ in range(many)]
+    rows = [pending | {"name": keys.new_storage_id(), "reserved_at": now} for _ in range(count)]
     times = {"created_at": now, "expires_at": now}
-    sent = [upload | times | {"name": keys.new_name()} for _ in range(many)]
-    await catalog.change(lambda connection: connection.execute(insert(photos), rows))
-    await catalog.change(lambda connection: connection.execute(insert(uploads), sent))
+    upload_rows = [upload | times | {"name": keys.new_storage_id()} for _ in range(count)]
+    await catalog.transaction(lambda connection: connection.execute(insert(photos), rows))
+    await catalog.transaction(lambda connection: connection.execute(insert(uploads), upload_rows))
     later = now + timedelta(seconds=1)
-    for expected in (many, 0):
+    for expected in (count, 0):
         stale = await catalog.tombstones.abandon_stale(reserved_before=later, now=later)
-        assert stale == await catalog.uploads.end_stale(now=later) == expected
+        assert stale == await catalog.uploads.abort_expired(now=later) == expected
 
 
-async def _lived(connection: AsyncConnection, now: datetime) -> None:
-    """Leave behind what a month does."""
+async def _add_month(connection: AsyncConnection, now: datetime) -> None:
+    """Add the rows that a month leaves behind."""
     photo: dict[str, object] = {
         "owner": "o",
         "title": "t",
@@ -108,15 +110,15 @@ async def _lived(connection: AsyncConnection, now: datetime) -> None:
         "filename": "f",
         "name": "",
     }
-    dead = photo | {"status": Status.DELETED, "reserved_at": now, "deleted_at": now}
-    given_up = photo | {"status": Status.PENDING, "reserved_at": now, "deleted_at": None}
-    rows = [each | {"name": keys.new_name()} for each in [dead, given_up] * EACH]
+    deleted = photo | {"status": Status.DELETED, "reserved_at": now, "deleted_at": now}
+    abandoned = photo | {"status": Status.PENDING, "reserved_at": now, "deleted_at": None}
+    rows = [row | {"name": keys.new_storage_id()} for row in [deleted, abandoned] * PER_MONTH]
     await connection.execute(insert(photos), rows)
-    issued = {"issued_by": "x", "created_at": now, "seen_at": now, "address": "a", "browser": "b"}
-    digests = [secrets.token_hex(32) for _ in range(EACH)]
-    await connection.execute(insert(sessions), [issued | {"digest": each} for each in digests])
+    session = {"issued_by": "x", "created_at": now, "seen_at": now, "address": "a", "browser": "b"}
+    digests = [secrets.token_hex(32) for _ in range(PER_MONTH)]
+    await connection.execute(insert(sessions), [session | {"digest": digest} for digest in digests])
     code = {"issued_by": "x", "expires_at": now + timedelta(minutes=15)}
-    await connection.execute(insert(codes), [code | {"digest": each} for each in digests])
+    await connection.execute(insert(codes), [code | {"digest": digest} for digest in digests])
     await connection.execute(
         text(
             "WITH ended AS (INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
@@ -127,19 +129,19 @@ async def _lived(connection: AsyncConnection, now: datetime) -> None:
             " SELECT id, type, :now FROM ended, unnest(ARRAY['deferred', 'started', 'succeeded']"
             "::procrastinate_job_event_type[]) AS type"
         ),
-        {"count": 10 * EACH, "now": now},
+        {"count": 10 * PER_MONTH, "now": now},
     )
 
 
-async def _jobs_of(library: Library, now: datetime) -> None:
-    """Do what the periodic jobs do."""
-    parts = library.parts
-    await Sweep(parts.catalog, parts.storage, clock=lambda: now).once()
-    await cleared(parts.catalog, now=now)
+async def _run_periodic_jobs(library: Library, now: datetime) -> None:
+    """Run the periodic jobs."""
+    backends = library.backends
+    await Sweep(backends.catalog, backends.bucket, clock=lambda: now).run()
+    await clear_expired(backends.catalog, now=now)
 
 
 async def _size(library: Library) -> int:
-    """Tell the bytes of all tables, once PostgreSQL has made room in them as it does by itself."""
+    """Return the size of all tables in bytes, after a vacuum."""
     engine = create_async_engine(library.database_url, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
         await connection.execute(text("VACUUM"))
@@ -154,7 +156,7 @@ async def _size(library: Library) -> int:
 
 
 async def _counts(library: Library) -> dict[str, int]:
-    tables = [each.name for each in (photos, sessions, codes)]
+    tables = [table.name for table in (photos, sessions, codes)]
 
     async def read(connection: AsyncConnection) -> dict[str, int]:
         return {
@@ -162,4 +164,4 @@ async def _counts(library: Library) -> dict[str, int]:
             for name in (*tables, "procrastinate_jobs", "procrastinate_events")
         }
 
-    return await library.parts.catalog.read(read)
+    return await library.backends.catalog.read(read)

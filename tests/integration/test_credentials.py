@@ -1,4 +1,4 @@
-"""Where credentials come from: settings, or each source of the AWS chain, from a put to a link."""
+"""Credentials from the settings and from each source of the AWS chain."""
 
 import hashlib
 import json
@@ -15,8 +15,14 @@ import pytest
 from botocore.credentials import SSOProvider
 from pydantic import SecretStr, ValidationError
 
-import pictures
-from integration.aws import (
+from safelight.engines import EmbeddedEngines
+from safelight.errors import SettingsError
+from safelight.library import Library
+from safelight.settings import S3Settings
+from safelight.signing import aws_chain
+from support import pictures
+from support.app_server import AppServer, run_app_server, settings_for
+from support.aws import (
     CONTAINER_SECRET,
     SSO_TOKEN,
     WEB_IDENTITY,
@@ -25,13 +31,7 @@ from integration.aws import (
     Services,
     services,
 )
-from integration.served import House, house, settings_for
-from integration.session_store import SessionStore, session_store
-from safelight.credentials import chain
-from safelight.engines import EmbeddedEngines
-from safelight.errors import SettingsError
-from safelight.library import Library
-from safelight.settings import S3Settings
+from support.session_store import SessionStore, session_store
 
 Environment = Callable[..., None]
 
@@ -41,12 +41,12 @@ NO_KEYS = {"access_key": None, "secret_key": None}
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Environment:
-    """Set variables of the AWS chain; all others are gone, and no file but ours is read."""
+    """Set only these variables of the AWS chain, and let it read only the test's files."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    # botocore takes the home directory to be what it was when it was imported.
+    # botocore reads the home directory at import.
     monkeypatch.setattr(SSOProvider, "_SSO_TOKEN_CACHE_DIR", str(tmp_path / "sso"))
 
     def put(**variables: str | Path) -> None:
@@ -68,9 +68,9 @@ def store(aws: Services) -> Iterator[SessionStore]:
         yield running
 
 
-def put_and_open(living: House) -> str:
-    """Add a photo, open its link as anybody does, delete it; give the link."""
-    with living.site().client() as client:
+def put_and_open(app_server: AppServer) -> str:
+    """Add a photo, open its link without credentials, delete it; return the link."""
+    with app_server.site().client() as client:
         answer = client.post("/api/photos", files={"photo": pictures.jpeg()})
         assert answer.status_code == 201, answer.text
         url: str = answer.json()["photo_url"]
@@ -80,9 +80,9 @@ def put_and_open(living: House) -> str:
     return url
 
 
-def opened(engines: EmbeddedEngines, folder: Path, **s3: object) -> str:
-    with house(settings_for(engines, folder, s3=NO_KEYS | s3)) as living:
-        return put_and_open(living)
+def start_and_open(engines: EmbeddedEngines, folder: Path, **s3: object) -> str:
+    with run_app_server(settings_for(engines, folder, s3=NO_KEYS | s3)) as app_server:
+        return put_and_open(app_server)
 
 
 def from_environment(environment: Environment, _aws: Services, engines: EmbeddedEngines) -> None:
@@ -124,10 +124,10 @@ def test_long_lived_keys_of_the_chain_reach_the_embedded_store(
     source: Callable[..., None],
 ) -> None:
     source(environment, aws, engines)
-    query = parse_qs(urlsplit(opened(engines, tmp_path)).query)
+    query = parse_qs(urlsplit(start_and_open(engines, tmp_path)).query)
     assert query["X-Amz-Credential"][0].startswith(f"{engines.s3_access_key}/")
     assert "X-Amz-Security-Token" not in query
-    assert not aws.asked
+    assert not aws.requests
 
 
 def from_the_metadata_service(environment: Environment, aws: Services, _: object) -> None:
@@ -193,54 +193,54 @@ def test_session_credentials_of_the_chain_sign_calls_and_links(  # noqa: PLR0917
     source: Callable[..., None],
 ) -> None:
     source(environment, aws, engines)
-    url = opened(engines, tmp_path, endpoint_url=store.url, public_endpoint_url=None)
+    url = start_and_open(engines, tmp_path, endpoint_url=store.url, public_endpoint_url=None)
     query = parse_qs(urlsplit(url).query)
     issued = aws.issuer.known[query["X-Amz-Credential"][0].partition("/")[0]]
     assert query["X-Amz-Security-Token"] == [issued.token]
-    assert set(store.asked_by) == {issued.access_key}
+    assert set(store.access_keys) == {issued.access_key}
     assert not [refusal for refusal in store.refused if not refusal.endswith("NoSuchKey")]
 
 
 @pytest.mark.parametrize("source", SESSIONS)
-def test_the_end_is_the_one_that_was_issued(
+def test_expiry_is_the_issued_one(
     environment: Environment,
     aws: Services,
     engines: EmbeddedEngines,
     source: Callable[..., None],
 ) -> None:
     source(environment, aws, engines)
-    credentials = chain.issue(region="us-east-1")
+    credentials = aws_chain.fetch_credentials(region="us-east-1")
     assert credentials.expires_at == aws.issuer.known[credentials.access_key].end
 
 
-def test_the_metadata_service_is_not_believed_to_give_more_time_than_it_says(
+def test_expiry_of_the_metadata_service_is_not_extended(
     environment: Environment, aws: Services
 ) -> None:
-    # botocore adds 17 to 25 minutes to an end that is near, in the hope that the store does.
+    # botocore adds 17 to 25 minutes to an expiry that is near, and hopes that the store does too.
     from_the_metadata_service(environment, aws, None)
     aws.issuer.life, aws.issuer.replaced_before = timedelta(minutes=5), timedelta(0)
     for _ in range(3):
-        credentials = chain.issue(region="us-east-1")
+        credentials = aws_chain.fetch_credentials(region="us-east-1")
         assert credentials.expires_at == aws.issuer.known[credentials.access_key].end
 
 
-def test_an_end_in_the_environment_is_read(environment: Environment) -> None:
+def test_expiry_is_read_from_the_environment(environment: Environment) -> None:
     environment(
         ACCESS_KEY_ID="a",
         SECRET_ACCESS_KEY="s",
         SESSION_TOKEN="t",
         CREDENTIAL_EXPIRATION="2050-01-02T03:04:05Z",
     )
-    credentials = chain.issue(region="us-east-1")
+    credentials = aws_chain.fetch_credentials(region="us-east-1")
     assert credentials.session_token == "t"
     assert credentials.expires_at == datetime(2050, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def test_keys_of_the_settings_are_not_joined_by_a_token_of_the_environment(
+def test_keys_from_settings_ignore_a_token_in_the_environment(
     environment: Environment, engines: EmbeddedEngines, tmp_path: Path
 ) -> None:
     environment(ACCESS_KEY_ID="other", SECRET_ACCESS_KEY="other", SESSION_TOKEN="other")
-    url = opened(
+    url = start_and_open(
         engines,
         tmp_path,
         access_key=engines.s3_access_key,
@@ -249,7 +249,7 @@ def test_keys_of_the_settings_are_not_joined_by_a_token_of_the_environment(
     assert "X-Amz-Security-Token" not in url
 
 
-def test_a_token_of_the_settings_is_sent(
+def test_token_from_settings_is_sent(
     environment: Environment,
     aws: Services,
     store: SessionStore,
@@ -257,7 +257,7 @@ def test_a_token_of_the_settings_is_sent(
     tmp_path: Path,
 ) -> None:
     issued = aws.issuer.new()
-    opened(
+    start_and_open(
         engines,
         tmp_path,
         endpoint_url=store.url,
@@ -265,11 +265,11 @@ def test_a_token_of_the_settings_is_sent(
         secret_key=SecretStr(issued.secret_key),
         session_token=SecretStr(issued.token),
     )
-    assert set(store.asked_by) == {issued.access_key}
-    assert not aws.asked
+    assert set(store.access_keys) == {issued.access_key}
+    assert not aws.requests
 
 
-def test_a_bucket_that_is_not_there_is_made_with_the_same_credentials(
+def test_missing_bucket_is_created_with_the_same_credentials(
     environment: Environment,
     aws: Services,
     store: SessionStore,
@@ -277,13 +277,13 @@ def test_a_bucket_that_is_not_there_is_made_with_the_same_credentials(
     tmp_path: Path,
 ) -> None:
     from_the_metadata_service(environment, aws, engines)
-    store.bucket_is_there = False
-    opened(engines, tmp_path, endpoint_url=store.url)
-    assert store.bucket_is_there
-    assert set(store.asked_by) == set(aws.issuer.known)
+    store.bucket_exists = False
+    start_and_open(engines, tmp_path, endpoint_url=store.url)
+    assert store.bucket_exists
+    assert set(store.access_keys) == set(aws.issuer.known)
 
 
-def test_keys_for_signing_alone_sign_links_and_nothing_else(
+def test_signing_keys_sign_only_links(
     environment: Environment,
     aws: Services,
     store: SessionStore,
@@ -297,14 +297,14 @@ def test_keys_for_signing_alone_sign_links_and_nothing_else(
         "signing_secret_key": SecretStr("of-the-signer"),
     }
     settings = settings_for(engines, tmp_path, s3=NO_KEYS | signing)
-    with house(settings) as living, living.site().client() as client:
+    with run_app_server(settings) as app_server, app_server.site().client() as client:
         photo = client.post("/api/photos", files={"photo": pictures.jpeg()}).json()
     query = parse_qs(urlsplit(photo["photo_url"]).query)
     assert query["X-Amz-Credential"][0].startswith("AKIALONGLIVED/")
     assert "X-Amz-Security-Token" not in query
     left = datetime.fromisoformat(photo["expires_at"]) - datetime.now(UTC)
-    assert left > timedelta(days=5, hours=23), "they live as with long-lived keys"
-    assert "AKIALONGLIVED" not in store.asked_by
+    assert left > timedelta(days=5, hours=23), "links are valid as long as with long-lived keys"
+    assert "AKIALONGLIVED" not in store.access_keys
 
 
 @pytest.mark.parametrize(
@@ -315,13 +315,13 @@ def test_keys_for_signing_alone_sign_links_and_nothing_else(
         {"signing_access_key": "a", "signing_secret_key": "s", "endpoint_url": None},
     ],
 )
-def test_keys_for_signing_come_in_pairs_and_for_a_store_of_ones_own(given: dict[str, str]) -> None:
+def test_signing_keys_need_both_parts_and_an_external_store(given: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="SIGNING_ACCESS_KEY"):
         S3Settings.model_validate({"endpoint_url": "http://127.0.0.1:1"} | given)
 
 
 def without_anything(_environment: Environment) -> None:
-    """The chain has nothing."""
+    """Leave the chain without credentials."""
 
 
 def with_a_misspelt_profile(environment: Environment) -> None:
@@ -344,7 +344,7 @@ def with_no_token_file(environment: Environment) -> None:
     environment(WEB_IDENTITY_TOKEN_FILE="/nowhere/token", ROLE_ARN=ROLE)
 
 
-def with_an_sso_that_is_over(environment: Environment) -> None:
+def with_an_expired_sso_session(environment: Environment) -> None:
     path = Path(os.environ["HOME"]) / "config"
     path.write_text(
         "[default]\nsso_start_url = https://x.example\nsso_region = eu-central-1\n"
@@ -354,42 +354,42 @@ def with_an_sso_that_is_over(environment: Environment) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "advice"),
+    ("misconfigure", "advice"),
     [
         (without_anything, "role or a profile"),
         (with_a_misspelt_profile, "AWS_PROFILE"),
         (with_a_dead_metadata_service, "role or a profile"),
-        (with_a_dead_container_agent, "mend that"),
+        (with_a_dead_container_agent, "fix that"),
         (with_half_a_key, "AWS_SECRET_ACCESS_KEY"),
         (with_no_token_file, "/nowhere/token"),
-        (with_an_sso_that_is_over, "aws sso login"),
+        (with_an_expired_sso_session, "aws sso login"),
     ],
 )
-async def test_without_credentials_the_start_ends_in_a_line_that_says_what_to_do(
+async def test_start_without_credentials_ends_with_advice(
     environment: Environment,
     engines: EmbeddedEngines,
     tmp_path: Path,
-    trouble: Callable[..., None],
+    misconfigure: Callable[..., None],
     advice: str,
 ) -> None:
-    trouble(environment)
+    misconfigure(environment)
     with pytest.raises(SettingsError, match=advice) as caught:
         await Library.from_settings(settings_for(engines, tmp_path, s3=NO_KEYS)).start()
     assert "SAFELIGHT_S3__ACCESS_KEY" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_token_that_sts_refuses_says_so(
+def test_token_refused_by_sts_is_reported(
     environment: Environment, aws: Services, tmp_path: Path
 ) -> None:
     from_web_identity(environment, aws, None)
     (tmp_path / "token").write_text("another")
     with pytest.raises(SettingsError, match="InvalidIdentityToken"):
-        chain.issue(region="us-east-1")
+        aws_chain.fetch_credentials(region="us-east-1")
 
 
-def loaded_by_a_start(engines: EmbeddedEngines, data_dir: Path, **keys: str) -> set[str]:
-    """Start a library in a process of its own; tell which modules it has then."""
+def modules_after_start(engines: EmbeddedEngines, data_dir: Path, **keys: str) -> set[str]:
+    """Start a library in its own process, and return the modules that it has imported."""
     program = data_dir / "program.py"
     program.write_text(
         "import asyncio, sys\n"
@@ -421,13 +421,13 @@ def loaded_by_a_start(engines: EmbeddedEngines, data_dir: Path, **keys: str) -> 
     return set(run.stdout.split())
 
 
-def test_botocore_is_imported_for_the_chain_alone(engines: EmbeddedEngines, tmp_path: Path) -> None:
+def test_botocore_is_imported_only_for_the_chain(engines: EmbeddedEngines, tmp_path: Path) -> None:
     key, secret = engines.s3_access_key, engines.s3_secret_key
-    by_settings = loaded_by_a_start(
+    by_settings = modules_after_start(
         engines, tmp_path, SAFELIGHT_S3__ACCESS_KEY=key, SAFELIGHT_S3__SECRET_KEY=secret
     )
     assert not {"boto3", "botocore"} & by_settings
-    by_chain = loaded_by_a_start(
+    by_chain = modules_after_start(
         engines, tmp_path, AWS_ACCESS_KEY_ID=key, AWS_SECRET_ACCESS_KEY=secret
     )
     assert {"boto3", "botocore"} & by_chain == {"botocore"}

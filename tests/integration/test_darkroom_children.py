@@ -1,6 +1,8 @@
-"""The darkroom's children: what they have, what they may not do, and how they end."""
+"""Decoder processes: their confinement, limits, and end."""
 
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,12 +14,21 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-import pictures
-from darkrooms import drill, open_darkroom, pids, runs, session_niceness, status_of, works
 from safelight import errors
-from safelight.darkroom import messages, pool
+from safelight.darkroom import descriptors, protocol
 from safelight.darkroom.pool import Darkroom
-from safelight.darkroom.worker import Died
+from safelight.darkroom.process import DecoderDied
+from safelight.settings import LimitSettings
+from support.darkrooms import (
+    FAULTY,
+    misbehave,
+    open_darkroom,
+    pids,
+    runs,
+    session_niceness,
+    status_of,
+    works,
+)
 
 GIB = 1 << 30
 
@@ -29,25 +40,18 @@ async def darkroom() -> AsyncIterator[Darkroom]:
         yield room
 
 
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photos") / "astronaut.jpg"
-    path.write_bytes(pictures.jpeg())
-    return path
-
-
-async def test_a_child_has_no_secrets_and_no_files_of_the_server(
+async def test_decoder_inherits_no_secrets_and_no_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SAFELIGHT_TOKEN", "a-secret-of-the-server")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
-    held = os.open(tmp_path, os.O_RDONLY)
-    os.set_inheritable(held, True)  # noqa: FBT003, it takes no name
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(descriptor, True)  # noqa: FBT003, it takes no name
     try:
         async with open_darkroom() as room:
-            found = await drill(room, "confess")
+            found = await misbehave(room, "report")
     finally:
-        os.close(held)
+        os.close(descriptor)
     assert set(found["environment"]) <= {
         "LC_ALL",
         "LD_LIBRARY_PATH",
@@ -55,18 +59,109 @@ async def test_a_child_has_no_secrets_and_no_files_of_the_server(
         "TMPDIR",
         "VIPS_CONCURRENCY",
         "VIPS_DISC_THRESHOLD",
+        "VIPS_MAX_THREADS",
     }
     assert found["descriptors"] == [0, 1, 2]
 
 
-async def test_a_child_can_do_nothing_but_decode(darkroom: Darkroom) -> None:
-    attempts = (await drill(darkroom, "confess"))["attempts"]
-    assert len(attempts) == 8
-    assert set(attempts.values()) == {"ENOSYS"}
+def proc(pid: int, name: str) -> Path:
+    return Path("/proc", str(pid), name)
 
 
-async def test_a_child_has_its_limits_and_no_rights(darkroom: Darkroom) -> None:
-    found = await drill(darkroom, "confess")
+async def test_forbidden_system_calls_fail(darkroom: Darkroom) -> None:
+    attempts = (await misbehave(darkroom, "report"))["attempts"]
+    assert len(attempts) == 19
+    assert {name: how for name, how in attempts.items() if how != "ENOSYS"} == {
+        "start a thread": "can't start new thread"
+    }
+
+
+async def test_decoder_starts_no_thread_after_the_start(darkroom: Darkroom, photo: Path) -> None:
+    """libvips would start one for most jobs, and end it when it is idle."""
+    (pid,) = pids(darkroom)
+    threads = re.findall(r"Threads:\t\d+", status_of(pid))
+    assert threads == ["Threads:\t5"]
+    for _ in range(3):
+        assert await works(darkroom, photo)
+    assert re.findall(r"Threads:\t\d+", status_of(pid)) == threads
+
+
+async def test_decoder_is_ended_first_when_memory_is_short(darkroom: Darkroom) -> None:
+    (pid,) = pids(darkroom)
+    assert proc(pid, "oom_score_adj").read_text().strip() == "1000"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its root")
+async def test_root_of_a_decoder_is_an_empty_directory(darkroom: Darkroom) -> None:
+    (pid,) = pids(darkroom)
+    assert list(proc(pid, "root").iterdir()) == []
+    assert proc(pid, "root").readlink().name.endswith(" (deleted)")
+
+
+def test_landlock_forbids_to_change_files_and_signal_others(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys\n"
+        "from safelight.darkroom.child import confinement\n"
+        "confinement.forbid_new_privileges()\n"
+        "version = confinement.restrict_by_landlock()\n"
+        "open(sys.argv[1]).close()\n"
+        "refused = []\n"
+        "for attempt in (lambda: open(sys.argv[1], 'w'), lambda: os.unlink(sys.argv[1]),\n"
+        "                lambda: os.kill(os.getppid(), 0)):\n"
+        "    try:\n"
+        "        attempt()\n"
+        "        refused.append(False)\n"
+        "    except PermissionError:\n"
+        "        refused.append(True)\n"
+        "print(version, *refused)\n"
+    )
+    file = tmp_path / "file"
+    file.touch()
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, file], capture_output=True, text=True, check=True
+    )
+    version, *refused = done.stdout.split()
+    expected = {"0": ["False"] * 3}.get(version, ["True", "True", str(int(version) >= 6)])
+    assert refused == expected
+
+
+async def test_decoder_that_cannot_be_confined_is_refused_if_required(
+    photo: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = tmp_path / "unconfined.py"
+    program.write_text(
+        "from safelight.darkroom.child import __main__, seccomp\n"
+        "seccomp.install_filter = lambda **_: False\n"
+        "__main__.main()\n"
+    )
+    room = Darkroom(LimitSettings(), children=1, program=[str(program)])
+    await room.start()
+    assert await works(room, photo, "a")
+    assert await works(room, photo, "b")
+    assert caplog.text.count("system calls can't be filtered") == 1
+    await room.close()
+    strict = Darkroom(LimitSettings(), children=1, program=[str(program)], require_confinement=True)
+    with pytest.raises(errors.EngineError, match="system calls can't be filtered"):
+        await strict.start()
+    await strict.close()
+
+
+async def test_sample_that_cannot_be_decoded_when_confined_is_reported(tmp_path: Path) -> None:
+    program = tmp_path / "strict.py"
+    program.write_text(
+        "from safelight.darkroom.child import __main__, confinement\n"
+        "confinement.limit_resources = lambda _: setattr(\n"
+        "    __import__('safelight.imaging.heic', fromlist=['open_heic']), 'open_heic', None)\n"
+        "__main__.main()\n"
+    )
+    room = Darkroom(LimitSettings(), children=1, program=[str(program)])
+    with pytest.raises(errors.EngineError, match="can't decode heic"):
+        await room.start()
+    await room.close()
+
+
+async def test_decoder_has_limits_and_no_privileges(darkroom: Darkroom) -> None:
+    found = await misbehave(darkroom, "report")
     space = darkroom.limits.address_space
     assert found["limits"] == {
         "AS": [space, space],
@@ -81,56 +176,58 @@ async def test_a_child_has_its_limits_and_no_rights(darkroom: Darkroom) -> None:
     assert "CapEff:\t0000000000000000" in status
 
 
-async def test_a_child_yields_to_the_server_and_shares_no_terminal_with_it(
+async def test_decoder_has_low_priority_and_its_own_session(
     darkroom: Darkroom,
 ) -> None:
     (pid,) = pids(darkroom)
     niceness = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
     assert os.getpriority(os.PRIO_PROCESS, pid) == niceness
     assert os.getsid(pid) != os.getsid(0)
-    assert session_niceness(pid) in {niceness, None}
+    lower = round(math.log(len(os.sched_getaffinity(0)), 1.25))
+    assert session_niceness(pid) in {max(0, niceness - lower), None}
 
 
-async def test_a_picture_is_handed_over_for_reading_only(darkroom: Darkroom, photo: Path) -> None:
-    with photo.open("r+b") as file, pool._read_only(file.fileno()) as descriptor:
+async def test_photo_descriptor_is_read_only(darkroom: Darkroom, photo: Path) -> None:
+    with photo.open("r+b") as file, descriptors.open_read_only(file.fileno()) as descriptor:
         assert os.read(descriptor, 2) == b"\xff\xd8"
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.write(descriptor, b"!")
 
 
-async def test_a_child_holds_on_to_no_picture(darkroom: Darkroom, photo: Path) -> None:
+async def test_decoder_closes_descriptors(darkroom: Darkroom, photo: Path) -> None:
     for _ in range(5):
         assert await works(darkroom, photo)
-    assert (await drill(darkroom, "confess"))["descriptors"] == [0, 1, 2]
+    assert (await misbehave(darkroom, "report"))["descriptors"] == [0, 1, 2]
 
 
-async def test_cpu_time_is_limited_by_the_kernel_too(photo: Path) -> None:
+async def test_kernel_limits_cpu_time(photo: Path) -> None:
     async with open_darkroom(decode_seconds=1) as room:
         room._deadline = timedelta(seconds=60)
-        assert await works(room, photo)  # This sets the limit for the job after it as well.
+        assert await works(room, photo)  # This also sets the limit for the next job.
         with pytest.raises(errors.CorruptImage, match="too long") as refusal:
-            await drill(room, "spin")
-        assert isinstance(refusal.value.__cause__, Died)
+            await misbehave(room, "spin")
+        assert isinstance(refusal.value.__cause__, DecoderDied)
         assert refusal.value.__cause__.status == -signal.SIGXCPU
 
 
-async def test_a_child_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "spell_limits", lambda _: "{}")
+async def test_failed_start_reports_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "encode_limits", lambda _: "{}")
     async with open_darkroom() as room:
         with pytest.raises(errors.EngineError, match="max_pixels"):
             await room.start()
 
 
-def test_children_die_with_a_server_that_is_killed(photo: Path) -> None:
+def test_decoders_die_with_a_killed_server(photo: Path) -> None:
     program = (
         "import asyncio, json\n"
         "from safelight.darkroom.pool import Darkroom\n"
         "from safelight.settings import LimitSettings\n"
         "async def main():\n"
-        "    room = Darkroom(LimitSettings(), children=1, drill=True)\n"
+        f"    room = Darkroom(LimitSettings(), children=1, program={FAULTY!r})\n"
         "    await room.start()\n"
-        "    print(*(worker.pid for worker in room._workers), flush=True)\n"
-        '    await room._ask(b\'{"duty": "drill", "act": "hang"}\', [], json.loads)\n'
+        "    print(*(decoder.pid for decoder in room.decoders.running), flush=True)\n"
+        '    request = b\'{"operation": "misbehave", "fault": "hang"}\'\n'
+        '    await room._run(request, [], json.loads, owner="o")\n'
         "asyncio.run(main())\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as server:
@@ -145,8 +242,11 @@ def test_children_die_with_a_server_that_is_killed(photo: Path) -> None:
     assert not runs(child)
 
 
-def test_a_child_loads_no_more_than_it_needs() -> None:
-    program = "import sys, safelight.darkroom.child, safelight.darkroom.duties; print(*sys.modules)"
+def test_decoder_imports_only_what_it_needs() -> None:
+    program = (
+        "import sys, safelight.darkroom.child.__main__, safelight.darkroom.child.handlers\n"
+        "print(*sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True
     )
@@ -155,15 +255,15 @@ def test_a_child_loads_no_more_than_it_needs() -> None:
     assert not loaded & {"asyncio", "pydantic", "msgspec", "sqlalchemy", "fastapi", "obstore"}
 
 
-def test_the_server_loads_no_decoder() -> None:
+def test_server_does_not_import_the_decoder() -> None:
     program = "import sys, safelight.darkroom.pool; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True
     )
-    assert "safelight.inspection.limits" in done.stdout.split()
-    assert not {"pyvips", "safelight.inspection.decoding"} & set(done.stdout.split())
+    assert "safelight.imaging.limits" in done.stdout.split()
+    assert not {"pyvips", "safelight.imaging.decode"} & set(done.stdout.split())
 
 
-async def test_a_child_of_the_least_memory_allowed_decodes(photo: Path) -> None:
+async def test_decoder_works_with_minimum_memory(photo: Path) -> None:
     async with open_darkroom(decode_memory=256 << 20) as room:
         assert await works(room, photo)

@@ -1,4 +1,4 @@
-"""The engines outlive nothing and lose nothing: kills of every kind, and the starts after them."""
+"""Killed engines and programs: nothing is left running, and nothing is lost."""
 
 import asyncio
 import os
@@ -15,104 +15,111 @@ import psycopg
 import pytest
 from obstore.exceptions import BaseError
 
-from integration.engine_driver import Run, begun, ended, gone, got, put, row, started, until
-from processes import named
-from safelight.engines import EmbeddedEngines, ports
-from safelight.engines.seaweed import Seaweed
+from safelight.engines import EmbeddedEngines
+from safelight.engines.seaweedfs import ports
+from safelight.engines.seaweedfs.server import Seaweed
+from support.engine_data import copy_engine_data
+from support.engine_driver import (
+    Run,
+    end_run,
+    fetch,
+    has_ended,
+    put,
+    query_value,
+    spawn_run,
+    start_run,
+    wait_until,
+)
+from support.processes import named
 
 
 @pytest.fixture(scope="module")
 def directory(open_tmp_path: Path) -> Path:
+    copy_engine_data(open_tmp_path / "survival")
     return open_tmp_path / "survival"
 
 
 @pytest.fixture
 def run(directory: Path) -> Iterator[Run]:
-    running = started(directory)
+    running = start_run(directory)
     assert not running.error
     yield running
-    ended(running)
+    end_run(running)
 
 
 def _remember(run: Run, name: str) -> None:
-    url = run.told["database_url"]
-    row(url, "CREATE TABLE IF NOT EXISTS remembered (name text)")
-    row(url, f"INSERT INTO remembered VALUES ('{name}')")
+    url = run.report["database_url"]
+    query_value(url, "CREATE TABLE IF NOT EXISTS remembered (name text)")
+    query_value(url, f"INSERT INTO remembered VALUES ('{name}')")
     put(run, f"photos/{name}", name.encode() * 1000)
 
 
 def _remembers(run: Run, name: str) -> bool:
-    found = row(run.told["database_url"], f"SELECT name FROM remembered WHERE name = '{name}'")
-    return bool(found == name and got(run, f"photos/{name}") == name.encode() * 1000)
+    found = query_value(
+        run.report["database_url"], f"SELECT name FROM remembered WHERE name = '{name}'"
+    )
+    return bool(found == name and fetch(run, f"photos/{name}") == name.encode() * 1000)
 
 
-@pytest.mark.parametrize("round_", range(3))
 def test_after_kill_9_of_the_program_both_end_and_the_next_start_works(
-    run: Run, directory: Path, round_: int
+    run: Run, directory: Path
 ) -> None:
-    _remember(run, f"program-{round_}")
+    _remember(run, "program")
     run.kill()
-    assert until(lambda: all(map(gone, run.pids)))
-    again = started(directory)
+    assert wait_until(lambda: all(map(has_ended, run.pids)))
+    again = start_run(directory)
     try:
         assert not again.error
-        assert _remembers(again, f"program-{round_}")
+        assert _remembers(again, "program")
     finally:
-        ended(again)
+        end_run(again)
 
 
-@pytest.mark.parametrize("round_", range(3))
-def test_after_kill_9_of_everything_the_next_start_works(
-    run: Run, directory: Path, round_: int
-) -> None:
-    _remember(run, f"everything-{round_}")
+def test_after_kill_9_of_everything_the_next_start_works(run: Run, directory: Path) -> None:
+    _remember(run, "everything")
     run.kill(*run.pids)
-    again = started(directory)
+    again = start_run(directory)
     try:
         assert not again.error
-        assert _remembers(again, f"everything-{round_}")
+        assert _remembers(again, "everything")
     finally:
-        ended(again)
+        end_run(again)
 
 
-def test_engines_that_outlived_their_program_are_ended_by_the_next_start(
-    run: Run, directory: Path
-) -> None:
-    """A stopped process takes no signal but SIGKILL, and PostgreSQL isn't sent that."""
-    os.kill(run.told["pids"]["PostgreSQL"], signal.SIGSTOP)
+def test_next_start_stops_orphaned_engines(run: Run, directory: Path) -> None:
+    """A suspended process reacts only to SIGKILL, which PostgreSQL isn't sent."""
+    os.kill(run.report["pids"]["PostgreSQL"], signal.SIGSTOP)
     run.kill()
-    assert not gone(run.told["pids"]["PostgreSQL"])
-    again = started(directory)
+    assert not has_ended(run.report["pids"]["PostgreSQL"])
+    again = start_run(directory)
     try:
         assert not again.error
-        assert all(map(gone, run.pids))
+        assert all(map(has_ended, run.pids))
     finally:
-        ended(again)
+        end_run(again)
 
 
-def test_a_stranger_with_the_number_of_a_dead_server_is_left_alone(
-    run: Run, directory: Path
-) -> None:
+def test_process_with_a_reused_id_is_left_alone(run: Run, directory: Path) -> None:
     run.kill(*run.pids)
     note = directory / "postgres" / "data" / "postmaster.pid"
     assert note.exists()
-    stranger = subprocess.Popen(["sleep", "60"], user=note.stat().st_uid)
+    unrelated = subprocess.Popen(["sleep", "60"], user=note.stat().st_uid)
     lines = note.read_text().splitlines()
-    note.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
-    again = started(directory)
+    note.write_text("\n".join([str(unrelated.pid), *lines[1:]]) + "\n")
+    again = start_run(directory)
     try:
         assert not again.error
-        assert stranger.poll() is None
+        assert unrelated.poll() is None
     finally:
-        ended(again)
-        stranger.kill()
-        stranger.wait()
+        end_run(again)
+        unrelated.kill()
+        unrelated.wait()
 
 
 @pytest.mark.parametrize("title", ["PostgreSQL", "SeaweedFS"])
-def test_an_engine_that_dies_is_started_again(run: Run, title: str) -> None:
+def test_engine_that_dies_is_restarted(run: Run, title: str) -> None:
     _remember(run, f"died-{title}")
-    os.kill(run.told["pids"][title], signal.SIGKILL)
+    os.kill(run.report["pids"][title], signal.SIGKILL)
 
     def back() -> bool:
         try:
@@ -120,48 +127,48 @@ def test_an_engine_that_dies_is_started_again(run: Run, title: str) -> None:
         except (psycopg.Error, BaseError, OSError):
             return False
 
-    assert until(lambda: gone(run.told["pids"][title]))
-    assert until(back, 30)
+    assert wait_until(lambda: has_ended(run.report["pids"][title]))
+    assert wait_until(back, 30)
 
 
-def test_an_engine_that_dies_again_and_again_is_started_again_and_again(run: Run) -> None:
+def test_engine_that_keeps_dying_is_restarted_each_time(run: Run) -> None:
     def running() -> set[int]:
         children = psutil.Process(run.program.pid).children()
         return {child.pid for child in named(children, "postgres", "weed")}
 
     killed: set[int] = set()
     for _ in range(3):
-        assert until(lambda: len(running() - killed) == 2)
+        assert wait_until(lambda: len(running() - killed) == 2)
         for pid in running() - killed:
             os.kill(pid, signal.SIGKILL)
             killed.add(pid)
-    assert until(lambda: len(running() - killed) == 2)
+    assert wait_until(lambda: len(running() - killed) == 2)
     assert run.program.poll() is None
 
 
-def test_both_end_when_they_are_asked_to(run: Run) -> None:
+def test_both_engines_stop(run: Run) -> None:
     run.stop()
 
 
-def test_a_start_killed_at_any_point_does_not_stop_the_next(open_tmp_path: Path) -> None:
+def test_start_works_after_one_killed_at_any_point(open_tmp_path: Path) -> None:
     directory = open_tmp_path / "half-made"
-    for tenths in range(2, 22, 2):
-        program = begun(directory)
+    for tenths in range(2, 22, 4):
+        program = spawn_run(directory)
         time.sleep(tenths / 10)
         program.kill()
         program.wait(30)
         assert program.stdout is not None
         program.stdout.close()
-    run = started(directory)
+    run = start_run(directory)
     try:
         assert not run.error
         _remember(run, "half-made")
         assert not list((directory / "postgres").glob("half-*"))
     finally:
-        ended(run)
+        end_run(run)
 
 
-async def test_supervising_ends_when_the_engines_are_stopped(open_tmp_path: Path) -> None:
+async def test_supervision_ends_when_the_engines_are_stopped(open_tmp_path: Path) -> None:
     engines = EmbeddedEngines(open_tmp_path / "supervised", bucket="safelight", storage=False)
     engines.start()
     watch = asyncio.create_task(engines.supervise())
@@ -171,45 +178,46 @@ async def test_supervising_ends_when_the_engines_are_stopped(open_tmp_path: Path
 
 
 def _is_back(answers: Callable[[], object]) -> bool:
-    return until(lambda: bool(answers()), 60)
+    return wait_until(lambda: bool(answers()), 60)
 
 
-def _noted(step: Callable[[], object], seen: set[tuple[str, bool]]) -> Callable[[], object]:
-    """Note at each call the step's name, and whether it holds the main thread."""
+def _recorded(step: Callable[[], object], seen: set[tuple[str, bool]]) -> Callable[[], object]:
+    """Record for each call the step's name, and whether it runs in the main thread."""
 
-    def noted() -> object:
+    def recorded() -> object:
         seen.add((step.__name__, threading.current_thread() is threading.main_thread()))
         return step()
 
-    return noted
+    return recorded
 
 
-async def test_the_loop_turns_while_an_engine_comes_back(
+async def test_restart_does_not_block_the_loop(
     open_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    copy_engine_data(open_tmp_path / "turning")
     engines = EmbeddedEngines(open_tmp_path / "turning", bucket="safelight")
     engines.start()
     waited: set[tuple[str, bool]] = set()
     for engine in engines._engines():
-        for step in (engine.prepare, engine.answers):
-            monkeypatch.setattr(engine, step.__name__, _noted(step, waited))
+        for step in (engine.prepare, engine.is_ready):
+            monkeypatch.setattr(engine, step.__name__, _recorded(step, waited))
     watch = asyncio.create_task(engines.supervise())
     try:
         for pid in engines.pids().values():
             os.kill(pid, signal.SIGKILL)
-        back = (asyncio.to_thread(_is_back, engine.answers) for engine in engines._engines())
+        back = (asyncio.to_thread(_is_back, engine.is_ready) for engine in engines._engines())
         assert await asyncio.gather(*back) == [True, True]
-        assert await asyncio.to_thread(row, engines.database_url, "SELECT 1") == 1
+        assert await asyncio.to_thread(query_value, engines.database_url, "SELECT 1") == 1
     finally:
         watch.cancel()
         engines.stop()
-    assert waited == {("prepare", False), ("answers", False)}
+    assert waited == {("prepare", False), ("is_ready", False)}
 
 
-async def test_a_store_whose_inner_port_was_taken_while_it_was_dead_comes_back_at_another(
+async def test_store_restarts_on_another_internal_port(
     open_tmp_path: Path,
 ) -> None:
-    """It never did: the ports were looked at when the program started, and not again."""
+    """Ports were once chosen only at the start of the program, so this failed."""
     engines = EmbeddedEngines(open_tmp_path / "taken", bucket="safelight", postgres=False)
     engines.start()
     seaweed = engines._seaweed
@@ -222,9 +230,9 @@ async def test_a_store_whose_inner_port_was_taken_while_it_was_dead_comes_back_a
         try:
             for _ in range(200):
                 await asyncio.sleep(0.1)
-                if await asyncio.to_thread(seaweed.answers):
+                if await asyncio.to_thread(seaweed.is_ready):
                     break
-            assert await asyncio.to_thread(seaweed.answers)
+            assert await asyncio.to_thread(seaweed.is_ready)
         finally:
             watch.cancel()
             engines.stop()
@@ -232,11 +240,11 @@ async def test_a_store_whose_inner_port_was_taken_while_it_was_dead_comes_back_a
     assert seaweed.ports.filer != before.filer
 
 
-async def test_a_store_that_hangs_while_it_starts_is_started_again(
+async def test_store_that_hangs_during_start_is_restarted(
     open_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the first start as well as when it comes back."""
-    monkeypatch.setattr(Seaweed, "patience", (0.5, 30.0))
+    """Both at the first start and at a restart."""
+    monkeypatch.setattr(Seaweed, "start_limits", (0.5, 30.0))
     spawn, to_hang, hung = Seaweed.spawn, [True], list[int]()
 
     def hanging(seaweed: Seaweed) -> subprocess.Popen[bytes]:
@@ -254,19 +262,19 @@ async def test_a_store_that_hangs_while_it_starts_is_started_again(
     watch = asyncio.create_task(engines.supervise())
     try:
         os.kill(engines.pids()["SeaweedFS"], signal.SIGKILL)
-        assert await asyncio.to_thread(until, lambda: len(hung) == 2)
+        assert await asyncio.to_thread(wait_until, lambda: len(hung) == 2)
         assert engines._seaweed is not None
-        assert await asyncio.to_thread(_is_back, engines._seaweed.answers)
+        assert await asyncio.to_thread(_is_back, engines._seaweed.is_ready)
     finally:
         watch.cancel()
         engines.stop()
-    assert all(map(gone, hung))
+    assert all(map(has_ended, hung))
 
 
-def test_a_store_that_moved_to_ports_that_nobody_knows_is_started_again(
+def test_store_on_unexpected_ports_is_restarted(
     open_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SeaweedFS does that by itself, when the port of a part's gRPC is taken at the last moment."""
+    """SeaweedFS chooses other ports itself when another program takes a gRPC port at its start."""
     spawn, taken = Seaweed.spawn, list[socket.socket]()
 
     def late(seaweed: Seaweed) -> subprocess.Popen[bytes]:

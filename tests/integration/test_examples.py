@@ -1,4 +1,4 @@
-"""The examples: they import without starting anything, and do what they say."""
+"""The examples start nothing on import, and do what they document."""
 
 import importlib.util
 import io
@@ -16,16 +16,16 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from pictures import jpeg
 from safelight.engines import EmbeddedEngines
 from safelight.library.sweep import FORGET_AFTER, STALE_AFTER, Sweep
+from support.pictures import jpeg
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
 def settings(engines: EmbeddedEngines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The environment that lets an example use the engines of the run."""
+    """Set the environment so that an example uses the running engines."""
     for name, value in {
         "SAFELIGHT_DATABASE_URL": engines.database_url,
         "SAFELIGHT_S3__ENDPOINT_URL": engines.s3_endpoint_url,
@@ -61,44 +61,44 @@ def test_importing_an_example_starts_nothing(name: str, tmp_path: Path) -> None:
         f"runpy.run_path({str(EXAMPLES / (name + '.py'))!r});"
         "print(threading.active_count(), os.listdir('.'))"
     )
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
     )
-    assert said.stdout.strip() == "1 []"
+    assert result.stdout.strip() == "1 []"
 
 
 @pytest.mark.usefixtures("settings")
-async def test_the_embedded_router_keeps_owners_apart() -> None:
+async def test_embedded_router_isolates_owners() -> None:
     async with _client(_example("embed").app) as client:
         ada, grace = {"X-User": "ada"}, {"X-User": "grace"}
-        photo = {"photo": ("a.jpg", jpeg(301))}
-        added = await client.post("/api/photos", files=photo, headers=ada)
+        files = {"photo": ("a.jpg", jpeg(301))}
+        added = await client.post("/api/photos", files=files, headers=ada)
         assert added.status_code == 201
         id_ = added.json()["id"]
-        mine = (await client.get("/api/photos", headers=ada)).json()
-        assert id_ in [each["id"] for each in mine]
-        theirs = (await client.get("/api/photos", headers=grace)).json()
-        assert id_ not in [each["id"] for each in theirs]
+        own = (await client.get("/api/photos", headers=ada)).json()
+        assert id_ in [photo["id"] for photo in own]
+        others = (await client.get("/api/photos", headers=grace)).json()
+        assert id_ not in [photo["id"] for photo in others]
         for method in ("GET", "PATCH", "DELETE"):
-            answer = await client.request(method, f"/api/photos/{id_}", headers=grace, json={})
-            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+            response = await client.request(method, f"/api/photos/{id_}", headers=grace, json={})
+            assert (response.status_code, response.json()["code"]) == (404, "not_found")
         assert (await client.get("/api/photos")).status_code == 401
         assert (await client.delete(f"/api/photos/{id_}", headers=ada)).status_code == 204
 
 
 @pytest.mark.usefixtures("settings")
-async def test_an_avatar_comes_and_goes_with_its_user() -> None:
+async def test_avatar_is_added_with_its_user() -> None:
     async with _client(_example("avatars").app) as client:
         picture = {"avatar": ("me.jpg", jpeg(302))}
         added = await client.post("/users", data={"name": "ada"}, files=picture)
         assert added.status_code == 201, added.text
         url = added.json()["avatar_url"]
-        async with httpx.AsyncClient() as anybody:
-            assert (await anybody.get(url)).content == jpeg(302)
+        async with httpx.AsyncClient() as http:
+            assert (await http.get(url)).content == jpeg(302)
 
 
 @pytest.mark.usefixtures("settings")
-async def test_a_rolled_back_transaction_leaves_no_photo() -> None:
+async def test_rolled_back_transaction_leaves_no_photo() -> None:
     module = _example("avatars")
     async with _client(module.app) as client:
         bob = {"name": "bob"}
@@ -107,10 +107,10 @@ async def test_a_rolled_back_transaction_leaves_no_photo() -> None:
         assert (await client.post("/users", data=bob, files=picture)).status_code == 409
         library = module.library
         page = await library.page("bob")
-        assert page.states == ()
+        assert page.photos == ()
         later = library.now() + max(STALE_AFTER, FORGET_AFTER) + timedelta(minutes=1)
-        parts = library.parts
-        await Sweep(parts.catalog, parts.storage, clock=lambda: later).once()
+        backends = library.backends
+        await Sweep(backends.catalog, backends.bucket, clock=lambda: later).run()
         engine = create_async_engine(library.database_url)
         async with engine.connect() as connection:
             rows = await connection.execute(
@@ -121,7 +121,7 @@ async def test_a_rolled_back_transaction_leaves_no_photo() -> None:
 
 
 @pytest.mark.usefixtures("settings")
-async def test_a_snapshot_that_is_too_old_is_refused_before_anything_is_stored() -> None:
+async def test_transaction_with_a_snapshot_is_refused_before_anything_is_stored() -> None:
     module = _example("avatars")
     async with module.lifespan(module.app):
         library = module.library

@@ -1,18 +1,20 @@
-"""What a client can make one connection keep, and how long."""
+"""Limits on the memory and time that one connection may take."""
 
 import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from integration.served import House, Site
-from integration.wire import Wire, chunk, wire
-from safelight.web.connection import MAX_HEADERS, MAX_WAITING, Connection
+from safelight.server.connection_limits import ConnectionLimits
+from safelight.web.http.connections import ConnectionLimiter
+from safelight.web.http.protocol import MAX_HEADERS, MAX_WAITING, HttpProtocol
+from support.app_server import AppServer, Site
+from support.raw_http import RawConnection, chunk, open_connection
 
 KiB, MiB = 1024, 1024 * 1024
 CHUNKED = b"Transfer-Encoding: chunked"
@@ -20,7 +22,7 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Recorder:
-    """An app that reads a body to its end and answers with `size` bytes after `pause` seconds."""
+    """An app that reads the whole body and responds with `size` bytes after `pause` seconds."""
 
     def __init__(self, *, size: int = 2, pause: float = 0) -> None:
         self.answer = b"x" * size
@@ -48,25 +50,27 @@ class Recorder:
         self.left += (await receive())["type"] == "http.disconnect"
 
 
-def _served(house: House, recorder: Recorder) -> Site:
-    return house.serve(recorder)  # type: ignore[arg-type]  # any ASGI app will do
+def _serve(
+    app_server: AppServer, recorder: Recorder, limits: ConnectionLimits | None = None
+) -> Site:
+    return app_server.serve(recorder, limits=limits)  # type: ignore[arg-type]  # any ASGI app will do
 
 
-def _connections(house: House, site: Site) -> list[Connection]:
-    servers = [server for server, _ in house._served if server.config.app is site.app]
-    return [each for each in servers[0].server_state.connections if isinstance(each, Connection)]
+def _connections(app_server: AppServer, site: Site) -> list[HttpProtocol]:
+    servers = [server for server in app_server._servers if server.config.app is site.app]
+    return [each for each in servers[0].server_state.connections if isinstance(each, HttpProtocol)]
 
 
 @contextmanager
-def _hurrying(seconds: float, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _short_timeouts(seconds: float, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        patch.setattr(Connection, "head_seconds", seconds)
-        patch.setattr(Connection, "reader_seconds", seconds)
+        patch.setattr(HttpProtocol, "head_seconds", seconds)
+        patch.setattr(HttpProtocol, "reader_seconds", seconds)
         yield
 
 
-def _sent(connection: Wire, piece: bytes, *, most: int) -> int:
-    """Send a piece again and again until the server hangs up; tell how much it took."""
+def _send_repeatedly(connection: RawConnection, piece: bytes, *, most: int) -> int:
+    """Send a piece repeatedly until the server closes; return the bytes sent."""
     sent = 0
     try:
         while sent < most:
@@ -77,14 +81,14 @@ def _sent(connection: Wire, piece: bytes, *, most: int) -> int:
     return sent
 
 
-def _begin_trailers(connection: Wire) -> None:
+def _begin_trailers(connection: RawConnection) -> None:
     connection.head(b"POST", b"/", CHUNKED)
     connection.send(chunk(b"x") + b"0\r\n")
 
 
-def test_trailers_are_dropped(a_house: House) -> None:
+def test_trailers_are_dropped(app_server: AppServer) -> None:
     recorder = Recorder()
-    with wire(_served(a_house, recorder)) as connection:
+    with open_connection(_serve(app_server, recorder)) as connection:
         _begin_trailers(connection)
         connection.send(b"Host: elsewhere.example\r\nX-Late: 1\r\n\r\n")
         assert connection.answer().status == 200
@@ -100,39 +104,42 @@ def test_trailers_are_dropped(a_house: House) -> None:
     [b"X-A: b\r\n", b"X-A: " + b"a" * (64 * KiB) + b"\r\n", b"a" * (16 * KiB)],
     ids=["many", "long ones", "one that never ends"],
 )
-def test_trailers_without_end_are_hung_up_on(a_house: House, piece: bytes) -> None:
+def test_endless_trailers_close_the_connection(app_server: AppServer, piece: bytes) -> None:
     recorder = Recorder()
-    with wire(_served(a_house, recorder), send_buffer=64 * KiB) as connection:
+    with open_connection(_serve(app_server, recorder), send_buffer=64 * KiB) as connection:
         _begin_trailers(connection)
         connection.send(b"X-A: ")
-        assert _sent(connection, piece * (1 + 16 * KiB // len(piece)), most=32 * MiB) < 16 * MiB
+        assert (
+            _send_repeatedly(connection, piece * (1 + 16 * KiB // len(piece)), most=32 * MiB)
+            < 16 * MiB
+        )
         assert connection.is_closed()
     assert recorder.bodies in ([], [1])
 
 
-def test_a_chunk_extension_without_end_is_hung_up_on(a_house: House) -> None:
-    with wire(_served(a_house, Recorder()), send_buffer=64 * KiB) as connection:
+def test_endless_chunk_extension_closes_the_connection(app_server: AppServer) -> None:
+    with open_connection(_serve(app_server, Recorder()), send_buffer=64 * KiB) as connection:
         connection.head(b"POST", b"/", CHUNKED)
         connection.send(b"1;x=")
-        assert _sent(connection, b"a" * (16 * KiB), most=32 * MiB) < 16 * MiB
+        assert _send_repeatedly(connection, b"a" * (16 * KiB), most=32 * MiB) < 16 * MiB
         assert connection.is_closed()
 
 
 @pytest.mark.parametrize("size", [1, 100, 3 * MiB], ids=["of a byte", "small", "huge"])
-def test_a_large_body_comes_through_in_chunks_of_any_size(a_house: House, size: int) -> None:
+def test_large_body_is_accepted_in_chunks_of_any_size(app_server: AppServer, size: int) -> None:
     recorder = Recorder()
     count = min(6 * MiB // size, 200 * KiB)
-    with wire(_served(a_house, recorder)) as connection:
+    with open_connection(_serve(app_server, recorder)) as connection:
         connection.head(b"POST", b"/", CHUNKED)
         connection.send(chunk(bytes(size)) * count + b"0\r\nX-Checksum: 1\r\n\r\n")
         assert connection.answer().status == 200
     assert recorder.bodies == [size * count]
 
 
-def test_a_head_of_too_many_lines_is_told_so(a_house: House) -> None:
+def test_too_many_headers_get_431(app_server: AppServer) -> None:
     recorder = Recorder()
-    site = _served(a_house, recorder)
-    with wire(site) as connection:
+    site = _serve(app_server, recorder)
+    with open_connection(site) as connection:
         connection.head(b"GET", b"/", *[b"a:"] * (MAX_HEADERS - 1))
         assert connection.answer().status == 200
         connection.head(b"GET", b"/", *[b"a:"] * MAX_HEADERS)
@@ -141,10 +148,10 @@ def test_a_head_of_too_many_lines_is_told_so(a_house: House) -> None:
     assert len(recorder.scopes) == 1
 
 
-def test_empty_lines_after_an_answer_do_not_hold_the_connection(
+def test_empty_lines_after_a_response_do_not_keep_the_connection_open(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _hurrying(0.5, monkeypatch), wire(site) as connection:
+    with _short_timeouts(0.5, monkeypatch), open_connection(site) as connection:
         connection.send(GET)
         assert connection.answer().status == 200
         connection.send(b"\r\n")
@@ -154,54 +161,103 @@ def test_empty_lines_after_an_answer_do_not_hold_the_connection(
 
 
 def test_empty_lines_before_a_request_are_skipped(site: Site) -> None:
-    with wire(site) as connection:
+    with open_connection(site) as connection:
         for _ in range(3):
             connection.send(b"\r\n")
             connection.send(b"\r\n" + GET + b"\r\n")
             assert connection.answer().status == 200
 
 
-def test_empty_lines_without_end_are_hung_up_on(site: Site) -> None:
-    with wire(site, send_buffer=64 * KiB) as connection:
-        assert _sent(connection, b"\r\n" * (8 * KiB), most=32 * MiB) < 16 * MiB
+def test_endless_empty_lines_close_the_connection(site: Site) -> None:
+    with open_connection(site, send_buffer=64 * KiB) as connection:
+        assert _send_repeatedly(connection, b"\r\n" * (8 * KiB), most=32 * MiB) < 16 * MiB
         assert connection.is_closed()
 
 
-def test_an_answer_that_takes_long_is_not_cut_short_by_what_was_sent_behind_the_request(
-    a_house: House, monkeypatch: pytest.MonkeyPatch
+def test_slow_response_is_complete_although_more_data_follows_the_request(
+    app_server: AppServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site = _served(a_house, Recorder(pause=1))
-    with _hurrying(0.2, monkeypatch), wire(site) as connection:
+    site = _serve(app_server, Recorder(pause=1))
+    with _short_timeouts(0.2, monkeypatch), open_connection(site) as connection:
         connection.send(GET)
         connection.send(b"\r\nGET / HT")
         assert connection.answer().status == 200
         assert connection.is_closed()
 
 
-def test_requests_that_wait_are_answered_in_their_turn(site: Site) -> None:
-    with wire(site) as connection:
+def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
+    with open_connection(site) as connection:
         connection.send(GET * (1 + MAX_WAITING))
         assert [connection.answer().status for _ in range(1 + MAX_WAITING)] == [200] * 9
 
 
-def test_too_many_requests_that_wait_are_hung_up_on(a_house: House) -> None:
+def test_too_many_pipelined_requests_close_the_connection(app_server: AppServer) -> None:
     recorder = Recorder(pause=0.2)
-    with wire(_served(a_house, recorder)) as connection:
+    with open_connection(_serve(app_server, recorder)) as connection:
         connection.send(GET * (2 + MAX_WAITING))
         assert connection.is_closed()
         time.sleep(0.5)
     assert len(recorder.scopes) == 1
 
 
-def test_nonsense_behind_a_request_is_no_answer_to_it(a_house: House) -> None:
-    with wire(_served(a_house, Recorder(pause=0.2))) as connection:
+def test_invalid_data_after_a_request_does_not_replace_its_response(app_server: AppServer) -> None:
+    with open_connection(_serve(app_server, Recorder(pause=0.2))) as connection:
         connection.send(GET + b"\0nonsense\r\n\r\n")
         assert connection.socket.recv(100) == b""
 
 
+def _limits(*, total: int, per_address: int) -> ConnectionLimits:
+    server = ConnectionLimiter("server", total=total, per_address=per_address)
+    return ConnectionLimits(server=server, relay=server, backlog=100)
+
+
+def test_idle_connections_of_one_client_do_not_keep_others_out(app_server: AppServer) -> None:
+    limits = _limits(total=20, per_address=20)
+    site = _serve(app_server, Recorder(), limits)
+    with ExitStack() as stack:
+
+        def connect(source: str) -> RawConnection:
+            return stack.enter_context(open_connection(site, source=source))
+
+        kept = [connect("127.0.0.3") for _ in range(2)]
+        idle = [connect("127.0.0.2") for _ in range(100)]
+        idle[-1].send(b"GET / HT")  # a head that never ends is idle, too
+        for connection in (*kept, connect("127.0.0.4")):
+            connection.send(GET)
+            assert connection.answer().status == 200
+        assert idle[0].is_closed()
+        assert limits.server.count == 20
+
+
+def test_requests_in_progress_are_finished_and_new_connections_refused(
+    app_server: AppServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder()
+    limits = _limits(total=20, per_address=2)
+    site = _serve(app_server, recorder, limits)
+    with ExitStack() as stack:
+        busy = [stack.enter_context(open_connection(site)) for _ in range(2)]
+        for connection in busy:
+            connection.head(b"POST", b"/", b"Content-Length: 1")
+        _until(lambda: len(recorder.scopes) == 2)
+        with open_connection(site) as refused:
+            answer = refused.answer()
+            assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert refused.is_closed()
+        assert "too many connections" in caplog.text
+        for connection in busy:
+            connection.send(b"x")
+            assert connection.answer().status == 200
+        with open_connection(site) as admitted:
+            admitted.send(GET)
+            assert admitted.answer().status == 200
+    _until(lambda: limits.server.count == 0)
+
+
 @contextmanager
 def _small_reader(site: Site) -> Iterator[socket.socket]:
-    """Connect with next to no room for what comes."""
+    """Connect with a tiny receive buffer."""
     with socket.socket() as reader:
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         reader.settimeout(30)
@@ -210,40 +266,43 @@ def _small_reader(site: Site) -> Iterator[socket.socket]:
 
 
 @pytest.mark.parametrize("waiting", [0, 3])
-def test_who_reads_nothing_is_hung_up_on(
-    a_house: House, monkeypatch: pytest.MonkeyPatch, waiting: int
+def test_client_that_reads_nothing_is_disconnected(
+    app_server: AppServer, monkeypatch: pytest.MonkeyPatch, waiting: int
 ) -> None:
     recorder = Recorder(size=8 * MiB)
-    site = _served(a_house, recorder)
-    with _hurrying(0.5, monkeypatch), _small_reader(site) as reader:
+    site = _serve(app_server, recorder)
+    with _short_timeouts(0.5, monkeypatch), _small_reader(site) as reader:
         reader.sendall(GET * (1 + waiting))
-        _until(lambda: bool(_connections(a_house, site)))
-        _until(lambda: not _connections(a_house, site))
+        _until(lambda: bool(_connections(app_server, site)))
+        _until(lambda: not _connections(app_server, site))
         _until(lambda: recorder.left == 1)
 
 
 @pytest.mark.parametrize("end", [b"", b"Connection: close\r\n"], ids=["kept alive", "to be closed"])
-def test_who_does_not_read_the_last_bytes_is_hung_up_on(
-    a_house: House, monkeypatch: pytest.MonkeyPatch, end: bytes
+def test_client_that_does_not_read_the_last_bytes_is_disconnected(
+    app_server: AppServer, monkeypatch: pytest.MonkeyPatch, end: bytes
 ) -> None:
-    """They are too few for the transport to complain, which would wait for ever to close."""
-    site = _served(a_house, Recorder(size=48 * KiB))
+    """They fit the transport's buffer, which would otherwise wait forever to close."""
+    site = _serve(app_server, Recorder(size=48 * KiB))
     _shrink_kernel_buffers(monkeypatch)
-    with _hurrying(0.5, monkeypatch), _small_reader(site) as reader:
+    with _short_timeouts(0.5, monkeypatch), _small_reader(site) as reader:
         reader.sendall(GET[:-2] + end + b"\r\n")
         _until(
             lambda: any(
-                each.transport.get_write_buffer_size() > 0 for each in _connections(a_house, site)
+                each.transport.get_write_buffer_size() > 0
+                for each in _connections(app_server, site)
             )
         )
-        _until(lambda: not _connections(a_house, site), seconds=10)
+        _until(lambda: not _connections(app_server, site), seconds=10)
 
 
-def test_who_reads_slowly_gets_all(a_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_reader_gets_the_whole_response(
+    app_server: AppServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     size = 8 * MiB
-    site = _served(a_house, Recorder(size=size))
+    site = _serve(app_server, Recorder(size=size))
     received = 0
-    with _hurrying(0.3, monkeypatch), _small_reader(site) as reader:
+    with _short_timeouts(0.3, monkeypatch), _small_reader(site) as reader:
         reader.sendall(GET[:-2] + b"Connection: close\r\n\r\n")
         while data := reader.recv(64 * KiB):
             received += len(data)
@@ -252,14 +311,14 @@ def test_who_reads_slowly_gets_all(a_house: House, monkeypatch: pytest.MonkeyPat
 
 
 def _shrink_kernel_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Connection.connection_made
+    made = HttpProtocol.connection_made
 
-    def shrinking(self: Connection, transport: asyncio.Transport) -> None:
+    def shrinking(self: HttpProtocol, transport: asyncio.Transport) -> None:
         ours = transport.get_extra_info("socket")
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         made(self, transport)
 
-    monkeypatch.setattr(Connection, "connection_made", shrinking)
+    monkeypatch.setattr(HttpProtocol, "connection_made", shrinking)
 
 
 def _until(holds: Callable[[], bool], seconds: float = 5) -> None:

@@ -1,4 +1,4 @@
-"""The OpenAPI document keeps its word: what calls are answered with is what it says."""
+"""Every response is as described in the OpenAPI document."""
 
 import re
 from collections.abc import Iterator
@@ -8,33 +8,33 @@ from typing import Any
 import httpx
 import pytest
 
-import pictures
-from integration.served import TOKEN, House, Site
+from support import pictures
+from support.app_server import TOKEN, AppServer, Site
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The document of a site."""
+    """The OpenAPI document of a site."""
 
     paths: dict[str, Any]
 
     def calls(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Give the methods, the paths, and what is said of the calls."""
+        """Yield method, path and description of each call."""
         for path, calls in self.paths.items():
             for method, call in calls.items():
                 yield method.upper(), path, call
 
-    def foresees(self, found: httpx.Response) -> None:
-        """Fail unless the answer is one that the document has for its call."""
+    def check(self, found: httpx.Response) -> None:
+        """Fail unless the document describes the response for its call."""
         method, path = found.request.method, found.request.url.path
-        said = self._of(method, path)["responses"]
-        assert str(found.status_code) in said, (method, path, found.text)
-        answer = said[str(found.status_code)]
+        responses = self._description_of(method, path)["responses"]
+        assert str(found.status_code) in responses, (method, path, found.text)
+        answer = responses[str(found.status_code)]
         assert _type(found) in (answer.get("content") or {None: {}}), (method, path)
         for name, header in answer.get("headers", {}).items():
             assert name in found.headers or not header["required"], (method, path, name)
 
-    def _of(self, method: str, path: str) -> dict[str, Any]:
+    def _description_of(self, method: str, path: str) -> dict[str, Any]:
         # The fixed paths come first, as they do in routing.
         for template in sorted(self.paths, key=lambda each: "{" in each):
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
@@ -52,7 +52,7 @@ def document(client: httpx.Client) -> Document:
     return Document(client.get("/openapi.json").json()["paths"])
 
 
-def test_a_parameter_that_can_not_be_read_is_foreseen(
+def test_response_to_an_invalid_parameter_is_documented(
     client: httpx.Client, document: Document
 ) -> None:
     refused = 0
@@ -62,12 +62,14 @@ def test_a_parameter_that_can_not_be_read_is_foreseen(
                 address = re.sub(r"\{\w+\}", "1", path)
                 found = client.request(method, address, params={parameter["name"]: "never"})
                 assert found.status_code == 422
-                document.foresees(found)
+                document.check(found)
                 refused += 1
     assert refused > 0
 
 
-def test_a_nul_in_any_parameter_is_foreseen(client: httpx.Client, document: Document) -> None:
+def test_response_to_nul_in_any_parameter_is_documented(
+    client: httpx.Client, document: Document
+) -> None:
     nul = "a\0b"
     for method, path, call in document.calls():
         names = [each["name"] for each in call.get("parameters", ()) if each["in"] == "query"]
@@ -75,10 +77,10 @@ def test_a_nul_in_any_parameter_is_foreseen(client: httpx.Client, document: Docu
             address = re.sub(r"\{\w+\}", "1%00", path)
             found = client.request(method, address, params=parameters)
             assert found.status_code < 500, (method, address, parameters)
-            document.foresees(found)
+            document.check(found)
 
 
-def test_what_a_photo_is_told_and_asked_in_its_life_is_foreseen(
+def test_responses_over_the_life_of_a_photo_are_documented(
     client: httpx.Client, document: Document
 ) -> None:
     added = client.post("/api/photos", files={"photo": pictures.jpeg()})
@@ -94,7 +96,7 @@ def test_what_a_photo_is_told_and_asked_in_its_life_is_foreseen(
         client.get("/api/photos/months"),
         client.get(one),
         client.get(f"{one}/original"),
-        client.patch(one, json={"title": None, "description": "Told."}),
+        client.patch(one, json={"title": None, "description": "Changed."}),
         client.patch(one, json={"title": 1}),
         client.delete(one),
         client.delete(one),
@@ -104,35 +106,35 @@ def test_what_a_photo_is_told_and_asked_in_its_life_is_foreseen(
         client.get("/readyz"),
     ]
     for found in answers:
-        document.foresees(found)
+        document.check(found)
 
 
-def test_a_host_that_is_not_known_is_foreseen_everywhere(
+def test_response_to_an_unknown_host_is_documented_everywhere(
     client: httpx.Client, document: Document
 ) -> None:
     for method, path, _ in document.calls():
         address = re.sub(r"\{\w+\}", "1", path)
         found = client.request(method, address, headers={"Host": "elsewhere.example"})
         assert found.status_code == 400
-        document.foresees(found)
+        document.check(found)
 
 
-def test_who_brings_no_token_or_too_many_is_foreseen(a_house: House) -> None:
-    site: Site = a_house.site(auth="token")
+def test_responses_to_missing_and_too_many_wrong_tokens_are_documented(
+    app_server: AppServer,
+) -> None:
+    site: Site = app_server.site(auth="token")
     with site.client() as client:
         document = Document(client.get("/openapi.json").json()["paths"])
         bare = client.get("/api/photos")
         assert bare.status_code == 401
-        document.foresees(bare)
+        document.check(bare)
         wrong = {"Authorization": f"Bearer {TOKEN}-not"}
         tries = [client.get("/api/photos", headers=wrong) for _ in range(12)]
         assert tries[-1].status_code == 429
-        document.foresees(tries[-1])
+        document.check(tries[-1])
 
 
-def test_null_changes_nothing_and_the_document_says_that_it_may_be_sent(
-    client: httpx.Client, document: Document
-) -> None:
+def test_null_changes_nothing_and_is_documented(client: httpx.Client, document: Document) -> None:
     one = client.post("/api/photos", files={"photo": pictures.jpeg()}, data={"title": "A"}).json()
     path = "/api/photos/{photo_id}"
     assert client.patch(path.format(photo_id=one["id"]), json={"title": None}).json() == one

@@ -1,24 +1,24 @@
-"""Forms that are broken: always a documented answer, and nothing stored."""
+"""Malformed forms: always a documented response, and nothing is stored."""
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import pictures
-from integration.served import House, Site
-from integration.wire import (
+from safelight.web.problems import STATUSES
+from support import pictures
+from support.app_server import AppServer, Site
+from support.raw_http import (
     BOUNDARY,
     MULTIPART,
-    asked,
     chunk,
     field,
     form,
+    open_connection,
     part,
     photo_part,
-    posted,
-    wire,
+    raw_request,
+    raw_upload,
 )
-from safelight.web.problems import STATUSES
 
 PHOTO = photo_part(pictures.png(8, 8))
 GOOD = form(field(b"title", b"A cat"), PHOTO, field(b"description", b"On a mat"))
@@ -26,8 +26,8 @@ CODES = {(status, kind.code) for kind, status in STATUSES.items() if status in {
 
 
 @pytest.fixture(scope="module")
-def one_site(a_house: House) -> Site:
-    return a_house.site()
+def one_site(app_server: AppServer) -> Site:
+    return app_server.site()
 
 
 BROKEN = {
@@ -72,13 +72,15 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_form_is_refused_and_leaves_nothing(a_house: House, site: Site, name: str) -> None:
-    answer = posted(site, BROKEN[name])
+def test_malformed_form_is_refused_and_leaves_nothing(
+    app_server: AppServer, site: Site, name: str
+) -> None:
+    answer = raw_upload(site, BROKEN[name])
     if name == "nested":
         assert (answer.status, answer.code) == (415, "unsupported_type")
     else:
         assert (answer.status, answer.code) == (422, "invalid_request"), answer
-    assert a_house.rows(site.owner) == []
+    assert app_server.rows(site.owner) == []
 
 
 @pytest.mark.parametrize(
@@ -106,8 +108,8 @@ def test_a_broken_form_is_refused_and_leaves_nothing(a_house: House, site: Site,
     ],
     ids=lambda kind: kind[:60].decode("latin-1"),
 )
-def test_a_body_of_another_type_is_refused(site: Site, kind: bytes) -> None:
-    answer = posted(site, GOOD.replace(BOUNDARY, b"none"), kind=kind)
+def test_other_content_types_are_refused(site: Site, kind: bytes) -> None:
+    answer = raw_upload(site, GOOD.replace(BOUNDARY, b"none"), kind=kind)
     assert (answer.status, answer.code) == (422, "invalid_request")
 
 
@@ -119,13 +121,13 @@ def test_a_body_of_another_type_is_refused(site: Site, kind: bytes) -> None:
         b"multipart/form-data;boundary=a-boundary; x=y",
     ],
 )
-def test_the_type_may_be_written_in_many_ways(site: Site, kind: bytes) -> None:
-    assert posted(site, GOOD, kind=kind).status == 201
+def test_content_type_is_parsed_in_all_its_spellings(site: Site, kind: bytes) -> None:
+    assert raw_upload(site, GOOD, kind=kind).status == 201
 
 
-def test_a_boundary_of_seventy_characters_is_one(site: Site) -> None:
+def test_boundary_of_70_characters_is_accepted(site: Site) -> None:
     boundary = b"b" * 70
-    answer = posted(
+    answer = raw_upload(
         site,
         GOOD.replace(BOUNDARY, boundary),
         kind=b"multipart/form-data; boundary=" + boundary,
@@ -133,14 +135,14 @@ def test_a_boundary_of_seventy_characters_is_one(site: Site) -> None:
     assert answer.status == 201
 
 
-def test_what_stands_before_and_after_the_parts_does_not_matter(site: Site) -> None:
-    assert posted(site, b"\r\n" + GOOD + b"\r\nAn epilogue.").status == 201
+def test_preamble_and_epilogue_are_ignored(site: Site) -> None:
+    assert raw_upload(site, b"\r\n" + GOOD + b"\r\nAn epilogue.").status == 201
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_a_form_may_come_in_pieces_of_any_size(site: Site, size: int) -> None:
+def test_form_is_parsed_in_pieces_of_any_size(site: Site, size: int) -> None:
     pieces = [GOOD[at : at + size] for at in range(0, len(GOOD), size)]
-    with wire(site) as connection:
+    with open_connection(site) as connection:
         connection.head(
             b"POST",
             b"/api/photos",
@@ -153,10 +155,10 @@ def test_a_form_may_come_in_pieces_of_any_size(site: Site, size: int) -> None:
     assert (answer.json()["title"], answer.json()["description"]) == ("A cat", "On a mat")
 
 
-def test_a_photo_that_holds_what_looks_like_a_boundary_is_taken_whole(site: Site) -> None:
+def test_photo_that_contains_a_near_boundary_is_stored_whole(site: Site) -> None:
     inside = b"\r\n--a-boundar\r\n--a-bound\r\n--" + BOUNDARY[:-1] + b"X\r\r\n-"
     data = pictures.png_with(pictures.png_chunk(b"saFe", inside * 50))
-    answer = posted(site, form(photo_part(data)))
+    answer = raw_upload(site, form(photo_part(data)))
     assert answer.status == 201
     assert answer.json()["size"] == len(data)
 
@@ -175,9 +177,9 @@ def test_a_photo_that_holds_what_looks_like_a_boundary_is_taken_whole(site: Site
     ],
     ids=lambda framing: framing.decode(),
 )
-def test_a_body_whose_length_is_a_riddle_is_refused(site: Site, framing: bytes) -> None:
-    """Two readings of a length are how requests are smuggled past a proxy."""
-    with wire(site) as connection:
+def test_ambiguous_body_length_is_refused(site: Site, framing: bytes) -> None:
+    """If a proxy reads another length, a request can be smuggled past it."""
+    with open_connection(site) as connection:
         connection.head(b"POST", b"/api/photos", framing, b"Content-Type: " + MULTIPART)
         connection.send(b"x" * 20 + GOOD)
         answer = connection.answer()
@@ -188,21 +190,21 @@ def test_a_body_whose_length_is_a_riddle_is_refused(site: Site, framing: bytes) 
 @pytest.mark.parametrize(
     "lines", [b"XYZ\r\n", b"-5\r\nx", b"fffffffffffffffffff\r\nx", b"5;\x00\r\n"]
 )
-def test_broken_chunks_are_refused(site: Site, lines: bytes) -> None:
-    with wire(site) as connection:
+def test_malformed_chunks_are_refused(site: Site, lines: bytes) -> None:
+    with open_connection(site) as connection:
         connection.head(
             b"POST", b"/api/photos", b"Transfer-Encoding: chunked", b"Content-Type: " + MULTIPART
         )
         connection.send(lines)
         assert connection.is_closed()
-    assert asked(site, b"GET", b"/api/photos").json() == []
+    assert raw_request(site, b"GET", b"/api/photos").json() == []
 
 
-def test_a_client_that_leaves_in_the_middle_leaves_nothing(
-    a_house: House, site: Site, caplog: pytest.LogCaptureFixture
+def test_client_that_disconnects_mid_upload_leaves_nothing(
+    app_server: AppServer, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     for cut in (0, 10, 100, len(GOOD) - 1):
-        with wire(site) as connection:
+        with open_connection(site) as connection:
             connection.head(
                 b"POST",
                 b"/api/photos",
@@ -210,8 +212,8 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(
                 b"Content-Type: " + MULTIPART,
             )
             connection.send(GOOD[:cut])
-    assert asked(site, b"GET", b"/api/photos").json() == []
-    assert a_house.rows(site.owner) == []
+    assert raw_request(site, b"GET", b"/api/photos").json() == []
+    assert app_server.rows(site.owner) == []
     assert "Exception" not in caplog.text
 
 
@@ -228,7 +230,7 @@ _edit = st.tuples(
 )
 
 
-def _edited(body: bytes, edits: list[tuple[str, int, int, bytes]]) -> bytes:
+def _apply(body: bytes, edits: list[tuple[str, int, int, bytes]]) -> bytes:
     for kind, at, count, data in edits:
         if kind == "cut":
             body = body[:at]
@@ -252,24 +254,26 @@ def _edited(body: bytes, edits: list[tuple[str, int, int, bytes]]) -> bytes:
 )
 @given(edits=st.lists(_edit, min_size=1, max_size=4))
 @example(edits=[("cut", 0, 1, b"")])
-def test_however_a_form_is_broken_the_answer_is_a_documented_one(
+def test_mutated_form_gets_a_documented_response(
     one_site: Site, edits: list[tuple[str, int, int, bytes]]
 ) -> None:
-    answer = posted(one_site, _edited(GOOD, edits))
+    answer = raw_upload(one_site, _apply(GOOD, edits))
     if answer.status not in {200, 201}:
         assert (answer.status, answer.code) in CODES, answer
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(kind=st.binary(max_size=60), disposition=st.binary(max_size=80))
-def test_however_the_headers_are_broken_the_answer_is_a_documented_one(
+def test_mutated_headers_get_a_documented_response(
     one_site: Site, kind: bytes, disposition: bytes
 ) -> None:
     body = form(part(b"Content-Disposition: form-data; " + disposition, pictures.png(8, 8)))
-    first = posted(one_site, body)
+    first = raw_upload(one_site, body)
     if first.status not in {200, 201}:
         assert (first.status, first.code) in CODES, first
-    told = bytes(byte for byte in kind if byte not in b"\r\n\0" and byte != 0x7F and byte >= 0x20)
-    second = posted(one_site, GOOD, kind=b"multipart/form-data; " + told)
+    printable = bytes(
+        byte for byte in kind if byte not in b"\r\n\0" and byte != 0x7F and byte >= 0x20
+    )
+    second = raw_upload(one_site, GOOD, kind=b"multipart/form-data; " + printable)
     if second.status not in {200, 201}:
         assert (second.status, second.code) in CODES, second

@@ -1,4 +1,4 @@
-"""The gallery's page and files: what they say of themselves to a browser."""
+"""The headers of the gallery's page and files."""
 
 import json
 import re
@@ -6,13 +6,11 @@ import re
 import httpx
 import pytest
 
-from integration.served import House, Site
-from safelight.web.gallery import FOLDER, Build
+from safelight.web.pages.gallery_files import FOLDER, GalleryBuild
+from support.app_server import AppServer, Site
 
 
-def test_the_policy_names_the_store_and_allows_nothing_inline(
-    client: httpx.Client, site: Site
-) -> None:
+def test_csp_allows_the_store_and_nothing_inline(client: httpx.Client, site: Site) -> None:
     page = client.get("/")
     assert page.status_code == 200
     policy = page.headers["content-security-policy"]
@@ -24,7 +22,7 @@ def test_the_policy_names_the_store_and_allows_nothing_inline(
     assert not re.search(r"\son\w+=|\sstyle=|<style|<script(?![^>]*(src|json))", page.text)
 
 
-def test_every_file_is_kept_for_ever_and_comes_from_here(client: httpx.Client) -> None:
+def test_gallery_files_are_immutable_and_from_our_origin(client: httpx.Client) -> None:
     page = client.get("/").text
     named = re.findall(r'(?:src|href)="(/gallery/[^"]+)"', page)
     assert len(named) >= 2
@@ -36,8 +34,10 @@ def test_every_file_is_kept_for_ever_and_comes_from_here(client: httpx.Client) -
     assert client.get("/gallery/nothing.js").status_code == 404
 
 
-def test_the_page_brings_the_months_along(a_house: House, site: Site, client: httpx.Client) -> None:
-    a_house.plant(site.owner, 3)
+def test_gallery_page_contains_the_months(
+    app_server: AppServer, site: Site, client: httpx.Client
+) -> None:
+    app_server.insert_photos(site.owner, 3)
     page = client.get("/").text
     (written,) = re.findall(r'id="months">([^<]*)<', page)
     assert json.loads(written) == client.get("/api/photos/months").json()
@@ -45,13 +45,13 @@ def test_the_page_brings_the_months_along(a_house: House, site: Site, client: ht
     assert len(client.get(first.replace("&amp;", "&")).json()) == 3
 
 
-def test_what_was_not_built_says_what_to_do(
-    a_house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_unbuilt_gallery_page_explains_how_to_build_it(
+    app_server: AppServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert Build.found(FOLDER / "nowhere") is None
+    assert GalleryBuild.load(FOLDER / "nowhere") is None
     assert "make gallery" in caplog.text
-    monkeypatch.setattr(Build, "found", classmethod(lambda _cls: None))
-    site = a_house.site()
+    monkeypatch.setattr(GalleryBuild, "load", classmethod(lambda _cls: None))
+    site = app_server.site()
     with site.client() as client:
         page = client.get("/")
         assert page.status_code == 503

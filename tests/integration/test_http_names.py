@@ -1,4 +1,4 @@
-"""File names: kept as a label, whatever is in them, and harmless wherever they show."""
+"""File names of any content are returned unchanged, and escaped wherever they are shown."""
 
 import html
 import json
@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-import pictures
-from integration.served import House, Site
-from integration.wire import asked, form, part, photo_part, posted
-from safelight.library.captions import harmless
-from safelight.web.disposition import filename
+from safelight.library.captions import sanitize_filename
+from safelight.web.http.multipart import filename
+from support import pictures
+from support.app_server import AppServer, Site
+from support.raw_http import form, part, photo_part, raw_request, raw_upload
 
 _CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 
@@ -93,7 +93,7 @@ def _as_browsers_write(name: str) -> bytes:
 
 
 def _of_the_corpus() -> list[bytes]:
-    """More names, where there is such a list beside the checkout."""
+    """Return more names from lists beside the checkout, if they exist."""
     found: list[bytes] = []
     if (_CORPUS / "filenames.txt").exists():
         lines = (_CORPUS / "filenames.txt").read_text("utf-8").splitlines()
@@ -114,29 +114,29 @@ def _of_the_corpus() -> list[bytes]:
 
 
 def _expected(name: str) -> str:
-    """What is kept of a name: no control characters, and no more than 1,024 characters."""
+    """Return the stored name: without control characters, at most 1,024 characters."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", "\ufffd", name)[:1024]
 
 
-def _check(house: House, site: Site, written: bytes, kept: str) -> None:
-    answer = posted(site, form(photo_part(pictures.jpeg(), written)))
+def _check(app_server: AppServer, site: Site, written: bytes, kept: str) -> None:
+    answer = raw_upload(site, form(photo_part(pictures.jpeg(), written)))
     assert answer.status == 201, answer
     photo = answer.json()
     assert photo["filename"] == kept
     assert re.fullmatch(r"/api/photos/[0-9]+", answer.headers["location"])
-    name = house.rows(site.owner)[-1][2]
+    name = app_server.rows(site.owner)[-1][2]
     assert re.fullmatch(r"[0-9a-f]{32}", name)
     assert f"/photos/{name}/original?" in photo["photo_url"]
     with site.client() as client:
         for path in ("/simple-upload", f"/simple-upload/{photo['id']}"):
             _check_page(client.get(path), kept)
-        told = client.get("/api/photos").headers
-        assert "set-cookie" not in told
+        headers = client.get("/api/photos").headers
+        assert "set-cookie" not in headers
         assert client.delete(f"/api/photos/{photo['id']}").status_code == 204
 
 
 def _check_page(page: httpx.Response, kept: str) -> None:
-    """Nothing of a name is markup, and an attribute holds all of it."""
+    """Check that a name adds no markup, and is complete in an attribute."""
     assert page.status_code == 200
     tags = {tag.lower() for tag in re.findall(r"<([a-zA-Z][^\s>/]*)", page.text)}
     assert "script" not in tags
@@ -146,19 +146,19 @@ def _check_page(page: httpx.Response, kept: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name[:40]))
-def test_a_name_comes_back_as_it_was(a_house: House, site: Site, name: str) -> None:
+def test_filename_is_returned_unchanged(app_server: AppServer, site: Site, name: str) -> None:
     written = _as_browsers_write(name)
     kept = _expected(re.sub("%22", '"', re.sub("%0[dD]", "\r", re.sub("%0[aA]", "\n", name))))
-    _check(a_house, site, written, kept)
+    _check(app_server, site, written, kept)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name[:40]))
-def test_a_name_as_a_quoted_string_comes_back_as_it_was(site: Site, name: str) -> None:
-    """As RFC 9110 has it, and curl and Python's clients write it."""
+def test_quoted_string_filename_is_returned_unchanged(site: Site, name: str) -> None:
+    """Quoted as in RFC 9110, like curl and Python's clients."""
     if re.search("%(22|0[aAdD])", name):
         return
     written = name.replace("\\", "\\\\").replace('"', '\\"').encode()
-    answer = posted(site, form(photo_part(pictures.jpeg(), written)))
+    answer = raw_upload(site, form(photo_part(pictures.jpeg(), written)))
     assert answer.status == 201, answer
     assert answer.json()["filename"] == _expected(name)
 
@@ -183,10 +183,10 @@ def test_a_name_as_a_quoted_string_comes_back_as_it_was(site: Site, name: str) -
     ],
     ids=lambda value: ascii(value[:24]),
 )
-def test_what_a_name_cannot_hold_is_replaced(
-    a_house: House, site: Site, written: bytes, kept: str
+def test_characters_that_filenames_cannot_contain_are_replaced(
+    app_server: AppServer, site: Site, written: bytes, kept: str
 ) -> None:
-    _check(a_house, site, written, kept)
+    _check(app_server, site, written, kept)
 
 
 @pytest.mark.parametrize(
@@ -202,40 +202,40 @@ def test_what_a_name_cannot_hold_is_replaced(
     ],
     ids=str,
 )
-def test_a_name_may_be_written_in_many_ways_or_not_at_all(
+def test_filename_parameter_is_parsed_in_all_its_spellings(
     site: Site, disposition: bytes, kept: str
 ) -> None:
-    answer = posted(site, form(part(b"Content-Disposition: " + disposition, pictures.jpeg())))
+    answer = raw_upload(site, form(part(b"Content-Disposition: " + disposition, pictures.jpeg())))
     assert answer.status == 201, answer
     assert answer.json()["filename"] == kept
 
 
-def test_every_name_of_the_corpus_is_read_as_it_was() -> None:
-    """Without the corpus there is nothing more to try."""
+def test_every_filename_of_the_corpus_is_parsed_unchanged() -> None:
+    """Without the corpus this checks nothing."""
     for name in _of_the_corpus():
         header = b'form-data; name="photo"; filename="' + _quoted(name) + b'"'
-        assert harmless(filename(header) or "") == _kept(name)
+        assert sanitize_filename(filename(header) or "") == _kept(name)
 
 
-def test_a_name_in_ten_of_the_corpus_goes_the_whole_way(site: Site) -> None:
+def test_every_tenth_filename_of_the_corpus_is_uploaded_and_shown(site: Site) -> None:
     for number, name in enumerate(_of_the_corpus()[::10]):
         data = pictures.png_with(pictures.png_chunk(b"saFe", str(number).encode()))
-        answer = posted(site, form(photo_part(data, _quoted(name))))
+        answer = raw_upload(site, form(photo_part(data, _quoted(name))))
         assert answer.status == 201, (name[:99], answer)
         assert answer.json()["filename"] == _kept(name)
-        page = asked(site, b"GET", f"/simple-upload/{answer.json()['id']}".encode())
+        page = raw_request(site, b"GET", f"/simple-upload/{answer.json()['id']}".encode())
         assert page.status == 200
         assert b"<script" not in page.body.lower()
 
 
 def _quoted(name: bytes) -> bytes:
-    """As most programs write a name: a quoted-string, but for what would end the line."""
+    """Quote a name like most programs: as a quoted-string, with line breaks percent-encoded."""
     quoted = name.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
     return quoted.replace(b"\r", b"%0D").replace(b"\n", b"%0A")
 
 
 def _kept(name: bytes) -> str:
-    told = re.sub(
+    unquoted = re.sub(
         rb"%(22|0D|0A)", lambda m: bytes.fromhex(m[1].decode()), name, flags=re.IGNORECASE
     )
-    return _expected(told.decode("utf-8", "replace"))
+    return _expected(unquoted.decode("utf-8", "replace"))

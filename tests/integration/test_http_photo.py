@@ -1,4 +1,4 @@
-"""One photo: shown, changed, deleted, reached; and the ids that are none."""
+"""Calls for one photo: show, change, delete, redirects; and malformed ids."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import httpx
 import pytest
 
-import pictures
-from integration.served import Site
-from integration.wire import asked
+from support import pictures
+from support.app_server import Site
+from support.raw_http import raw_request
 
 
 @pytest.fixture
 def where(client: httpx.Client) -> str:
-    """The address of a photo."""
+    """The path of a photo."""
     answer = client.post("/api/photos", files={"photo": pictures.jpeg()}, data={"title": "Old"})
     return answer.headers["Location"]
 
@@ -48,21 +48,21 @@ MALFORMED = [
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 @pytest.mark.parametrize("written", MALFORMED, ids=lambda written: written[:24])
-def test_a_malformed_id_is_not_found(site: Site, method: str, written: str) -> None:
-    answer = asked(site, method.encode(), b"/api/photos/" + written.encode(), body=b"{}")
+def test_malformed_id_is_not_found(site: Site, method: str, written: str) -> None:
+    answer = raw_request(site, method.encode(), b"/api/photos/" + written.encode(), body=b"{}")
     assert (answer.status, answer.code) == (404, "not_found")
 
 
 @pytest.mark.parametrize("written", [*MALFORMED, str(2**63 - 1)], ids=lambda written: written[:24])
-def test_a_malformed_id_leads_nowhere(site: Site, written: str) -> None:
-    answer = asked(site, b"GET", f"/api/photos/{written}/original".encode())
+def test_malformed_id_has_no_original_and_no_page(site: Site, written: str) -> None:
+    answer = raw_request(site, b"GET", f"/api/photos/{written}/original".encode())
     assert (answer.status, answer.code) == (404, "not_found")
     for pages in ("photo", "simple-upload"):
-        assert asked(site, b"GET", f"/{pages}/{written}".encode()).status == 404
+        assert raw_request(site, b"GET", f"/{pages}/{written}".encode()).status == 404
 
 
 @pytest.mark.parametrize("id_", [1, 2**31, 2**63 - 1])
-def test_an_id_that_never_was_is_not_found(client: httpx.Client, id_: int) -> None:
+def test_unknown_id_is_not_found(client: httpx.Client, id_: int) -> None:
     for method in ("GET", "DELETE"):
         answer = client.request(method, f"/api/photos/{id_}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -80,7 +80,7 @@ def test_an_id_that_never_was_is_not_found(client: httpx.Client, id_: int) -> No
         ({}, "Old", ""),
     ],
 )
-def test_a_change_is_answered_with_the_photo_and_stays(
+def test_change_returns_the_photo_and_persists(
     client: httpx.Client, where: str, change: dict[str, Any], title: str, description: str
 ) -> None:
     answer = client.patch(where, json=change)
@@ -114,35 +114,31 @@ def test_a_change_is_answered_with_the_photo_and_stays(
     ],
     ids=lambda body: body[:24].decode("latin-1"),
 )
-def test_a_change_that_is_not_documented_is_refused(
-    client: httpx.Client, where: str, body: bytes
-) -> None:
+def test_undocumented_change_is_refused(client: httpx.Client, where: str, body: bytes) -> None:
     answer = client.patch(where, content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert client.get(where).json()["title"] == "Old"
 
 
-def test_a_change_of_more_than_64_kib_is_too_large(client: httpx.Client, where: str) -> None:
-    answer = client.patch(where, content=b'{"title": "' + b"t" * 70_000 + b'"}')
+def test_change_of_more_than_64_kib_is_too_large(client: httpx.Client, where: str) -> None:
+    answer = client.patch(where, json={"title": "t" * 70_000})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_a_deleted_photo_is_gone_and_the_second_time_not_found(
+def test_deleted_photo_is_not_found_and_second_delete_is_a_404(
     client: httpx.Client, where: str
 ) -> None:
     answer = client.delete(where)
     assert (answer.status_code, answer.content) == (204, b"")
     for method in ("DELETE", "GET", "PATCH"):
-        again = client.request(method, where, content=b'{"title": "x"}')
+        again = client.request(method, where, json={"title": "x"})
         assert (again.status_code, again.json()["code"]) == (404, "not_found")
     assert client.get(f"{where}/original").status_code == 404
     assert client.get("/api/photos").json() == []
 
 
-def test_the_original_is_reached_by_a_redirect_that_is_not_kept(
-    client: httpx.Client, where: str
-) -> None:
+def test_original_redirects_without_caching(client: httpx.Client, where: str) -> None:
     answer = client.get(f"{where}/original")
     assert answer.status_code == 307
     assert answer.headers["Location"] == client.get(where).json()["original_url"]
@@ -150,24 +146,20 @@ def test_the_original_is_reached_by_a_redirect_that_is_not_kept(
 
 
 @pytest.mark.parametrize("name", ["large", "Original", "original%00", "%2e%2e", "%FF", "a" * 3000])
-def test_a_rendition_that_is_not_there_is_not_found(
-    client: httpx.Client, where: str, name: str
-) -> None:
+def test_missing_rendition_is_not_found(client: httpx.Client, where: str, name: str) -> None:
     answer = client.get(f"{where}/{name}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_only_one_of_eight_deletions_at_once_is_the_one(site: Site, where: str) -> None:
-    with ThreadPoolExecutor(8) as crowd:
+def test_one_of_eight_concurrent_deletions_succeeds(site: Site, where: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
         statuses = list(
-            crowd.map(lambda _: asked(site, b"DELETE", where.encode()).status, range(8))
+            pool.map(lambda _: raw_request(site, b"DELETE", where.encode()).status, range(8))
         )
     assert sorted(statuses) == [204] + [404] * 7
 
 
-def test_the_answer_about_one_photo_is_nobody_elses_to_keep(
-    client: httpx.Client, where: str
-) -> None:
+def test_photo_response_is_private(client: httpx.Client, where: str) -> None:
     for address in (where, "/api/photos"):
         assert client.get(address).headers["Cache-Control"].startswith("private")
     assert client.delete("/api/photos/x").headers["Cache-Control"] == "no-store"

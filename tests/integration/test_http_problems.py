@@ -1,4 +1,4 @@
-"""Errors as answers, the documentation, and what stands on every answer."""
+"""Error responses, the API's documentation, and the headers of every response."""
 
 import re
 from collections.abc import Iterator
@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-import pictures
-from integration.served import House, Site
-from integration.wire import asked
 from safelight import errors
-from safelight.web.problems import STATUSES, answer
+from safelight.web.http.protocol import MAX_HEAD, MAX_HEADERS, HttpProtocol
+from safelight.web.problems import STATUSES, problem_response
+from support import pictures
+from support.app_server import AppServer, Site
+from support.cross_origin import FOREIGN
+from support.raw_http import open_connection, raw_request
 
 
 def _leaves(kind: type[errors.SafelightError]) -> Iterator[type[errors.SafelightError]]:
@@ -46,7 +48,7 @@ CONTRACT = {
 }
 
 
-def test_every_error_that_a_visitor_can_meet_has_its_status() -> None:
+def test_every_error_that_a_client_can_get_has_a_status() -> None:
     for kind in _leaves(errors.SafelightError):
         if not issubclass(kind, errors.OperatorError):
             assert STATUSES[kind] == CONTRACT[kind.code], kind
@@ -59,8 +61,8 @@ def test_every_code_names_one_error() -> None:
 
 
 @pytest.mark.parametrize("kind", list(STATUSES), ids=lambda kind: kind.code)
-def test_a_problem_tells_what_the_contract_says(kind: type[errors.SafelightError]) -> None:
-    made = answer(kind())
+def test_problem_has_the_documented_fields(kind: type[errors.SafelightError]) -> None:
+    made = problem_response(kind())
     body = httpx.Response(made.status_code, content=bytes(made.body)).json()
     assert set(body) == {"type", "title", "status", "detail", "code"}
     assert body["detail"] == kind.text
@@ -69,8 +71,8 @@ def test_a_problem_tells_what_the_contract_says(kind: type[errors.SafelightError
     assert ("WWW-Authenticate" in made.headers) == (made.status_code == 401)
 
 
-def test_an_operators_error_tells_a_visitor_nothing() -> None:
-    made = answer(errors.EngineError("in /home/me the password is hunter2"))
+def test_operator_error_reveals_nothing_to_clients() -> None:
+    made = problem_response(errors.EngineError("in /home/me the password is hunter2"))
     assert made.status_code == 500
     assert b"hunter2" not in made.body
 
@@ -79,7 +81,7 @@ def test_an_operators_error_tells_a_visitor_nothing() -> None:
     "path",
     ["/nothing", "/api", "/api/nothing", "/api/photos/1/2/3", "/static/nothing.css", "/docs/x.js"],
 )
-def test_an_address_of_nothing_is_a_problem(client: httpx.Client, path: str) -> None:
+def test_unknown_path_is_a_problem(client: httpx.Client, path: str) -> None:
     found = client.get(path)
     assert (found.status_code, found.json()["code"]) == (404, "not_found")
     assert found.headers["Content-Type"] == "application/problem+json"
@@ -89,7 +91,7 @@ def test_an_address_of_nothing_is_a_problem(client: httpx.Client, path: str) -> 
     "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py"]
 )
 def test_static_files_end_at_their_folder(site: Site, path: str) -> None:
-    assert asked(site, b"GET", path.encode()).status == 404
+    assert raw_request(site, b"GET", path.encode()).status == 404
 
 
 @pytest.mark.parametrize(
@@ -108,13 +110,13 @@ def test_static_files_end_at_their_folder(site: Site, path: str) -> None:
         ("POST", "/static/style.css"),
     ],
 )
-def test_a_method_that_is_not_there_is_a_problem(site: Site, method: str, path: str) -> None:
-    found = asked(site, method.encode(), path.encode())
+def test_unsupported_method_is_a_problem(site: Site, method: str, path: str) -> None:
+    found = raw_request(site, method.encode(), path.encode())
     assert (found.status, found.code) == (405, "method_not_allowed")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/", "/docs", "/api/photos", "/nothing"])
-def test_head_is_told_what_get_would_be_without_the_body(client: httpx.Client, path: str) -> None:
+def test_head_returns_the_headers_of_get_without_a_body(client: httpx.Client, path: str) -> None:
     got, head = client.get(path), client.head(path)
     assert head.status_code == got.status_code
     assert head.content == b""
@@ -122,13 +124,13 @@ def test_head_is_told_what_get_would_be_without_the_body(client: httpx.Client, p
     assert [head.headers.get(name) for name in same] == [got.headers.get(name) for name in same]
 
 
-def test_the_health_pages_answer_without_a_token(a_house: House) -> None:
-    with a_house.site(auth="token").client() as client:
+def test_health_pages_need_no_token(app_server: AppServer) -> None:
+    with app_server.site(auth="token").client() as client:
         for path in ("/healthz", "/readyz"):
             assert client.get(path).json() == {"status": "ok"}
 
 
-def test_the_document_names_every_call_and_its_answers(client: httpx.Client) -> None:
+def test_openapi_lists_every_call_and_its_responses(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
     calls = {
         (path, method): set(call["responses"])
@@ -157,14 +159,14 @@ def test_the_document_names_every_call_and_its_answers(client: httpx.Client) -> 
         assert statuses <= calls[call] <= documented, call
 
 
-def test_the_document_tells_of_a_photo_what_a_photo_has(client: httpx.Client) -> None:
+def test_openapi_photo_schema_has_the_fields_of_a_photo(client: httpx.Client) -> None:
     photo = client.post("/api/photos", files={"photo": pictures.jpeg()}).json()
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     assert set(schemas["PhotoView"]["properties"]) == set(photo)
     assert schemas["PhotoView"]["properties"]["id"]["type"] == "integer"
 
 
-def test_the_documentation_loads_everything_from_its_own_origin(client: httpx.Client) -> None:
+def test_docs_page_loads_everything_from_its_own_origin(client: httpx.Client) -> None:
     page = client.get("/docs")
     assert page.status_code == 200
     assets = re.findall(r'(?:src|href)="([^"]+)"', page.text)
@@ -178,19 +180,80 @@ def test_the_documentation_loads_everything_from_its_own_origin(client: httpx.Cl
     assert "http" not in page.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/api/photos", "/nothing", "/photo/1", "/healthz"])
-def test_every_answer_has_the_security_headers(client: httpx.Client, path: str) -> None:
-    found = client.get(path)
-    assert found.headers["X-Content-Type-Options"] == "nosniff"
-    assert found.headers["X-Frame-Options"] == "DENY"
-    assert found.headers["Referrer-Policy"] == "same-origin"
-    policy = _policy(found)
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/docs", "/api/photos", "/nothing", "/photo/1", "/healthz", "/metrics"),
+        *("/static/style.css", "/static/nothing", "/gallery/nothing.js", "/openapi.json"),
+        *("/docs/swagger-ui.css", "/sign-out", "/simple-upload", "/static"),
+    ],
+)
+def test_every_response_has_the_security_headers(client: httpx.Client, path: str) -> None:
+    for found in (client.get(path), client.head(path), client.post(path), client.options(path)):
+        assert "server" not in found.headers
+        assert "Strict-Transport-Security" not in found.headers
+        _check_security_headers(found.headers)
+
+
+def test_errors_before_the_app_have_the_security_headers(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for sent, status in (
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", 400),
+        (b"GET /%b HTTP/1.1\r\n" % (b"x" * 2 * MAX_HEAD), 431),
+        (b"GET / HTTP/1.1\r\n" + b"a:\r\n" * (2 + MAX_HEADERS), 431),
+        (b"GET / HT", 408),
+        (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 400),
+    ):
+        monkeypatch.setattr(HttpProtocol, "head_seconds", 0.2 if status == 408 else 20)
+        with open_connection(site) as connection:
+            connection.send(sent)
+            answer = connection.answer()
+            assert answer.status == status
+            _check_security_headers(httpx.Headers(answer.headers))
+    preflight = {"Origin": FOREIGN, "Access-Control-Request-Method": "DELETE"}
+    with site.client() as client:
+        _check_security_headers(client.options("/api/photos", headers=preflight).headers)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "sent"),
+    [
+        ("https", "127.0.0.1", True),
+        ("http", "127.0.0.1", False),
+        ("https", "localhost", False),
+    ],
+)
+def test_https_is_required_from_then_on_except_at_localhost(
+    client: httpx.Client, scheme: str, host: str, *, sent: bool
+) -> None:
+    """A browser would use HTTPS for every other program at a port of localhost, too."""
+    headers = {"X-Forwarded-Proto": scheme, "Host": host}
+    for path in ("/", "/nothing", "/static/style.css", "/sign-out"):
+        answer = client.get(path, headers=headers)
+        assert ("Strict-Transport-Security" in answer.headers) is sent
+
+
+def _check_security_headers(headers: httpx.Headers) -> None:
+    expected = {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    assert expected.items() <= {name: headers.get(name) for name in expected}.items()
+    policy = _parse_policy(headers["Content-Security-Policy"])
     assert policy["default-src"] == "'none'"
     assert policy["frame-ancestors"] == "'none'"
     assert policy["base-uri"] == "'none'"
-    assert "server" not in found.headers
 
 
 def _policy(found: httpx.Response) -> dict[str, str]:
-    rules = found.headers["Content-Security-Policy"].split(";")
+    return _parse_policy(found.headers["Content-Security-Policy"])
+
+
+def _parse_policy(policy: str) -> dict[str, str]:
+    rules = policy.split(";")
     return {name: value for name, _, value in (rule.strip().partition(" ") for rule in rules)}

@@ -1,4 +1,4 @@
-"""Renditions as clients get them: listed, linked, made up for later, and gone with the photo."""
+"""Renditions in the API: listed, linked, made later, and deleted with their photo."""
 
 import asyncio
 import io
@@ -8,11 +8,11 @@ import httpx
 import pytest
 from PIL import Image
 
-import pictures
-from integration.served import House, Site
 from safelight import errors
 from safelight.library import Library
-from safelight.photo import Photo
+from safelight.models import Photo
+from support import pictures
+from support.app_server import AppServer, Site
 
 
 def upload(client: httpx.Client, data: bytes) -> dict[str, object]:
@@ -22,8 +22,10 @@ def upload(client: httpx.Client, data: bytes) -> dict[str, object]:
     return photo
 
 
-def complete(client: httpx.Client, photo: dict[str, object], count: int) -> dict[str, object]:
-    """Wait until a photo has so many renditions."""
+def wait_for_renditions(
+    client: httpx.Client, photo: dict[str, object], count: int
+) -> dict[str, object]:
+    """Wait until a photo has that number of renditions."""
     until = time.monotonic() + 30
     while len(photo["renditions"]) < count and time.monotonic() < until:  # type: ignore[arg-type]  # a list
         time.sleep(0.05)
@@ -31,22 +33,22 @@ def complete(client: httpx.Client, photo: dict[str, object], count: int) -> dict
     return photo
 
 
-async def stripped(library: Library, owner: str, data: bytes) -> Photo:
-    """Add a photo that gets three renditions, and forget the widest."""
+async def add_without_widest(library: Library, owner: str, data: bytes) -> Photo:
+    """Add a photo that gets three renditions, and remove the widest from its row."""
     photo = (await library.add(owner, io.BytesIO(data))).photo
     async with asyncio.timeout(30):
         while len(photo.renditions) < 3:
             await asyncio.sleep(0.05)
             photo = await library.photo(owner, photo.id)
-    bare = await library.parts.catalog.develop(photo, photo.renditions[:2], b"12345")
+    bare = await library.backends.catalog.add_renditions(photo, photo.renditions[:2], b"12345")
     assert bare is not None
     return bare
 
 
-def test_the_first_screen_s_are_there_at_once_and_the_others_soon(client: httpx.Client) -> None:
+def test_small_renditions_exist_at_once_and_the_others_soon(client: httpx.Client) -> None:
     photo = upload(client, pictures.jpeg(3000, 1500))
     assert [made["name"] for made in photo["renditions"]] == ["w320", "w640"]  # type: ignore[attr-defined]  # a list
-    photo = complete(client, photo, 4)
+    photo = wait_for_renditions(client, photo, 4)
     for made, width in zip(photo["renditions"], (320, 640, 1280, 2560), strict=True):  # type: ignore[call-overload]  # a list
         assert (made["width"], made["height"]) == (width, width // 2)
         answer = httpx.get(made["url"])
@@ -54,7 +56,7 @@ def test_the_first_screen_s_are_there_at_once_and_the_others_soon(client: httpx.
         assert Image.open(io.BytesIO(answer.content)).size == (width, width // 2)
 
 
-def test_a_rendition_has_an_address_that_never_goes_stale(client: httpx.Client) -> None:
+def test_rendition_path_redirects_to_a_current_link(client: httpx.Client) -> None:
     photo = upload(client, pictures.jpeg(400, 300))
     answer = client.get(f"/api/photos/{photo['id']}/w320")
     assert answer.status_code == 307
@@ -62,7 +64,7 @@ def test_a_rendition_has_an_address_that_never_goes_stale(client: httpx.Client) 
     assert client.get(f"/api/photos/{photo['id']}/w2560").status_code == 404
 
 
-def test_a_photo_that_browsers_cannot_show_is_shown_as_its_largest_rendition(
+def test_photo_that_browsers_cannot_show_uses_its_largest_rendition(
     client: httpx.Client,
 ) -> None:
     photo = upload(client, pictures.heic(400, 300))
@@ -74,70 +76,74 @@ def test_a_photo_that_browsers_cannot_show_is_shown_as_its_largest_rendition(
     assert shown["photo_url"] == shown["original_url"]
 
 
-def test_renditions_die_with_their_photo(client: httpx.Client) -> None:
-    photo = complete(client, upload(client, pictures.jpeg(1400, 300)), 4)
+def test_renditions_are_deleted_with_their_photo(client: httpx.Client) -> None:
+    photo = wait_for_renditions(client, upload(client, pictures.jpeg(1400, 300)), 4)
     urls = [made["url"] for made in photo["renditions"]]  # type: ignore[attr-defined]  # a list
     assert [httpx.get(url).status_code for url in urls] == [200] * 4
     assert client.delete(f"/api/photos/{photo['id']}").status_code == 204
     assert [httpx.get(url).status_code for url in urls] == [404] * 4
 
 
-def test_what_is_missing_can_be_made_at_any_time_and_twice(a_house: House, site: Site) -> None:
+def test_missing_renditions_can_be_made_any_time_and_repeatedly(
+    app_server: AppServer, site: Site
+) -> None:
     async def visit() -> None:
-        library = a_house.library
-        bare = await stripped(library, site.owner, pictures.jpeg(700, 500))
+        library = app_server.library
+        bare = await add_without_widest(library, site.owner, pictures.jpeg(700, 500))
         assert [made.name for made in bare.renditions] == ["w320", "w640"]
-        whole = await library.develop(site.owner, bare.id)
+        whole = await library.render(site.owner, bare.id)
         assert [made.name for made in whole.renditions] == ["w320", "w640", "w1280"]
-        assert await library.develop(site.owner, bare.id) == whole
+        assert await library.render(site.owner, bare.id) == whole
         for made in whole.renditions:
-            assert await library.parts.storage.size(made.key)
+            assert await library.backends.bucket.size(made.key)
         with pytest.raises(errors.NotFound):
-            await library.develop("somebody else", bare.id)
+            await library.render("another", bare.id)
 
-    a_house.do(visit())
+    app_server.do(visit())
 
 
-def test_a_photo_deleted_while_it_is_developed_leaves_nothing(a_house: House, site: Site) -> None:
+def test_photo_deleted_while_it_is_rendered_leaves_nothing(
+    app_server: AppServer, site: Site
+) -> None:
     async def visit() -> None:
-        library = a_house.library
-        stale = await stripped(library, site.owner, pictures.jpeg(701, 500))
-        development_of = library.parts.storage.put
+        library = app_server.library
+        stale = await add_without_widest(library, site.owner, pictures.jpeg(701, 500))
+        original_put = library.backends.bucket.put
 
         async def put(*args: object, **more: object) -> None:
-            await development_of(*args, **more)  # type: ignore[arg-type]  # handed on
-            await library.parts.catalog.bury(site.owner, stale.id, now=library.now())
+            await original_put(*args, **more)  # type: ignore[arg-type]  # passed on
+            await library.backends.catalog.soft_delete(site.owner, stale.id, now=library.now())
 
-        library.parts.storage.put = put  # type: ignore[method-assign]  # for once
+        library.backends.bucket.put = put  # type: ignore[method-assign]  # restored below
         try:
             with pytest.raises(errors.NotFound):
-                await library.workings.prints.complete(stale)
+                await library.components.renditions.render_missing(stale)
         finally:
-            del library.parts.storage.put
+            del library.backends.bucket.put
         for made in stale.renditions:
-            assert await library.parts.storage.size(made.key) is None
+            assert await library.backends.bucket.size(made.key) is None
 
-    a_house.do(visit())
+    app_server.do(visit())
 
 
-def test_a_photo_that_cannot_be_rendered_leaves_nothing(a_house: House, site: Site) -> None:
+def test_photo_that_cannot_be_rendered_leaves_nothing(app_server: AppServer, site: Site) -> None:
     async def visit() -> None:
-        library = a_house.library
-        store = library.workings.prints.store
+        library = app_server.library
+        store = library.components.renditions.store
 
         async def failing(*_: object) -> None:
             raise errors.StorageUnavailable
 
-        library.workings.prints.store = failing  # type: ignore[assignment]  # for once
+        library.components.renditions.store = failing  # type: ignore[assignment]  # restored below
         try:
             with pytest.raises(errors.StorageUnavailable):
                 await library.add(site.owner, io.BytesIO(pictures.jpeg(300, 300)))
         finally:
-            library.workings.prints.store = store  # type: ignore[method-assign]  # as it was
-        await library.workings.intake.cleaned_up()
-        assert (await library.page(site.owner)).states == ()
+            library.components.renditions.store = store  # type: ignore[method-assign]  # the original
+        await library.components.ingest.wait_for_undo()
+        assert (await library.page(site.owner)).photos == ()
 
-    a_house.do(visit())
-    for _, status, name in a_house.rows(site.owner):
+    app_server.do(visit())
+    for _, status, name in app_server.rows(site.owner):
         assert status == "deleted"
-        assert not a_house.stored(name)
+        assert not app_server.is_stored(name)

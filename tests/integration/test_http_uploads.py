@@ -1,4 +1,4 @@
-"""POST /api/photos: what goes in, what comes back, and what is refused for what it is."""
+"""POST /api/photos: accepted photos, responses, and refused content."""
 
 import base64
 import hashlib
@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-import pictures
-from integration.served import House, Site
-from integration.wire import field, form, part, photo_part, posted
+from support import pictures
+from support.app_server import AppServer, Site
+from support.raw_http import field, form, part, photo_part, raw_upload
 
 MiB = 1024 * 1024
 
@@ -18,7 +18,7 @@ def upload(client: httpx.Client, data: bytes, **fields: str) -> httpx.Response:
     return client.post("/api/photos", files={"photo": ("cat.jpg", data)}, data=fields)
 
 
-def test_an_upload_is_answered_with_the_photo_and_its_address(client: httpx.Client) -> None:
+def test_upload_returns_the_photo_and_its_location(client: httpx.Client) -> None:
     data = pictures.jpeg(200, 100, exif=pictures.exif(6, "2024:05:06 07:08:09", "+02:00"))
     answer = upload(client, data, title="A cat", description="On\r\na mat")
     assert answer.status_code == 201
@@ -48,12 +48,12 @@ def test_an_upload_is_answered_with_the_photo_and_its_address(client: httpx.Clie
     }
 
 
-def test_the_address_in_location_shows_the_same_photo(client: httpx.Client) -> None:
+def test_location_returns_the_same_photo(client: httpx.Client) -> None:
     answer = upload(client, pictures.jpeg())
     assert client.get(answer.headers["Location"]).json() == answer.json()
 
 
-def test_the_same_bytes_again_give_the_photo_that_is_there_unchanged(client: httpx.Client) -> None:
+def test_duplicate_upload_returns_the_existing_photo_unchanged(client: httpx.Client) -> None:
     first = upload(client, pictures.png(), title="First")
     again = upload(client, pictures.png(), title="Second", description="Ignored")
     assert again.status_code == 200
@@ -62,7 +62,7 @@ def test_the_same_bytes_again_give_the_photo_that_is_there_unchanged(client: htt
     assert [photo["title"] for photo in client.get("/api/photos").json()] == ["First"]
 
 
-def test_the_same_bytes_after_a_deletion_are_a_new_photo(client: httpx.Client) -> None:
+def test_same_bytes_after_deletion_are_a_new_photo(client: httpx.Client) -> None:
     first = upload(client, pictures.png())
     assert client.delete(first.headers["Location"]).status_code == 204
     again = upload(client, pictures.png())
@@ -70,27 +70,27 @@ def test_the_same_bytes_after_a_deletion_are_a_new_photo(client: httpx.Client) -
     assert again.json()["id"] != first.json()["id"]
 
 
-def test_the_same_bytes_eight_at_once_are_one_photo(a_house: House, site: Site) -> None:
+def test_eight_concurrent_duplicates_are_one_photo(app_server: AppServer, site: Site) -> None:
     data = pictures.jpeg(640, 480)
     body = form(photo_part(data))
-    with ThreadPoolExecutor(8) as crowd:
-        answers = list(crowd.map(lambda _: posted(site, body), range(8)))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: raw_upload(site, body), range(8)))
     assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
     assert len({answer.json()["id"] for answer in answers}) == 1
-    a_house.do(_settled(a_house))
-    rows = a_house.rows(site.owner)
+    app_server.do(_wait_for_undo(app_server))
+    rows = app_server.rows(site.owner)
     assert [status for _, status, _ in rows if status != "deleted"] == ["ready"]
-    assert [a_house.stored(name) for _, status, name in rows if status == "ready"] == [True]
-    assert not any(a_house.stored(name) for _, status, name in rows if status != "ready")
+    assert [app_server.is_stored(name) for _, status, name in rows if status == "ready"] == [True]
+    assert not any(app_server.is_stored(name) for _, status, name in rows if status != "ready")
 
 
-async def _settled(house: House) -> None:
-    """Wait for what the losers leave to be cleared away."""
-    await house.library.workings.intake.cleaned_up()
+async def _wait_for_undo(app_server: AppServer) -> None:
+    """Wait until the leftovers of duplicate uploads are deleted."""
+    await app_server.library.components.ingest.wait_for_undo()
 
 
 @pytest.mark.parametrize("kind", sorted(pictures.photographs()))
-def test_every_kind_of_photograph_is_taken(client: httpx.Client, kind: str) -> None:
+def test_every_format_is_accepted(client: httpx.Client, kind: str) -> None:
     answer = upload(client, pictures.photographs()[kind])
     assert answer.status_code == 201, answer.text
     photo = answer.json()
@@ -100,7 +100,7 @@ def test_every_kind_of_photograph_is_taken(client: httpx.Client, kind: str) -> N
 
 @pytest.mark.parametrize("data", [pictures.TEXT, pictures.HTML, pictures.SVG, pictures.PDF])
 @pytest.mark.parametrize("name", ["evil.png", "evil.jpg"])
-def test_what_is_no_photo_is_refused_whatever_it_is_called(
+def test_non_photo_is_refused_whatever_its_name(
     client: httpx.Client, data: bytes, name: str
 ) -> None:
     answer = client.post("/api/photos", files={"photo": (name, data, "image/jpeg")})
@@ -112,10 +112,10 @@ def test_what_is_no_photo_is_refused_whatever_it_is_called(
     ("data", "code"),
     [
         (b"", "empty_file"),
-        (pictures.cut(pictures.jpeg(), 50), "corrupt_image"),
-        (pictures.cut(pictures.png(), 50), "corrupt_image"),
-        (pictures.cut(pictures.webp(), 50), "corrupt_image"),
-        (pictures.cut(pictures.gif(), 50), "corrupt_image"),
+        (pictures.truncate(pictures.jpeg(), 50), "corrupt_image"),
+        (pictures.truncate(pictures.png(), 50), "corrupt_image"),
+        (pictures.truncate(pictures.webp(), 50), "corrupt_image"),
+        (pictures.truncate(pictures.gif(), 50), "corrupt_image"),
         (pictures.png_with_wrong_crc(), "corrupt_image"),
         (pictures.png_of_zeros(20_000, 20_000), "too_many_pixels"),
         (pictures.gif_of_frames(1_001), "too_many_frames"),
@@ -131,42 +131,40 @@ def test_what_is_no_photo_is_refused_whatever_it_is_called(
         "frames",
     ],
 )
-def test_a_damaged_photo_is_refused_and_leaves_nothing(
-    a_house: House, site: Site, client: httpx.Client, data: bytes, code: str
+def test_damaged_photo_is_refused_and_leaves_nothing(
+    app_server: AppServer, site: Site, client: httpx.Client, data: bytes, code: str
 ) -> None:
     answer = upload(client, data)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
-    assert a_house.rows(site.owner) == []
+    assert app_server.rows(site.owner) == []
 
 
-def test_a_photo_of_exactly_the_limit_is_taken(client: httpx.Client) -> None:
+def test_photo_of_exactly_the_limit_is_accepted(client: httpx.Client) -> None:
     data = _png_of(5 * MiB)
     answer = upload(client, data)
     assert answer.status_code == 201, answer.text
     assert answer.json()["size"] == 5 * MiB
 
 
-def test_one_byte_more_than_the_limit_is_refused(client: httpx.Client) -> None:
+def test_photo_one_byte_over_the_limit_is_refused(client: httpx.Client) -> None:
     answer = upload(client, _png_of(5 * MiB + 1))
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_the_limit_is_the_photos_and_its_caption_comes_on_top(client: httpx.Client) -> None:
+def test_caption_does_not_count_towards_the_photo_limit(client: httpx.Client) -> None:
     answer = upload(client, _png_of(5 * MiB), title="t" * 200, description="ä" * 5_000)
     assert answer.status_code == 201, answer.text
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
-def test_what_comes_with_a_photo_has_64_kib_whatever_the_photo_leaves(
-    site: Site, where: str
-) -> None:
+def test_other_fields_are_limited_to_64_kib_for_a_photo_of_any_size(site: Site, where: str) -> None:
     more, photo = field(b"description", b"d" * 100_000), photo_part(pictures.jpeg())
-    answer = posted(site, form(more, photo) if where == "before" else form(photo, more))
+    answer = raw_upload(site, form(more, photo) if where == "before" else form(photo, more))
     assert (answer.status, answer.code) == (413, "too_large")
 
 
 def _png_of(size: int) -> bytes:
-    """A good PNG of just so many bytes."""
+    """Make a valid PNG of exactly that size."""
     return pictures.png_with(
         pictures.png_chunk(b"saFe", bytes(size - len(pictures.png_with(b"")) - 12))
     )
@@ -185,7 +183,7 @@ def _png_of(size: int) -> bytes:
     ],
     ids=["as long as may be", "of wide characters", "title", "description", "6000", "NUL", "NUL 2"],
 )
-def test_a_caption_has_its_limits(
+def test_caption_length_is_limited(
     client: httpx.Client, title: str, description: str, status: int
 ) -> None:
     answer = upload(client, pictures.jpeg(), title=title, description=description)
@@ -198,17 +196,17 @@ def test_a_caption_has_its_limits(
         assert client.get("/api/photos").json() == []
 
 
-def test_a_title_that_is_not_utf_8_is_refused(site: Site) -> None:
-    answer = posted(site, form(field(b"title", b"\xff\xfe"), photo_part(pictures.jpeg())))
+def test_title_that_is_not_utf_8_is_refused(site: Site) -> None:
+    answer = raw_upload(site, form(field(b"title", b"\xff\xfe"), photo_part(pictures.jpeg())))
     assert (answer.status, answer.code) == (422, "invalid_request")
 
 
-def test_fields_that_nobody_asked_for_are_ignored(site: Site) -> None:
-    body = form(field(b"owner", b"somebody"), field(b"id", b"7"), photo_part(pictures.jpeg()))
-    assert posted(site, body).status == 201
+def test_unknown_fields_are_ignored(site: Site) -> None:
+    body = form(field(b"owner", b"another"), field(b"id", b"7"), photo_part(pictures.jpeg()))
+    assert raw_upload(site, body).status == 201
 
 
-def test_what_the_client_says_of_the_type_is_ignored(site: Site) -> None:
+def test_content_type_of_the_client_is_ignored(site: Site) -> None:
     head = b'Content-Disposition: form-data; name="photo"; filename="a.svg"'
-    answer = posted(site, form(part(head + b"\r\nContent-Type: text/html", pictures.jpeg())))
+    answer = raw_upload(site, form(part(head + b"\r\nContent-Type: text/html", pictures.jpeg())))
     assert answer.json()["content_type"] == "image/jpeg"

@@ -1,6 +1,5 @@
-"""What a photo is: real pictures and hostile ones, through a real child of the darkroom."""
+"""Inspection of real and hostile photos by a real decoder."""
 
-import hashlib
 import io
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -12,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ImageCms
 
-import pictures
-from darkrooms import develop, inspect, outcome
 from safelight import errors
 from safelight.darkroom.pool import Darkroom
-from safelight.photo import Details, ImageFacts
+from safelight.models import Details, ImageFacts
 from safelight.settings import LimitSettings
+from support import pictures
+from support.darkrooms import inspect, outcome, render
 
 PHOTOGRAPHS = pictures.photographs()
 CLEAN = {"accept", "corrupt_image", "unsupported_type", "too_many_pixels", "too_many_frames"}
@@ -36,18 +35,18 @@ async def facts_of(darkroom: Darkroom, data: bytes) -> ImageFacts:
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-async def test_a_photograph_of_each_kind_is_accepted(darkroom: Darkroom, name: str) -> None:
+async def test_photo_of_each_format_is_accepted(darkroom: Darkroom, name: str) -> None:
     facts = await facts_of(darkroom, PHOTOGRAPHS[name])
     assert facts.format == name.rsplit(maxsplit=1)[-1]
     assert facts.content_type == f"image/{facts.format}"
     assert (facts.width, facts.height) == (256, 192)
     assert facts.frames == (3 if "animated" in name else 1)
-    assert facts.animated == ("animated" in name)
+    assert (facts.frames > 1) == ("animated" in name)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (63, 63), (64, 64), (65, 7)])
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
-async def test_a_picture_of_odd_sides_is_accepted(
+async def test_unusual_size_is_accepted(
     darkroom: Darkroom, form: str, size: tuple[int, int]
 ) -> None:
     facts = await facts_of(darkroom, pictures.save(pictures.astronaut(*size), form))
@@ -65,21 +64,19 @@ async def test_width_and_height_are_as_displayed(
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65_535])
-async def test_an_orientation_that_is_none_is_shown_as_stored(
-    darkroom: Darkroom, orientation: int
-) -> None:
+async def test_invalid_orientation_is_ignored(darkroom: Darkroom, orientation: int) -> None:
     facts = await facts_of(darkroom, pictures.jpeg(exif=pictures.exif(orientation=orientation)))
     assert (facts.width, facts.height) == (256, 192)
 
 
 @pytest.mark.parametrize(("offset", "hours"), [("-07:00", -7), ("+00:00", 0), ("+05:30", 5.5)])
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-async def test_the_camera_s_time_and_its_offset_are_told(
+async def test_exif_time_and_offset_are_read(
     darkroom: Darkroom, form: str, offset: str, hours: float
 ) -> None:
     fields = pictures.exif(1, taken_at="2017:06:17 20:35:13", offset=offset)
     facts = await facts_of(darkroom, pictures.save(pictures.astronaut(), form, exif=fields))
-    assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's clock
+    assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, no time zone in EXIF
     assert facts.taken_offset == timedelta(hours=hours)
 
 
@@ -90,20 +87,20 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("name", PAIRS)
-async def test_a_jpeg_with_another_behind_it_is_its_first_whatever_became_of_the_other(
-    darkroom: Darkroom, name: str
-) -> None:
+async def test_jpeg_followed_by_another_is_the_first_one(darkroom: Darkroom, name: str) -> None:
     pair = PAIRS[name]
-    facts, development = await develop(darkroom, pair)
+    facts, rendered = await render(darkroom, pair)
     assert (facts.format, facts.width, facts.height, facts.frames) == ("jpeg", 256, 192, 1)
-    assert [(each.width, each.height) for each in development.exposures] == [(256, 192)]
+    assert [(each.width, each.height) for each in rendered.images] == [(256, 192)]
     first = pair[: pair.rindex(b"\xff\xd8\xff")]
     assert await outcome(darkroom, pair[:-100]) == "accept"
     for percent in range(5, 100, 5):
-        assert await outcome(darkroom, pictures.cut(first, percent)) == "corrupt_image", percent
+        assert await outcome(darkroom, pictures.truncate(first, percent)) == "corrupt_image", (
+            percent
+        )
 
 
-async def test_what_lies_beside_a_picture_may_lack_its_last_byte_but_no_more(
+async def test_secondary_heic_image_may_lack_a_few_bytes(
     darkroom: Darkroom,
 ) -> None:
     pair = pictures.heic_pair()
@@ -113,9 +110,7 @@ async def test_what_lies_beside_a_picture_may_lack_its_last_byte_but_no_more(
 
 
 @pytest.mark.parametrize("form", ["heic", "avif"])
-async def test_a_picture_of_tiles_is_accepted_if_all_of_them_are_there(
-    darkroom: Darkroom, form: str
-) -> None:
+async def test_tiled_heif_is_accepted_if_complete(darkroom: Darkroom, form: str) -> None:
     grid = pictures.heif_grid(getattr(pictures, form)(128, 64), 3, 2)
     facts = await facts_of(darkroom, grid)
     assert (facts.width, facts.height) == (384, 128)
@@ -123,7 +118,7 @@ async def test_a_picture_of_tiles_is_accepted_if_all_of_them_are_there(
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-async def test_a_heic_is_not_turned_twice(darkroom: Darkroom, orientation: int) -> None:
+async def test_heic_is_not_rotated_twice(darkroom: Darkroom, orientation: int) -> None:
     fields = pictures.exif(orientation, "2017:06:17 20:35:13", "+02:00")
     picture = pictures.astronaut()
     picture = picture.copy()
@@ -133,19 +128,19 @@ async def test_a_heic_is_not_turned_twice(darkroom: Darkroom, orientation: int) 
     seen = await inspect(darkroom, file.getvalue())
     upright = pillow_heif.open_heif(file.getvalue())
     assert (seen.facts.width, seen.facts.height) == upright.size
-    assert seen.facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's
+    assert seen.facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, no time zone in EXIF
     assert seen.facts.taken_offset == timedelta(hours=2)
 
 
-async def test_a_time_without_an_offset_has_none(darkroom: Darkroom) -> None:
+async def test_time_without_offset_has_none(darkroom: Darkroom) -> None:
     facts = await facts_of(
         darkroom, pictures.jpeg(exif=pictures.exif(taken_at="2017:06:17 20:35:13"))
     )
-    assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, the camera's clock
+    assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, no time zone in EXIF
     assert facts.taken_offset is None
 
 
-async def test_what_else_a_picture_tells_is_told(darkroom: Darkroom) -> None:
+async def test_details_are_read(darkroom: Darkroom) -> None:
     fields = pictures.exif(1)
     fields[0x010F], fields[0x0110] = "Camera Works", "Model (3)"
     fields.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.0), 3: "E", 4: (2.0, 17.0, 40.0)})
@@ -165,13 +160,13 @@ async def test_what_else_a_picture_tells_is_told(darkroom: Darkroom) -> None:
         )
 
 
-async def test_what_a_picture_does_not_tell_is_not_made_up(darkroom: Darkroom) -> None:
+async def test_missing_details_are_none(darkroom: Darkroom) -> None:
     assert (await facts_of(darkroom, pictures.jpeg())).details == Details()
     assert (await facts_of(darkroom, pictures.png(mode="RGBA"))).details == Details(alpha=True)
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
-async def test_an_animation_tells_how_long_it_is(darkroom: Darkroom, form: str) -> None:
+async def test_animation_has_duration(darkroom: Darkroom, form: str) -> None:
     facts = await facts_of(darkroom, pictures.animated(form, 5))
     assert facts.details.duration == timedelta(milliseconds=200)
 
@@ -200,7 +195,7 @@ BROKEN_METADATA = {
 
 
 @pytest.mark.parametrize("name", BROKEN_METADATA)
-async def test_broken_metadata_never_reject_a_good_picture(darkroom: Darkroom, name: str) -> None:
+async def test_broken_metadata_is_ignored(darkroom: Darkroom, name: str) -> None:
     facts = await facts_of(darkroom, BROKEN_METADATA[name])
     assert facts.taken_at is None
     assert facts.taken_offset is None
@@ -218,9 +213,7 @@ POLYGLOTS = {
 
 
 @pytest.mark.parametrize("name", POLYGLOTS)
-async def test_what_is_something_else_as_well_is_the_picture_that_it_begins_as(
-    darkroom: Darkroom, name: str
-) -> None:
+async def test_polyglot_is_the_photo_it_begins_with(darkroom: Darkroom, name: str) -> None:
     facts = await facts_of(darkroom, POLYGLOTS[name])
     assert facts.format == name.split(maxsplit=1)[0]
     assert (facts.width, facts.height) == (256, 192)
@@ -234,8 +227,8 @@ REFUSED = {
     "pdf": (pictures.PDF, "unsupported_type"),
     "tiff": (pictures.save(pictures.astronaut(), "TIFF"), "unsupported_type"),
     "an avif of two frames": (pictures.animated("AVIF", 2), "unsupported_type"),
-    "half an avif": (pictures.cut(pictures.avif(), 50), "corrupt_image"),
-    "half a heic": (pictures.cut(pictures.heic(), 50), "corrupt_image"),
+    "half an avif": (pictures.truncate(pictures.avif(), 50), "corrupt_image"),
+    "half a heic": (pictures.truncate(pictures.heic(), 50), "corrupt_image"),
     "an avif header of 60,000 squared": (
         pictures.heif_claiming(pictures.avif(), 60_000, 60_000),
         "too_many_pixels",
@@ -255,13 +248,13 @@ REFUSED = {
     "html behind jpeg magic": (b"\xff\xd8\xff\xe0" + pictures.HTML, "corrupt_image"),
     "html behind png magic": (pictures.PNG_SIGNATURE + pictures.HTML, "corrupt_image"),
     "html behind gif magic": (b"GIF89a" + pictures.HTML, "corrupt_image"),
-    "half a jpeg": (pictures.cut(pictures.jpeg(), 50), "corrupt_image"),
+    "half a jpeg": (pictures.truncate(pictures.jpeg(), 50), "corrupt_image"),
     "half a jpeg with an end marker": (
-        pictures.cut(pictures.jpeg(), 50) + b"\xff\xd9",
+        pictures.truncate(pictures.jpeg(), 50) + b"\xff\xd9",
         "corrupt_image",
     ),
     "a jpeg without its end marker": (pictures.jpeg()[:-2], "corrupt_image"),
-    "half a png": (pictures.cut(pictures.png(), 50), "corrupt_image"),
+    "half a png": (pictures.truncate(pictures.png(), 50), "corrupt_image"),
     "a png whose pixels have a wrong crc": (pictures.png_with_wrong_crc(), "corrupt_image"),
     "a png whose header has a wrong crc": (pictures.png_with_wrong_crc(b"IHDR"), "corrupt_image"),
     "a one-bit png of 50,000 squared": (
@@ -280,7 +273,7 @@ REFUSED = {
         pictures.jpeg_claiming(60_000, 60_000, progressive=True),
         "too_many_pixels",
     ),
-    "a jpeg that claims more than it has": (pictures.jpeg_claiming(4_000, 4_000), "corrupt_image"),
+    "a jpeg that claims a larger size": (pictures.jpeg_claiming(4_000, 4_000), "corrupt_image"),
     "a jpeg of 882 scans": (pictures.jpeg_of_scans(882, 8_000, 8_000), "corrupt_image"),
     "a gif of thousands of frames": (pictures.gif_of_frames(5_000), "too_many_frames"),
     "a gif of a thousand large frames": (
@@ -306,7 +299,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_a_hostile_file_gets_its_code_and_the_next_photo_works(
+async def test_hostile_file_is_refused_and_next_photo_accepted(
     darkroom: Darkroom, name: str
 ) -> None:
     data, code = REFUSED[name]
@@ -314,10 +307,12 @@ async def test_a_hostile_file_gets_its_code_and_the_next_photo_works(
     assert await outcome(darkroom, PHOTOGRAPHS["jpeg"]) == "accept"
 
 
-async def test_too_many_pixels_are_told_with_their_number_and_the_limit(
+async def test_too_many_pixels_states_number_and_limit(
     darkroom: Darkroom,
 ) -> None:
-    with pytest.raises(errors.TooManyPixels, match="400,000,000 pixels; at most 120,000,000"):
+    with pytest.raises(
+        errors.TooManyPixels, match=r"400,000,000 pixels\. The limit is 120,000,000"
+    ):
         await inspect(darkroom, pictures.png_of_zeros(20_000, 20_000))
 
 
@@ -332,21 +327,19 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("kind", BOMBS)
-async def test_a_bomb_in_a_chunk_of_text_or_colour_does_no_harm(
-    darkroom: Darkroom, kind: bytes
-) -> None:
+async def test_decompression_bomb_in_metadata_does_no_harm(darkroom: Darkroom, kind: bytes) -> None:
     assert await outcome(darkroom, BOMBS[kind]) in {"accept", "corrupt_image"}
     assert await outcome(darkroom, PHOTOGRAPHS["png"]) == "accept"
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-async def test_a_picture_cut_at_any_twentieth_is_refused(darkroom: Darkroom, name: str) -> None:
+async def test_truncated_photo_is_refused(darkroom: Darkroom, name: str) -> None:
     for percent in range(5, 100, 5):
-        cut = pictures.cut(PHOTOGRAPHS[name], percent)
+        cut = pictures.truncate(PHOTOGRAPHS[name], percent)
         assert await outcome(darkroom, cut) == "corrupt_image", percent
 
 
-async def test_a_gif_cut_between_two_frames_is_refused(darkroom: Darkroom) -> None:
+async def test_gif_truncated_between_frames_is_refused(darkroom: Darkroom) -> None:
     for data in pictures.gif_cuts_between_frames(PHOTOGRAPHS["animated gif"]):
         assert await outcome(darkroom, data) == "corrupt_image"
 
@@ -364,9 +357,3 @@ async def test_flipped_bits_are_accepted_or_cleanly_refused(
         flipped[data.draw(st.integers(0, len(flipped) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     assert await outcome(darkroom, bytes(flipped)) in CLEAN
     assert await outcome(darkroom, PHOTOGRAPHS["gif"]) == "accept"
-
-
-async def test_the_checksum_is_of_the_whole_file(darkroom: Darkroom) -> None:
-    data = pictures.jpeg() + pictures.noise(3 << 20)
-    assert (await inspect(darkroom, data, digest=True)).sha256 == hashlib.sha256(data).hexdigest()
-    assert (await inspect(darkroom, data)).sha256 is None

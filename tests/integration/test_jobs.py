@@ -1,4 +1,4 @@
-"""Jobs: enqueued with a transaction, done again when they fail, never lost with their worker."""
+"""Jobs: enqueued in a transaction, retried when they fail, rescued when their worker dies."""
 
 import asyncio
 import time
@@ -14,31 +14,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight.catalog import Catalog
 from safelight.errors import CorruptImage
 from safelight.jobs import (
-    Pace,
-    State,
+    JobState,
     Task,
     Worker,
-    clear,
+    WorkerTimings,
+    delete_ended_jobs,
     enqueue,
     enqueue_each,
-    listed,
-    retry,
+    list_jobs,
+    retry_jobs,
     task,
 )
-from safelight.trail import request_id
+from safelight.tracing import request_id
 
-QUICK = Pace(
+QUICK = WorkerTimings(
     polling=timedelta(seconds=0.1),
     heartbeat=timedelta(seconds=0.2),
-    given_up=timedelta(seconds=1),
-    looking=timedelta(seconds=0.2),
+    stalled_after=timedelta(seconds=1),
+    rescue_interval=timedelta(seconds=0.2),
     grace=timedelta(seconds=0.2),
 )
 
 
 @pytest.fixture
-async def catalog(empty: str) -> AsyncIterator[Catalog]:
-    opened = Catalog(empty)
+async def catalog(database_url: str) -> AsyncIterator[Catalog]:
+    opened = Catalog(database_url)
     await opened.upgrade()
     yield opened
     await opened.close()
@@ -49,29 +49,29 @@ async def _sql(catalog: Catalog, statement: str, **values: object) -> list[Any]:
         found = await connection.execute(text(statement), values)
         return list(found) if found.returns_rows else []
 
-    return await catalog.change(work)
+    return await catalog.transaction(work)
 
 
-async def _states(catalog: Catalog) -> list[State]:
-    return [job.state for job in (await catalog.read(listed)).oldest]
+async def _states(catalog: Catalog) -> list[JobState]:
+    return [job.state for job in (await catalog.read(list_jobs)).oldest]
 
 
-async def _until(holds: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+async def _wait_until(holds: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not await holds():
-        assert time.monotonic() < deadline, "it does not come to hold"
+        assert time.monotonic() < deadline, "condition not met in time"
         await asyncio.sleep(0.05)
 
 
-async def _put(catalog: Catalog, name: str = "work") -> None:
-    await catalog.change(lambda connection: enqueue(connection, name))
+async def _enqueue_work(catalog: Catalog, name: str = "work") -> None:
+    await catalog.transaction(lambda connection: enqueue(connection, name))
 
 
 class _Broken(Exception):
     pass
 
 
-async def test_a_job_is_there_when_its_transaction_is_and_not_when_that_is_rolled_back(
+async def test_job_is_enqueued_when_its_transaction_commits(
     catalog: Catalog,
 ) -> None:
     async def broken(connection: AsyncConnection) -> None:
@@ -80,19 +80,19 @@ async def test_a_job_is_there_when_its_transaction_is_and_not_when_that_is_rolle
         raise _Broken
 
     with pytest.raises(_Broken):
-        await catalog.change(broken)
+        await catalog.transaction(broken)
     assert await _states(catalog) == []
     for _ in range(3):
-        await _put(catalog)
-    assert await _states(catalog) == [State.WAITING]  # one is enough
-    await _put(catalog, "other")
-    assert await _states(catalog) == [State.WAITING] * 2
+        await _enqueue_work(catalog)
+    assert await _states(catalog) == [JobState.WAITING], "an identical job is not enqueued twice"
+    await _enqueue_work(catalog, "other")
+    assert await _states(catalog) == [JobState.WAITING] * 2
 
 
-async def test_a_waiting_job_that_is_shared_is_not_taken_before_the_commit(
+async def test_waiting_job_is_not_fetched_while_a_transaction_shares_it(
     catalog: Catalog,
 ) -> None:
-    await _put(catalog)
+    await _enqueue_work(catalog)
     worker = (await _sql(catalog, "SELECT procrastinate_register_worker_v1()"))[0][0]
     take = f"SELECT id FROM procrastinate_fetch_job_v2(NULL, {worker})"
 
@@ -100,107 +100,105 @@ async def test_a_waiting_job_that_is_shared_is_not_taken_before_the_commit(
         await enqueue(connection, "work")
         assert await _sql(catalog, take) == [(None,)]
 
-    await catalog.change(sharing)
-    assert await _states(catalog) == [State.WAITING]
+    await catalog.transaction(sharing)
+    assert await _states(catalog) == [JobState.WAITING]
     assert (await _sql(catalog, take))[0][0] is not None
 
 
-async def test_a_job_is_done_at_once_and_leaves_nothing(catalog: Catalog) -> None:
+async def test_job_runs_immediately_and_is_deleted_on_success(catalog: Catalog) -> None:
     done = asyncio.Event()
 
     async def work() -> None:
         done.set()
 
-    told = Pace(polling=timedelta(minutes=10))
-    async with Worker(catalog.url, [Task(name="work", work=work)], pace=told).running():
+    slow_polling = WorkerTimings(polling=timedelta(minutes=10))
+    async with Worker(catalog.url, [Task(name="work", work=work)], timings=slow_polling).running():
         await asyncio.sleep(1)
-        await _put(catalog)
+        await _enqueue_work(catalog)
         await asyncio.wait_for(done.wait(), 30)
-        await _until(lambda: _none_left(catalog))
+        await _wait_until(lambda: _has_no_jobs(catalog))
     assert await _sql(catalog, "SELECT * FROM procrastinate_events") == []
     assert await _sql(catalog, "SELECT * FROM procrastinate_workers") == []
 
 
-async def _none_left(catalog: Catalog) -> bool:
+async def _has_no_jobs(catalog: Catalog) -> bool:
     return await _sql(catalog, "SELECT * FROM procrastinate_jobs") == []
 
 
-async def test_what_fails_is_tried_after_growing_pauses_and_kept_and_repeated(
+async def test_failing_job_is_retried_with_backoff_then_kept_for_a_manual_retry(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert list(task.PAUSES) == sorted(task.PAUSES)
-    assert sum(task.PAUSES) > 1800
-    monkeypatch.setattr(task, "PAUSES", (0, 1))
+    assert list(task.RETRY_DELAYS) == sorted(task.RETRY_DELAYS)
+    assert sum(task.RETRY_DELAYS) > 1800
+    monkeypatch.setattr(task, "RETRY_DELAYS", (0, 1))
     times: list[float] = []
-    mended = False
+    repaired = False
 
     async def work() -> None:
         times.append(time.monotonic())
-        if not mended:
+        if not repaired:
             raise _Broken
 
-    await _put(catalog)
-    async with Worker(catalog.url, [Task(name="work", work=work)], pace=QUICK).running():
-        await _until(lambda: _is(catalog, [State.FAILED]))
+    await _enqueue_work(catalog)
+    async with Worker(catalog.url, [Task(name="work", work=work)], timings=QUICK).running():
+        await _wait_until(lambda: _states_are(catalog, [JobState.FAILED]))
         assert len(times) == 3
         assert times[2] - times[1] > 0.9
-        found = await catalog.read(listed)
-        assert (found.counts[State.FAILED], found.oldest[0].task) == (1, "work")
+        found = await catalog.read(list_jobs)
+        assert (found.counts[JobState.FAILED], found.oldest[0].task) == (1, "work")
         assert found.oldest[0].attempts == 3
-        mended = True
-        assert await catalog.change(lambda c: retry(c, [found.oldest[0].id + 1])) == []
-        assert await catalog.change(retry) == [found.oldest[0].id]
-        await _until(lambda: _is(catalog, []))
+        repaired = True
+        assert await catalog.transaction(lambda c: retry_jobs(c, [found.oldest[0].id + 1])) == []
+        assert await catalog.transaction(retry_jobs) == [found.oldest[0].id]
+        await _wait_until(lambda: _states_are(catalog, []))
     assert len(times) == 4
 
 
-async def _is(catalog: Catalog, states: list[State]) -> bool:
+async def _states_are(catalog: Catalog, states: list[JobState]) -> bool:
     return await _states(catalog) == states
 
 
-async def test_a_job_nobody_takes_is_late(catalog: Catalog) -> None:
-    await _put(catalog)
-    await catalog.change(lambda c: enqueue(c, "other", after=timedelta(hours=1)))
+async def test_job_that_waits_too_long_is_late(catalog: Catalog) -> None:
+    await _enqueue_work(catalog)
+    await catalog.transaction(lambda c: enqueue(c, "other", after=timedelta(hours=1)))
     await _sql(
         catalog,
         "UPDATE procrastinate_jobs SET scheduled_at = now() - interval '2 minutes'"
         " WHERE task_name = 'safelight.work'",
     )
-    assert await _states(catalog) == [State.LATE, State.WAITING]
+    assert await _states(catalog) == [JobState.LATE, JobState.WAITING]
 
 
-async def test_a_clean_stop_hands_back_what_it_holds(catalog: Catalog) -> None:
+async def test_clean_stop_returns_running_jobs_to_the_queue(catalog: Catalog) -> None:
     began = asyncio.Event()
 
     async def endless() -> None:
         began.set()
         await asyncio.sleep(3600)
 
-    await _put(catalog)
-    async with Worker(catalog.url, [Task(name="work", work=endless)], pace=QUICK).running():
+    await _enqueue_work(catalog)
+    async with Worker(catalog.url, [Task(name="work", work=endless)], timings=QUICK).running():
         await asyncio.wait_for(began.wait(), 30)
-        assert await _states(catalog) == [State.RUNNING]
-    assert await _states(catalog) == [State.WAITING]
+        assert await _states(catalog) == [JobState.RUNNING]
+    assert await _states(catalog) == [JobState.WAITING]
 
 
-async def test_a_clean_stop_lets_what_is_short_finish(catalog: Catalog) -> None:
+async def test_clean_stop_lets_short_jobs_finish(catalog: Catalog) -> None:
     began = asyncio.Event()
 
     async def short() -> None:
         began.set()
         await asyncio.sleep(0.1)
 
-    await _put(catalog)
-    async with Worker(catalog.url, [Task(name="work", work=short)], pace=QUICK).running():
+    await _enqueue_work(catalog)
+    async with Worker(catalog.url, [Task(name="work", work=short)], timings=QUICK).running():
         await asyncio.wait_for(began.wait(), 30)
     assert await _states(catalog) == []
 
 
 @pytest.mark.parametrize("cron", [None, "0 0 1 1 *"])
-async def test_what_a_dead_worker_held_is_taken_up_again(
-    catalog: Catalog, cron: str | None
-) -> None:
-    """Also a periodic job, while the next of its kind waits already."""
+async def test_job_of_a_dead_worker_is_rescued(catalog: Catalog, cron: str | None) -> None:
+    """This also holds for a periodic job whose next run is already waiting."""
     done: list[float] = []
 
     async def work() -> None:
@@ -222,47 +220,47 @@ async def test_what_a_dead_worker_held_is_taken_up_again(
         )
     began = time.monotonic()
     doing = Task(name="work", work=work, cron=cron)
-    async with Worker(catalog.url, [doing], pace=QUICK).running():
-        await _until(lambda: _is(catalog, []))
+    async with Worker(catalog.url, [doing], timings=QUICK).running():
+        await _wait_until(lambda: _states_are(catalog, []))
     assert len(done) == (2 if cron else 1)
-    assert done[0] - began > 0.5  # it might have lived
+    assert done[0] - began > 0.5, "the worker may still have been alive"
 
 
-async def test_a_job_that_takes_its_workers_along_is_given_up(catalog: Catalog) -> None:
+async def test_job_that_keeps_crashing_its_workers_fails(catalog: Catalog) -> None:
     await _sql(
         catalog,
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status, attempts)"
         " VALUES ('safelight', 'safelight.work', 'doing', 10)",
     )
-    async with Worker(catalog.url, [], pace=QUICK).running():
-        await _until(lambda: _is(catalog, [State.FAILED]))
+    async with Worker(catalog.url, [], timings=QUICK).running():
+        await _wait_until(lambda: _states_are(catalog, [JobState.FAILED]))
 
 
-async def _reach(runs: list[int], count: int) -> bool:
+async def _has_run(runs: list[int], count: int) -> bool:
     return len(runs) >= count
 
 
-async def test_a_periodic_job_runs_once_in_the_fleet(catalog: Catalog) -> None:
+async def test_periodic_job_runs_once_across_all_workers(catalog: Catalog) -> None:
     runs: list[int] = []
 
     async def work() -> None:
         runs.append(int(time.time()))
 
     began = time.time()
-    secondly = Task(name="work", work=work, cron="* * * * * *")
-    workers = [Worker(catalog.url, [secondly], pace=QUICK) for _ in range(3)]
+    every_second = Task(name="work", work=work, cron="* * * * * *")
+    workers = [Worker(catalog.url, [every_second], timings=QUICK) for _ in range(3)]
     async with workers[0].running(), workers[1].running(), workers[2].running():
-        await _until(lambda: _reach(runs, 6))
+        await _wait_until(lambda: _has_run(runs, 6))
     assert len(runs) <= time.time() - began + 2
 
 
-async def test_a_worker_outlives_its_connections(catalog: Catalog) -> None:
+async def test_worker_survives_the_loss_of_its_connections(catalog: Catalog) -> None:
     done = asyncio.Event()
 
     async def work() -> None:
         done.set()
 
-    async with Worker(catalog.url, [Task(name="work", work=work)], pace=QUICK).running():
+    async with Worker(catalog.url, [Task(name="work", work=work)], timings=QUICK).running():
         await asyncio.sleep(0.5)
         for _ in range(3):
             await _sql(
@@ -271,42 +269,42 @@ async def test_a_worker_outlives_its_connections(catalog: Catalog) -> None:
                 " WHERE application_name = 'safelight worker' AND datname = current_database()",
             )
             await asyncio.sleep(0.3)
-        await _put(catalog)
+        await _enqueue_work(catalog)
         await asyncio.wait_for(done.wait(), 30)
 
 
-async def test_the_jobs_of_a_host_application_are_left_alone(catalog: Catalog) -> None:
+async def test_jobs_of_a_host_application_are_not_touched(catalog: Catalog) -> None:
     await _sql(
         catalog,
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
         " VALUES ('theirs', 'x', 'todo'), ('theirs', 'y', 'doing'), ('theirs', 'z', 'failed')",
     )
-    async with Worker(catalog.url, [], pace=QUICK).running():
+    async with Worker(catalog.url, [], timings=QUICK).running():
         await asyncio.sleep(1.5)
-    assert await catalog.change(retry) == []
-    assert (await catalog.read(listed)).oldest == []
+    assert await catalog.transaction(retry_jobs) == []
+    assert (await catalog.read(list_jobs)).oldest == []
     states = await _sql(catalog, "SELECT status FROM procrastinate_jobs ORDER BY id")
     assert [state for (state,) in states] == ["todo", "doing", "failed"]
 
 
-async def test_jobs_are_dropped_some_time_after_their_end(catalog: Catalog) -> None:
+async def test_ended_jobs_are_deleted_after_their_retention_period(catalog: Catalog) -> None:
     now = datetime.now(UTC)
     await _sql(
         catalog,
-        "WITH those AS (INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        "WITH inserted AS (INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
         " SELECT queue, days::text, status::procrastinate_job_status FROM"
         " unnest(ARRAY['safelight', 'theirs']) AS queue, unnest(ARRAY[1, 3, 50]) AS days,"
         " unnest(ARRAY['todo', 'doing', 'succeeded', 'cancelled', 'aborted', 'failed']) AS status"
         " RETURNING id, task_name) INSERT INTO procrastinate_events (job_id, type, at)"
         " SELECT id, 'deferred', CAST(:now AS timestamptz) - task_name::int * interval '1 day'"
-        " FROM those",
+        " FROM inserted",
         now=now,
     )
     ended, failed = now - timedelta(days=2), now - timedelta(days=30)
     after: int | None = 0
     while after is not None:
-        after = await catalog.change(
-            partial(clear, ended=ended, failed=failed, after=after, limit=7)
+        after = await catalog.transaction(
+            partial(delete_ended_jobs, ended=ended, failed=failed, after=after, limit=7)
         )
     left = await _sql(catalog, "SELECT queue_name, task_name, status FROM procrastinate_jobs")
     assert sum(queue == "theirs" for queue, _, _ in left) == 18
@@ -316,46 +314,46 @@ async def test_jobs_are_dropped_some_time_after_their_end(catalog: Catalog) -> N
     assert kept == waiting | recent | {("3", "failed")}
 
 
-async def test_a_job_is_about_what_it_was_put_for_and_is_put_once_for_each(
+async def test_job_is_enqueued_once_per_set_of_arguments(
     catalog: Catalog,
 ) -> None:
     done: list[tuple[str, int]] = []
 
-    async def work(*, owner: str, id: int) -> None:  # noqa: A002  as it is in the job
+    async def work(*, owner: str, id: int) -> None:  # noqa: A002  the name of the job's argument
         done.append((owner, id))
 
     async def put(connection: AsyncConnection) -> None:
         for number in (1, 2, 1):
-            await enqueue(connection, "work", about={"owner": "me", "id": number})
+            await enqueue(connection, "work", args={"owner": "me", "id": number})
         batch = [{"owner": "me", "id": number} for number in (2, 3)]
         await enqueue_each(connection, "work", batch)
         await enqueue_each(connection, "work", [])
 
-    await catalog.change(put)
-    assert (await catalog.read(lambda c: listed(c, task="work"))).counts[State.WAITING] == 3
-    assert (await catalog.read(lambda c: listed(c, task="other"))).counts[State.WAITING] == 0
-    await Worker(catalog.url, [Task(name="work", work=work)], pace=QUICK).once()
+    await catalog.transaction(put)
+    assert (await catalog.read(lambda c: list_jobs(c, task="work"))).counts[JobState.WAITING] == 3
+    assert (await catalog.read(lambda c: list_jobs(c, task="other"))).counts[JobState.WAITING] == 0
+    await Worker(catalog.url, [Task(name="work", work=work)], timings=QUICK).run_due()
     assert sorted(done) == [("me", 1), ("me", 2), ("me", 3)]
 
 
-async def test_jobs_of_a_higher_priority_go_first(catalog: Catalog) -> None:
+async def test_jobs_of_higher_priority_run_first(catalog: Catalog) -> None:
     done: list[int] = []
 
-    async def work(*, id: int) -> None:  # noqa: A002  as it is in the job
+    async def work(*, id: int) -> None:  # noqa: A002  the name of the job's argument
         done.append(id)
         await asyncio.sleep(0.05)
 
     async def put(connection: AsyncConnection) -> None:
-        late = [{"id": number} for number in range(20)]
-        await enqueue_each(connection, "work", late, priority=-1)
-        await enqueue(connection, "work", about={"id": 100})
+        low_priority = [{"id": number} for number in range(20)]
+        await enqueue_each(connection, "work", low_priority, priority=-1)
+        await enqueue(connection, "work", args={"id": 100})
 
-    await catalog.change(put)
-    await Worker(catalog.url, [Task(name="work", work=work)], pace=QUICK).once()
+    await catalog.transaction(put)
+    await Worker(catalog.url, [Task(name="work", work=work)], timings=QUICK).run_due()
     assert done.index(100) < 4
 
 
-async def test_what_the_same_bytes_would_give_again_is_not_tried_again(catalog: Catalog) -> None:
+async def test_permanent_error_is_not_retried(catalog: Catalog) -> None:
     tries = 0
 
     async def work() -> None:
@@ -363,48 +361,50 @@ async def test_what_the_same_bytes_would_give_again_is_not_tried_again(catalog: 
         tries += 1
         raise CorruptImage
 
-    await _put(catalog)
-    await Worker(catalog.url, [Task(name="work", work=work)], pace=QUICK).once()
-    assert await _states(catalog) == [State.FAILED]
+    await _enqueue_work(catalog)
+    await Worker(catalog.url, [Task(name="work", work=work)], timings=QUICK).run_due()
+    assert await _states(catalog) == [JobState.FAILED]
     assert tries == 1
 
 
-async def _put_for(catalog: Catalog, request: str, **about: str | int) -> None:
+async def _enqueue_for(catalog: Catalog, request: str, **args: str | int) -> None:
     mark = request_id.set(request)
     try:
-        await catalog.change(lambda connection: enqueue(connection, "work", about=about))
-        await catalog.change(lambda connection: enqueue_each(connection, "each", [about]))
+        await catalog.transaction(lambda connection: enqueue(connection, "work", args=args))
+        await catalog.transaction(lambda connection: enqueue_each(connection, "batch", [args]))
     finally:
         request_id.reset(mark)
 
 
-async def test_a_job_is_done_under_the_id_of_the_request_that_it_follows_from(
+async def test_job_runs_under_the_id_of_the_request_that_enqueued_it(
     catalog: Catalog,
 ) -> None:
     done: list[tuple[str | None, str]] = []
 
-    async def work(*, id: int) -> None:  # noqa: A002  as it is in the job
+    async def work(*, id: int) -> None:  # noqa: A002  the name of the job's argument
         done.append((request_id.get(), f"work {id}"))
 
-    async def each(*, id: int) -> None:  # noqa: A002  as it is in the job
-        done.append((request_id.get(), f"each {id}"))
+    async def batch(*, id: int) -> None:  # noqa: A002  the name of the job's argument
+        done.append((request_id.get(), f"batch {id}"))
 
-    await _put_for(catalog, "request-1", id=1)
-    await _put_for(catalog, "request-2", id=2)
-    await catalog.change(lambda connection: enqueue(connection, "work", about={"id": 3}))
-    await Worker(catalog.url, [Task(name="work", work=work), Task(name="each", work=each)]).once()
+    await _enqueue_for(catalog, "request-1", id=1)
+    await _enqueue_for(catalog, "request-2", id=2)
+    await catalog.transaction(lambda connection: enqueue(connection, "work", args={"id": 3}))
+    await Worker(
+        catalog.url, [Task(name="work", work=work), Task(name="batch", work=batch)]
+    ).run_due()
     assert sorted(done, key=str) == [
-        *(("request-1", f"{task} 1") for task in ("each", "work")),
-        *(("request-2", f"{task} 2") for task in ("each", "work")),
+        *(("request-1", f"{task} 1") for task in ("batch", "work")),
+        *(("request-2", f"{task} 2") for task in ("batch", "work")),
         (None, "work 3"),
     ]
     assert request_id.get() is None
 
 
-async def test_requests_that_want_the_same_done_have_one_job(catalog: Catalog) -> None:
+async def test_identical_jobs_of_several_requests_are_enqueued_once(catalog: Catalog) -> None:
     for request in ("request-1", "request-2", "request-3"):
-        await _put_for(catalog, request, id=1)
-    await catalog.change(lambda connection: enqueue(connection, "work", about={"id": 1}))
+        await _enqueue_for(catalog, request, id=1)
+    await catalog.transaction(lambda connection: enqueue(connection, "work", args={"id": 1}))
     found = await _sql(catalog, "SELECT task_name, args FROM procrastinate_jobs ORDER BY 1")
-    about = {"id": 1, "request_id": "request-1"}
-    assert [tuple(row) for row in found] == [("safelight.each", about), ("safelight.work", about)]
+    args = {"id": 1, "request_id": "request-1"}
+    assert [tuple(row) for row in found] == [("safelight.batch", args), ("safelight.work", args)]

@@ -1,4 +1,4 @@
-"""The relay that opens the embedded store's port to the network, before stores of many habits."""
+"""The relay to the embedded store, in front of fake stores."""
 
 import asyncio
 import contextlib
@@ -10,163 +10,160 @@ from datetime import timedelta
 import psutil
 import pytest
 
-from integration.relaying import echo, relaying
+from safelight.web.http.connections import ConnectionLimiter
+from support.relay import echo, run_relay
 
 MiB = 1024 * 1024
 
 
-def _all(visitor: socket.socket) -> bytes:
-    return b"".join(iter(lambda: visitor.recv(65536), b""))
+def _read_all(client: socket.socket) -> bytes:
+    return b"".join(iter(lambda: client.recv(65536), b""))
 
 
-def _wait_for(what: Callable[[], bool], seconds: float = 30) -> None:
-    over = threading.Event()
+def _wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    pause = threading.Event()
     for _ in range(int(seconds * 100)):
-        if what():
+        if condition():
             return
-        over.wait(0.01)
-    raise AssertionError("it does not come to be")
+        pause.wait(0.01)
+    raise AssertionError("the condition was not met in time")
 
 
 def _sockets() -> int:
     return len(psutil.Process().net_connections())
 
 
-def test_what_is_said_comes_back_whole_and_in_order() -> None:
-    said = bytes(range(256)) * 4096
-    with relaying(echo) as way, way.connect() as visitor:
+def test_bytes_arrive_whole_and_in_order() -> None:
+    data = bytes(range(256)) * 4096
+    with run_relay(echo) as relay, relay.connect() as client:
 
         def send() -> None:
-            visitor.sendall(said * 8)
-            _end(visitor)
+            client.sendall(data * 8)
+            _close_write(client)
 
         sender = threading.Thread(target=send)
         sender.start()
-        assert _all(visitor) == said * 8
+        assert _read_all(client) == data * 8
         sender.join()
 
 
-def _end(visitor: socket.socket) -> None:
-    visitor.shutdown(socket.SHUT_WR)
+def _close_write(client: socket.socket) -> None:
+    client.shutdown(socket.SHUT_WR)
 
 
-def test_a_visitor_who_has_said_all_still_hears_the_answer() -> None:
-    async def answers_at_the_end(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        said = await reader.read(-1)
-        writer.write(b"heard " + said)
+def test_client_that_closed_its_side_still_gets_the_response() -> None:
+    async def respond_at_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        data = await reader.read(-1)
+        writer.write(b"received " + data)
         writer.close()
 
-    with relaying(answers_at_the_end) as way, way.connect() as visitor:
-        visitor.sendall(b"all of it")
-        _end(visitor)
-        assert _all(visitor) == b"heard all of it"
+    with run_relay(respond_at_end) as relay, relay.connect() as client:
+        client.sendall(b"all of it")
+        _close_write(client)
+        assert _read_all(client) == b"received all of it"
 
 
-def test_much_said_before_the_store_is_reached_is_kept() -> None:
-    """One that sent a quarter of a mebibyte was once cut off, if connecting took a while."""
-    said = bytes(4 * MiB)
-    with relaying(echo) as way:
-        visitors = [way.connect() for _ in range(8)]
-        threads = [threading.Thread(target=visitor.sendall, args=(said,)) for visitor in visitors]
+def test_bytes_sent_before_the_store_is_connected_are_kept() -> None:
+    """A client that sent 256 KB while connecting was slow was once disconnected."""
+    data = bytes(4 * MiB)
+    with run_relay(echo) as relay:
+        clients = [relay.connect() for _ in range(8)]
+        threads = [threading.Thread(target=client.sendall, args=(data,)) for client in clients]
         for thread in threads:
             thread.start()
-        for visitor in visitors:
-            left = len(said)
+        for client in clients:
+            left = len(data)
             while left:
-                heard = visitor.recv(65536)
-                assert heard, "it was cut off"
-                left -= len(heard)
-        for thread, visitor in zip(threads, visitors, strict=True):
+                received = client.recv(65536)
+                assert received, "the connection was closed early"
+                left -= len(received)
+        for thread, client in zip(threads, clients, strict=True):
             thread.join()
-            visitor.close()
+            client.close()
 
 
-@pytest.mark.parametrize("visitor_ends_first", [True, False])
-def test_nothing_is_left_of_connections_that_ended_in_good_order(
-    *, visitor_ends_first: bool
-) -> None:
-    """Each once left two sockets behind, whoever ended first."""
+@pytest.mark.parametrize("client_closes_first", [True, False])
+def test_closed_connections_leave_no_sockets(*, client_closes_first: bool) -> None:
+    """Each once leaked two sockets, whichever side closed first."""
 
-    async def ends_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def close_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.write(b"bye")
         writer.close()
 
-    with relaying(echo if visitor_ends_first else ends_first) as way:
+    with run_relay(echo if client_closes_first else close_first) as relay:
         before = _sockets()
         for _ in range(50):
-            with way.connect() as visitor:
-                visitor.sendall(b"hello")
-                if visitor_ends_first:
-                    _end(visitor)
-                assert _all(visitor)
-        _wait_for(lambda: way.under_way() == 0)
+            with relay.connect() as client:
+                client.sendall(b"hello")
+                if client_closes_first:
+                    _close_write(client)
+                assert _read_all(client)
+        _wait_for(lambda: relay.open_connections() == 0)
         _wait_for(lambda: _sockets() <= before)
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-def test_nothing_is_left_of_a_visitor_who_went_in_the_middle(*, reset: bool) -> None:
-    gone = threading.Event()
+def test_disconnected_client_leaves_no_connection(*, reset: bool) -> None:
+    disconnected = threading.Event()
 
     async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while True:
                 writer.write(bytes(65536))
                 await writer.drain()
-        gone.set()
+        disconnected.set()
 
-    with relaying(endless) as way:
-        visitor = way.connect()
-        assert visitor.recv(1000)
+    with run_relay(endless) as relay:
+        client = relay.connect()
+        assert client.recv(1000)
         if reset:
-            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        visitor.close()
-        _wait_for(lambda: way.under_way() == 0)
-        assert gone.wait(30)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        _wait_for(lambda: relay.open_connections() == 0)
+        assert disconnected.wait(30)
 
 
-def test_a_store_that_is_away_closes_the_connection_at_once() -> None:
-    with relaying(None) as way, way.connect() as visitor:
+def test_connection_is_closed_at_once_without_a_store() -> None:
+    with run_relay(None) as relay, relay.connect() as client:
         with contextlib.suppress(ConnectionResetError):
-            assert visitor.recv(100) == b""
-        _wait_for(lambda: way.under_way() == 0)
+            assert client.recv(100) == b""
+        _wait_for(lambda: relay.open_connections() == 0)
 
 
-def test_a_store_that_breaks_off_breaks_off_for_the_visitor_too() -> None:
-    async def breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def test_aborted_store_connection_aborts_the_clients() -> None:
+    async def abort(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.transport.abort()
 
-    with relaying(breaks_off) as way, way.connect() as visitor:
-        visitor.sendall(b"hello")
+    with run_relay(abort) as relay, relay.connect() as client:
+        client.sendall(b"hello")
         with contextlib.suppress(ConnectionResetError):
-            assert visitor.recv(100) == b""
-        _wait_for(lambda: way.under_way() == 0)
+            assert client.recv(100) == b""
+        _wait_for(lambda: relay.open_connections() == 0)
 
 
-def test_an_answer_that_came_before_all_was_said_is_heard() -> None:
-    async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def test_early_response_reaches_a_client_that_is_still_sending() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.write(b"refused")
         writer.write_eof()
         await asyncio.sleep(0.3)
         writer.transport.abort()
 
-    with relaying(refuses) as way, way.connect() as visitor:
+    with run_relay(refuse) as relay, relay.connect() as client:
         with contextlib.suppress(OSError):
             for _ in range(100):
-                visitor.sendall(bytes(65536))
+                client.sendall(bytes(65536))
         with contextlib.suppress(ConnectionResetError):
-            assert visitor.recv(100) == b"refused"
+            assert client.recv(100) == b"refused"
 
 
-def test_a_slow_reader_of_twenty_megabytes_costs_little_memory() -> None:
+def test_slow_reader_of_20_mb_costs_little_memory() -> None:
     size = 20 * MiB
     written = 0
 
-    async def sends(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def send_all(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal written
         while written < size:
             writer.write(bytes(65536))
@@ -174,62 +171,87 @@ def test_a_slow_reader_of_twenty_megabytes_costs_little_memory() -> None:
             written += 65536
         writer.close()
 
-    with relaying(sends) as way, way.connect(small=True) as visitor:
+    with run_relay(send_all) as relay, relay.connect(small=True) as client:
         before = psutil.Process().memory_info().rss
-        most, left = 0, size
+        peak, left = 0, size
         for _ in range(100):
-            left -= len(visitor.recv(16384))
-            most = max(most, psutil.Process().memory_info().rss - before)
+            left -= len(client.recv(16384))
+            peak = max(peak, psutil.Process().memory_info().rss - before)
         # The kernel's buffers on both sides of the relay hold some of it, never all.
         assert written < size - 8 * MiB
         while left:
-            left -= len(visitor.recv(65536))
-            most = max(most, psutil.Process().memory_info().rss - before)
-        assert most < 6 * MiB
-        assert visitor.recv(1) == b""
+            left -= len(client.recv(65536))
+            peak = max(peak, psutil.Process().memory_info().rss - before)
+        assert peak < 6 * MiB
+        assert client.recv(1) == b""
 
 
-def test_slow_readers_get_the_last_byte_long_after_the_store_has_said_it() -> None:
-    """However much the kernel keeps for them, for one of these sizes the end is with the relay."""
-    said = bytes(range(256)) * 3200
-    sizes = range(32_000, len(said), 32_000)
+def test_slow_readers_get_the_last_byte_long_after_the_store_sent_it() -> None:
+    """However much the kernel buffers, the relay holds the last bytes for one of these sizes."""
+    data = bytes(range(256)) * 3200
+    sizes = range(32_000, len(data), 32_000)
 
-    async def sends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(said[: int(await reader.readline())])
+    async def send_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(data[: int(await reader.readline())])
         writer.close()
 
-    with relaying(sends) as way, contextlib.ExitStack() as stack:
-        visitors = [stack.enter_context(way.connect(small=True)) for _ in sizes]
-        for size, visitor in zip(sizes, visitors, strict=True):
-            visitor.sendall(b"%d\n" % size)
+    with run_relay(send_all) as relay, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(relay.connect(small=True)) for _ in sizes]
+        for size, client in zip(sizes, clients, strict=True):
+            client.sendall(b"%d\n" % size)
         threading.Event().wait(3)
-        assert [len(_all(visitor)) for visitor in visitors] == list(sizes)
+        assert [len(_read_all(client)) for client in clients] == list(sizes)
 
 
-def test_one_connection_too_many_is_closed_and_the_others_go_on() -> None:
-    with relaying(echo, most=3) as way:
-        visitors = [way.connect() for _ in range(3)]
-        for visitor in visitors:
-            visitor.sendall(b"x")
-            assert visitor.recv(1) == b"x"
-        with way.connect() as late, contextlib.suppress(ConnectionResetError):
-            assert late.recv(1) == b""
-        visitors.pop().close()
-        _wait_for(lambda: way.under_way() == 2)
-        with way.connect() as welcome:
-            welcome.sendall(b"y")
-            assert welcome.recv(1) == b"y"
-        for visitor in visitors:
-            visitor.sendall(b"z")
-            assert visitor.recv(1) == b"z"
-            visitor.close()
+def test_excess_connection_is_closed_and_others_continue() -> None:
+    limiter = ConnectionLimiter("relay", total=3, per_address=3, min_idle=60)
+    with run_relay(echo, limiter=limiter) as relay:
+        clients = [relay.connect() for _ in range(3)]
+        for client in clients:
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+        with relay.connect() as excess, contextlib.suppress(ConnectionResetError):
+            assert excess.recv(1) == b""
+        clients.pop().close()
+        _wait_for(lambda: relay.open_connections() == 2)
+        with relay.connect() as next_client:
+            next_client.sendall(b"y")
+            assert next_client.recv(1) == b"y"
+        for client in clients:
+            client.sendall(b"z")
+            assert client.recv(1) == b"z"
+            client.close()
 
 
-def test_a_visitor_who_does_nothing_is_ended_and_one_who_does_a_little_is_not() -> None:
+def test_idle_connection_makes_place_for_another() -> None:
+    limiter = ConnectionLimiter("relay", total=4, per_address=3)
+    with run_relay(echo, limiter=limiter) as relay, contextlib.ExitStack() as stack:
+
+        def connect(source: str) -> socket.socket:
+            client = stack.enter_context(relay.connect(source=source))
+            assert _echoes(client)
+            return client
+
+        first, second, third = (connect("127.0.0.2") for _ in range(3))
+        assert _echoes(first)
+        fourth = connect("127.0.0.2")  # its own longest idle one goes
+        assert second.recv(1) == b""
+        others = [connect("127.0.0.3") for _ in range(2)]  # then that of the largest client
+        assert third.recv(1) == b""
+        assert all(map(_echoes, [first, fourth, *others]))
+        assert limiter.count == relay.open_connections() == 4
+
+
+def _echoes(client: socket.socket) -> bool:
+    client.sendall(b"x")
+    return client.recv(1) == b"x"
+
+
+def test_idle_client_is_disconnected_and_a_slow_one_is_not() -> None:
     with (
-        relaying(echo, idle=timedelta(seconds=2)) as way,
-        way.connect() as idle,
-        way.connect() as busy,
+        run_relay(echo, idle=timedelta(seconds=2)) as relay,
+        relay.connect() as idle,
+        relay.connect() as busy,
     ):
         for _ in range(25):
             busy.sendall(b"x")
@@ -240,29 +262,29 @@ def test_a_visitor_who_does_nothing_is_ended_and_one_who_does_a_little_is_not() 
         assert busy.recv(1) == b"x"
 
 
-def test_a_visitor_who_takes_nothing_is_ended() -> None:
-    gone = threading.Event()
+def test_client_that_reads_nothing_is_disconnected() -> None:
+    disconnected = threading.Event()
 
     async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while True:
                 writer.write(bytes(65536))
                 await writer.drain()
-        gone.set()
+        disconnected.set()
 
     with (
-        relaying(endless, idle=timedelta(seconds=0.5)) as way,
-        way.connect(small=True) as visitor,
+        run_relay(endless, idle=timedelta(seconds=0.5)) as relay,
+        relay.connect(small=True) as client,
     ):
-        assert visitor.recv(1000)
-        assert gone.wait(30)
-        _wait_for(lambda: way.under_way() == 0)
+        assert client.recv(1000)
+        assert disconnected.wait(30)
+        _wait_for(lambda: relay.open_connections() == 0)
 
 
-def test_closing_ends_what_is_under_way() -> None:
-    with relaying(echo) as way:
-        visitor = way.connect()
-        visitor.sendall(b"x")
-        assert visitor.recv(1) == b"x"
-    with visitor, contextlib.suppress(ConnectionResetError):
-        assert visitor.recv(1) == b""
+def test_close_ends_open_connections() -> None:
+    with run_relay(echo) as relay:
+        client = relay.connect()
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+    with client, contextlib.suppress(ConnectionResetError):
+        assert client.recv(1) == b""

@@ -1,7 +1,7 @@
-"""What the store itself makes of our links: honoured as they are, refused as soon as they aren't.
+"""The store accepts our links unchanged, and refuses them after any change.
 
-Asked over `http.client`, which sends a path as it is given; browsers and most clients would first
-take the dots out of it.
+The requests use `http.client`, which sends a path unchanged; browsers and most clients would first
+remove the dots.
 """
 
 import time
@@ -18,9 +18,9 @@ from obstore.store import S3Store
 
 from safelight import keys
 from safelight.engines import EmbeddedEngines
-from safelight.links import Links
 from safelight.settings import LinkSettings
-from safelight.sigv4 import Credentials, presign
+from safelight.signing.links import LinkSigner
+from safelight.signing.sigv4 import Credentials, presign
 
 PICTURE = b"\xff\xd8\xff\xe0 not quite a picture"
 MINUTE = timedelta(minutes=1)
@@ -50,8 +50,8 @@ def credentials_of(engines: EmbeddedEngines) -> Credentials:
     return Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
 
 
-def links_of(engines: EmbeddedEngines, **given: Any) -> Links:  # noqa: ANN401  LinkSettings'
-    return Links(
+def links_of(engines: EmbeddedEngines, **given: Any) -> LinkSigner:
+    return LinkSigner(
         LinkSettings(**given),
         credentials=lambda: credentials_of(engines),
         clock=lambda: datetime.now(UTC),
@@ -61,7 +61,7 @@ def links_of(engines: EmbeddedEngines, **given: Any) -> Links:  # noqa: ANN401  
     )
 
 
-def signed(engines: EmbeddedEngines, key: str, **given: Any) -> str:  # noqa: ANN401  presign's
+def signed(engines: EmbeddedEngines, key: str, **given: Any) -> str:
     how: dict[str, Any] = {"date": datetime.now(UTC), "expires_in": MINUTE, **given}
     return presign(
         credentials_of(engines),
@@ -104,8 +104,8 @@ def store(engines: EmbeddedEngines) -> S3Store:
 
 @pytest.fixture
 def photo(store: S3Store) -> Iterator[str]:
-    """The name of a photo whose original is stored."""
-    name = keys.new_name()
+    """The storage id of a photo whose original is stored."""
+    name = keys.new_storage_id()
     attributes = {
         "Content-Type": "image/jpeg",
         "Cache-Control": "private, max-age=31536000, immutable",
@@ -115,14 +115,14 @@ def photo(store: S3Store) -> Iterator[str]:
     obstore.delete(store, keys.original(name))
 
 
-def test_a_link_gives_the_bytes_as_they_were_stored(engines: EmbeddedEngines, photo: str) -> None:
+def test_link_returns_the_stored_bytes(engines: EmbeddedEngines, photo: str) -> None:
     status, body, headers = ask(links_of(engines).link(keys.original(photo), photo).url)
     assert (status, body) == (200, PICTURE)
     assert headers["content-type"] == "image/jpeg"
     assert headers["cache-control"] == "private, max-age=31536000, immutable"
 
 
-def test_without_a_signature_nothing_is_given(engines: EmbeddedEngines, photo: str) -> None:
+def test_unsigned_request_is_refused(engines: EmbeddedEngines, photo: str) -> None:
     url = links_of(engines).link(keys.original(photo), photo).url
     status, body, _ = ask(url.partition("?")[0])
     assert status == 403
@@ -138,7 +138,7 @@ def test_without_a_signature_nothing_is_given(engines: EmbeddedEngines, photo: s
         ("X-Amz-Algorithm=AWS4-HMAC-SHA256", "X-Amz-Algorithm=AWS4-HMAC-SHA1"),
     ],
 )
-def test_a_tampered_link_is_refused(
+def test_tampered_link_is_refused(
     engines: EmbeddedEngines, photo: str, part: str, other: str
 ) -> None:
     url = links_of(engines).link(keys.original(photo), photo).url
@@ -148,7 +148,7 @@ def test_a_tampered_link_is_refused(
     assert PICTURE not in body
 
 
-def test_each_digit_of_the_signature_counts(engines: EmbeddedEngines, photo: str) -> None:
+def test_changed_signature_is_refused_at_each_digit(engines: EmbeddedEngines, photo: str) -> None:
     url = links_of(engines).link(keys.original(photo), photo).url
     for place in (-1, -33, -64):
         digit = "0" if url[place] != "0" else "1"
@@ -157,7 +157,7 @@ def test_each_digit_of_the_signature_counts(engines: EmbeddedEngines, photo: str
         assert ask(tampered)[0] == 403
 
 
-def test_an_expired_link_is_refused(engines: EmbeddedEngines, photo: str) -> None:
+def test_expired_link_is_refused(engines: EmbeddedEngines, photo: str) -> None:
     key, second = keys.original(photo), timedelta(seconds=1)
     long_ago = datetime.now(UTC) - timedelta(days=7, seconds=1)
     assert ask(signed(engines, key, date=long_ago, expires_in=timedelta(days=7)))[0] == 403
@@ -167,35 +167,33 @@ def test_an_expired_link_is_refused(engines: EmbeddedEngines, photo: str) -> Non
     assert ask(url)[0] == 403
 
 
-def test_a_link_stays_good_to_the_end_of_its_time(engines: EmbeddedEngines, photo: str) -> None:
+def test_link_is_valid_to_the_end_of_its_lifetime(engines: EmbeddedEngines, photo: str) -> None:
     nearly = datetime.now(UTC) - timedelta(days=7) + MINUTE
     url = signed(engines, keys.original(photo), date=nearly, expires_in=timedelta(days=7))
     assert ask(url)[0] == 200
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "POST", "DELETE"])
-def test_a_link_is_good_for_no_other_method(
-    engines: EmbeddedEngines, photo: str, method: str
-) -> None:
+def test_link_allows_no_other_method(engines: EmbeddedEngines, photo: str, method: str) -> None:
     url = links_of(engines).link(keys.original(photo), photo).url
     body = b"other bytes" if method in {"PUT", "POST"} else None
-    # A POST to an object is no call of S3 at all, by whatever signature.
+    # S3 has no POST to an object, whatever its signature.
     assert ask(url, method, body)[0] in ({403, 405} if method == "POST" else {403})
     assert ask(url)[:2] == (200, PICTURE)
 
 
-def test_a_link_opens_no_other_photo(engines: EmbeddedEngines, store: S3Store, photo: str) -> None:
-    other = keys.new_name()
-    obstore.put(store, keys.original(other), b"somebody else's", use_multipart=False)
+def test_link_opens_no_other_photo(engines: EmbeddedEngines, store: S3Store, photo: str) -> None:
+    other = keys.new_storage_id()
+    obstore.put(store, keys.original(other), b"another photo", use_multipart=False)
     url = links_of(engines).link(keys.original(photo), photo).url
     assert ask(url.replace(photo, other))[0] == 403
-    # Sent as it stands, with the dots in it.
+    # Sent unchanged, with the dots.
     path = keys.original(photo)
     assert ask(url.replace(path, f"{keys.prefix(photo)}../../{keys.original(other)}"))[0] != 200
     obstore.delete(store, keys.original(other))
 
 
-def test_a_link_signed_by_another_key_is_refused(engines: EmbeddedEngines, photo: str) -> None:
+def test_link_signed_with_another_key_is_refused(engines: EmbeddedEngines, photo: str) -> None:
     def link(access_key: str, secret_key: str) -> str:
         return presign(
             Credentials(access_key=access_key, secret_key=secret_key),
@@ -212,7 +210,7 @@ def test_a_link_signed_by_another_key_is_refused(engines: EmbeddedEngines, photo
     assert ask(link("AKIDNOBODY", engines.s3_secret_key))[0] == 403
 
 
-def test_a_deleted_photos_links_are_dead(
+def test_links_of_a_deleted_photo_are_not_found(
     engines: EmbeddedEngines, store: S3Store, photo: str
 ) -> None:
     url = links_of(engines).link(keys.original(photo), photo).url
@@ -223,7 +221,7 @@ def test_a_deleted_photos_links_are_dead(
     assert PICTURE not in body
 
 
-def test_the_answer_can_be_named_anew_by_a_signed_override(
+def test_response_header_can_be_overridden_by_a_signed_parameter(
     engines: EmbeddedEngines, photo: str
 ) -> None:
     disposition = "attachment; filename*=UTF-8''%F0%9F%90%B6%20a+b.jpg"
@@ -233,8 +231,8 @@ def test_the_answer_can_be_named_anew_by_a_signed_override(
     assert headers["content-disposition"] == disposition
 
 
-def test_an_upload_must_send_the_headers_that_were_signed(engines: EmbeddedEngines) -> None:
-    key = keys.incoming(keys.new_name())
+def test_upload_without_the_signed_headers_is_refused(engines: EmbeddedEngines) -> None:
+    key = keys.incoming(keys.new_storage_id())
     headers = {"content-type": "image/jpeg", "content-length": str(len(PICTURE))}
     url = signed(engines, key, method="PUT", signed_headers=headers)
     assert ask(url, "PUT", PICTURE, headers | {"content-type": "text/html"})[0] == 403
@@ -246,7 +244,7 @@ def test_an_upload_must_send_the_headers_that_were_signed(engines: EmbeddedEngin
 
 
 @pytest.mark.parametrize("key", HOSTILE)
-def test_a_hostile_key_is_written_and_read_under_its_own_name(
+def test_unusual_key_is_stored_under_its_own_name(
     engines: EmbeddedEngines, store: S3Store, key: str
 ) -> None:
     prefix = f"photos/hostile-{sha256(key.encode()).hexdigest()[:8]}"
@@ -256,6 +254,6 @@ def test_a_hostile_key_is_written_and_read_under_its_own_name(
     assert ask(signed(engines, whole))[:2] == (200, body)
     assert ask(signed(engines, whole, method="HEAD"), "HEAD")[0] == 200
     listed = [entry["path"] for page in obstore.list(store, prefix) for entry in page]
-    assert listed == [whole], "the store has read the key as we meant it"
+    assert listed == [whole], "the store has interpreted the key as intended"
     assert ask(signed(engines, whole, method="DELETE"), "DELETE")[0] == 204
     assert ask(signed(engines, whole))[0] == 404

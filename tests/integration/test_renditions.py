@@ -1,7 +1,8 @@
-"""Renditions: of every kind of picture, upright, in sRGB, and with nothing but pixels in them."""
+"""Renditions of each kind of photo: upright, in sRGB, and without metadata."""
 
 import csv
 import io
+import json
 import struct
 import tempfile
 from collections.abc import AsyncIterator
@@ -14,73 +15,74 @@ import pytest_asyncio
 import pyvips
 from PIL import Image, ImageCms, ImageOps
 
-import pictures
-from safelight.darkroom import messages
-from safelight.darkroom.pool import Darkroom, Development
-from safelight.photo import Preset
-from safelight.renditions import presets
-from safelight.renditions.rendering import is_srgb, shrink_on_load
+from safelight.darkroom import protocol
+from safelight.darkroom.pool import Darkroom, RenderResult
+from safelight.imaging import presets
+from safelight.imaging.render import is_srgb, shrink_on_load
+from safelight.models import Preset
 from safelight.settings import LimitSettings, RenditionSettings
+from support import pictures
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 PHOTOGRAPHS = pictures.photographs()
-LADDER = presets.ladder(RenditionSettings(widths=(64, 100, 200, 400)))
+PRESETS = presets.build_presets(RenditionSettings(widths=(64, 100, 200, 400)))
 SECRET = "A-SECRET-THAT-MUST-NOT-LEAK"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def darkroom() -> AsyncIterator[Darkroom]:
-    room = Darkroom(LimitSettings(), drill=True)
+    room = Darkroom(LimitSettings())
     await room.start()
     yield room
     await room.close()
 
 
-async def develop(
-    darkroom: Darkroom, data: bytes, ladder: tuple[Preset, ...] = LADDER
-) -> Development:
+async def render(
+    darkroom: Darkroom, data: bytes, wanted: tuple[Preset, ...] = PRESETS
+) -> RenderResult:
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.flush()
-        facts = (await darkroom.inspect(file)).facts
-        return await darkroom.develop(file, facts, presets.steps(ladder, facts.width))
+        facts = (await darkroom.inspect(file, owner="o")).facts
+        chosen = presets.presets_for_width(wanted, facts.width)
+        return await darkroom.render(file, facts, chosen, owner="o")
 
 
 def pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(float)
 
 
-def likeness(data: bytes, expected: Image.Image) -> float:
-    """How far apart two pictures are: the mean difference, of 255."""
+def mean_difference(data: bytes, expected: Image.Image) -> float:
+    """Return the mean difference of two images, from 0 to 255."""
     mine = pixels(data)
     other = np.asarray(expected.convert("RGB").resize(mine.shape[1::-1], Image.Resampling.LANCZOS))
     return float(np.abs(mine - other).mean())
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-async def test_a_photograph_of_each_kind_gets_its_ladder(darkroom: Darkroom, name: str) -> None:
-    made = (await develop(darkroom, PHOTOGRAPHS[name])).exposures
-    assert [(each.width, each.height) for each in made] == [
+async def test_photo_of_each_format_gets_its_renditions(darkroom: Darkroom, name: str) -> None:
+    made = (await render(darkroom, PHOTOGRAPHS[name])).images
+    assert [(image.width, image.height) for image in made] == [
         *((64, 48), (100, 75), (200, 150), (256, 192)),
     ]
     original: Image.Image = Image.open(io.BytesIO(PHOTOGRAPHS[name]))
     if "16-bit" in name:
         original = pictures.astronaut(mode="L")
-    for each in made:
-        picture = Image.open(io.BytesIO(each.data))
+    for image in made:
+        picture = Image.open(io.BytesIO(image.data))
         assert picture.format == "WEBP"
-        assert picture.size == (each.width, each.height)
-        assert likeness(each.data, original) < (25 if "cmyk" in name else 12)
+        assert picture.size == (image.width, image.height)
+        assert mean_difference(image.data, original) < (25 if "cmyk" in name else 12)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-async def test_a_rendition_is_upright(darkroom: Darkroom, orientation: int) -> None:
+async def test_rendition_is_upright(darkroom: Darkroom, orientation: int) -> None:
     stored = pictures.astronaut(512, 384)
     data = pictures.save(stored, "JPEG", exif=pictures.exif(orientation), quality=90)
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    for each in (await develop(darkroom, data)).exposures:
-        assert likeness(each.data, upright) < 12
-        assert (each.width > each.height) == (upright.width > upright.height)
+    for image in (await render(darkroom, data)).images:
+        assert mean_difference(image.data, upright) < 12
+        assert (image.width > image.height) == (upright.width > upright.height)
 
 
 async def test_transparency_is_kept(darkroom: Darkroom) -> None:
@@ -90,18 +92,18 @@ async def test_transparency_is_kept(darkroom: Darkroom) -> None:
     picture = picture.copy()
     picture.putalpha(Image.fromarray(alpha))
     for form in ("PNG", "WEBP"):
-        development = await develop(darkroom, pictures.save(picture, form))
-        for each in development.exposures:
-            made = Image.open(io.BytesIO(each.data))
+        rendered = await render(darkroom, pictures.save(picture, form))
+        for image in rendered.images:
+            made = Image.open(io.BytesIO(image.data))
             assert made.mode == "RGBA"
             bands = np.asarray(made)[:, :, 3]
-            assert bands[:, : each.width // 2 - 4].max() < 16
-            assert bands[:, each.width // 2 + 4 :].min() > 239
-        assert development.thumbhash[2] & 0x80
+            assert bands[:, : image.width // 2 - 4].max() < 16
+            assert bands[:, image.width // 2 + 4 :].min() > 239
+        assert rendered.thumbhash[2] & 0x80
 
 
 def gif_on_canvas(canvas: tuple[int, int], frame: tuple[int, int], at: tuple[int, int]) -> bytes:
-    """A GIF of one red frame that covers a part of its canvas."""
+    """Make a GIF with one red frame that covers a part of its canvas."""
     image = Image.new("P", frame, 0)
     image.putpalette([200, 10, 10, 255, 255, 255])
     file = io.BytesIO()
@@ -114,12 +116,14 @@ def gif_on_canvas(canvas: tuple[int, int], frame: tuple[int, int], at: tuple[int
 
 
 @pytest.mark.parametrize("canvas", [(1000, 800), (1024, 768), (3000, 2000), (2100, 400)])
-async def test_a_gif_is_as_large_as_its_canvas(darkroom: Darkroom, canvas: tuple[int, int]) -> None:
-    """libvips leaves out what no frame covers, if the sides are those of an old screen."""
+async def test_gif_rendition_has_the_canvas_size(
+    darkroom: Darkroom, canvas: tuple[int, int]
+) -> None:
+    """If the canvas has the size of an old screen, libvips crops it to the frames."""
     width, height = canvas
     data = gif_on_canvas(canvas, (width // 2, height // 2), (width // 4, height // 4))
-    for each in (await develop(darkroom, data)).exposures:
-        made = Image.open(io.BytesIO(each.data)).convert("RGB")
+    for image in (await render(darkroom, data)).images:
+        made = Image.open(io.BytesIO(image.data)).convert("RGB")
         assert made.height == pytest.approx(made.width * height / width, abs=1)
         for across, is_red in ((0.1, False), (0.3, True), (0.7, True), (0.9, False)):
             place = (int(made.width * across), int(made.height * across))
@@ -132,7 +136,7 @@ def srgb_profile() -> bytes:
 
 
 def swapped_profile() -> bytes:
-    """A profile in which red and blue have changed places, with a text in it."""
+    """Make a profile that swaps red and blue, with a text in it."""
     profile = bytearray(srgb_profile())
     tags = int.from_bytes(profile[128:132], "big")
     at = {bytes(profile[132 + 12 * n : 136 + 12 * n]): 132 + 12 * n for n in range(tags)}
@@ -141,12 +145,12 @@ def swapped_profile() -> bytes:
     return bytes(profile)
 
 
-async def test_other_colours_are_converted_to_srgb(darkroom: Darkroom) -> None:
+async def test_other_colour_spaces_are_converted_to_srgb(darkroom: Darkroom) -> None:
     data = pictures.jpeg(icc_profile=swapped_profile(), quality=95)
     red, green, blue = Image.open(io.BytesIO(data)).split()
     expected = Image.merge("RGB", (blue, green, red))
-    for each in (await develop(darkroom, data)).exposures:
-        assert likeness(each.data, expected) < 8
+    for image in (await render(darkroom, data)).images:
+        assert mean_difference(image.data, expected) < 8
 
 
 @pytest.mark.parametrize(
@@ -162,7 +166,7 @@ async def test_other_colours_are_converted_to_srgb(darkroom: Darkroom) -> None:
     ],
     ids=["none", "sRGB", "swapped", "Display P3", "cut", "nonsense", "large"],
 )
-def test_a_profile_that_changes_no_colour_is_known_by_that(
+def test_profile_that_changes_no_colour_counts_as_srgb(
     profile: bytes | None, *, expected: bool
 ) -> None:
     image = pyvips.Image.black(8, 8, bands=3).copy(interpretation="srgb")
@@ -171,21 +175,19 @@ def test_a_profile_that_changes_no_colour_is_known_by_that(
     assert is_srgb(image) is expected
 
 
-async def test_the_profile_of_srgb_changes_no_rendition(darkroom: Darkroom) -> None:
+async def test_srgb_profile_does_not_change_renditions(darkroom: Darkroom) -> None:
     one, other = [
-        await develop(darkroom, pictures.jpeg(icc_profile=profile, quality=95))
+        await render(darkroom, pictures.jpeg(icc_profile=profile, quality=95))
         for profile in (None, srgb_profile())
     ]
-    assert [each.data for each in one.exposures] == [each.data for each in other.exposures]
+    assert [image.data for image in one.images] == [image.data for image in other.images]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (63, 63), (10, 40_000)])
-async def test_a_picture_of_odd_sides_gets_one_at_least(
-    darkroom: Darkroom, size: tuple[int, int]
-) -> None:
-    made = (await develop(darkroom, pictures.save(pictures.astronaut(*size), "PNG"))).exposures
+async def test_unusual_size_gets_a_rendition(darkroom: Darkroom, size: tuple[int, int]) -> None:
+    made = (await render(darkroom, pictures.save(pictures.astronaut(*size), "PNG"))).images
     assert made
-    assert all(each.width <= size[0] and each.height <= min(size[1], 16_383) for each in made)
+    assert all(image.width <= size[0] and image.height <= min(size[1], 16_383) for image in made)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ async def test_a_picture_of_odd_sides_gets_one_at_least(
     [((4000, 3000), 2560, 1), ((4000, 3000), 640, 4), ((4000, 3000), 320, 8), ((640, 480), 640, 1),
      ((1279, 900), 640, 1), ((1280, 900), 640, 2)],
 )  # fmt: skip
-def test_a_jpeg_is_decoded_no_larger_than_it_must(
+def test_jpeg_is_shrunk_while_it_is_decoded(
     size: tuple[int, int], widest: int, shrink: int
 ) -> None:
     assert shrink_on_load(*size, widest) == shrink
@@ -202,8 +204,8 @@ def test_a_jpeg_is_decoded_no_larger_than_it_must(
 # Privacy
 
 
-def revealing() -> dict[str, bytes]:
-    """Pictures that tell more than they show, in every place that a format has for it."""
+def photos_with_private_data() -> dict[str, bytes]:
+    """Make photos with private data in every place that their format has for it."""
     fields = pictures.exif(6, "2017:06:17 20:35:13", "+02:00")
     fields[0x010E] = fields[0x013B] = fields[0x8298] = SECRET
     fields.get_ifd(pictures.EXIF_IFD)[0x9286] = SECRET.encode()
@@ -223,44 +225,44 @@ def revealing() -> dict[str, bytes]:
     }
 
 
-REVEALING = revealing()
+PRIVATE_PHOTOS = photos_with_private_data()
 
 
-def told_by(data: bytes) -> list[str]:
-    """Tell what a rendition tells beside its pixels, by readers that aren't libvips."""
+def metadata_of(data: bytes) -> list[str]:
+    """Return all metadata in a rendition, found by readers other than libvips."""
     chunks, at = [], 12
     while at < len(data):
         chunks.append(data[at : at + 4].decode())
         at += 8 + int.from_bytes(data[at + 4 : at + 8], "little") + 1 & ~1
     picture = Image.open(io.BytesIO(data))
     picture.load()
-    told = [
+    found = [
         str(key)
         for key in picture.info
         if key not in {"loop", "background", "timestamp", "duration"}
     ]
     return [
         *(chunk for chunk in chunks if chunk not in {"VP8 ", "VP8L", "VP8X", "ALPH"}),
-        *told,
+        *found,
         *map(str, picture.getexif()),
     ]
 
 
-@pytest.mark.parametrize("name", REVEALING)
-async def test_a_rendition_tells_nothing_but_its_pixels(darkroom: Darkroom, name: str) -> None:
-    assert SECRET.encode() in REVEALING[name]
-    made = (await develop(darkroom, REVEALING[name])).exposures
+@pytest.mark.parametrize("name", PRIVATE_PHOTOS)
+async def test_rendition_contains_no_metadata(darkroom: Darkroom, name: str) -> None:
+    assert SECRET.encode() in PRIVATE_PHOTOS[name]
+    made = (await render(darkroom, PRIVATE_PHOTOS[name])).images
     assert made
-    for each in made:
-        assert told_by(each.data) == []
-        assert SECRET.encode() not in each.data
+    for image in made:
+        assert metadata_of(image.data) == []
+        assert SECRET.encode() not in image.data
 
 
-def test_the_reader_of_this_test_finds_what_there_is() -> None:
-    assert {"EXIF", "XMP ", "ICCP"} <= set(told_by(REVEALING["webp"]))
+def test_metadata_reader_finds_metadata() -> None:
+    assert {"EXIF", "XMP ", "ICCP"} <= set(metadata_of(PRIVATE_PHOTOS["webp"]))
 
 
-if CORPUS.is_dir():  # Its pictures aren't ours to copy: where it isn't, this test isn't.
+if CORPUS.is_dir():  # Its photos can't be distributed: without them, this test doesn't exist.
 
     def good_pictures() -> list[dict[str, str]]:
         with (CORPUS / "manifest.tsv").open(encoding="utf-8") as file:
@@ -268,31 +270,31 @@ if CORPUS.is_dir():  # Its pictures aren't ours to copy: where it isn't, this te
             formats = {"jpeg", "png", "gif", "webp", "avif", "heic"}
             return [r for r in rows if r["expected"] == "accept" and r["format"] in formats]
 
-    async def test_no_picture_of_the_corpus_leaks_and_each_has_its_shape(
+    async def test_renditions_of_corpus_leak_nothing(
         darkroom: Darkroom,
     ) -> None:
         for row in good_pictures():
-            made = (await develop(darkroom, (CORPUS / row["path"]).read_bytes())).exposures
+            made = (await render(darkroom, (CORPUS / row["path"]).read_bytes())).images
             assert made, row["path"]
-            for each in made:
-                assert told_by(each.data) == [], row["path"]
-                assert not row["must_not_leak"] or row["must_not_leak"].encode() not in each.data
+            for image in made:
+                assert metadata_of(image.data) == [], row["path"]
+                assert not row["must_not_leak"] or row["must_not_leak"].encode() not in image.data
 
 
-# A child's word
+# A decoder's answer
 
 
 def answer(**changes: object) -> bytes:
     good = {"renditions": [[4, 3, 20]], "thumbhash": "AAAAAAAA", "colour": "ffffff"}
-    return messages._spell(good | changes)
+    return json.dumps(good | changes).encode()
 
 
 WEBP = pictures.webp(64, 48)[:20]
 
 
-def test_what_a_child_laid_down_is_read_by_its_word() -> None:
-    (made,) = messages.read_development(answer(), LADDER[:1], WEBP).exposures
-    assert (made.preset, made.width, made.height, made.data) == (LADDER[0], 4, 3, WEBP)
+def test_renditions_are_read_from_shared_memory() -> None:
+    (made,) = protocol.decode_render(answer(), PRESETS[:1], WEBP).images
+    assert (made.preset, made.width, made.height, made.data) == (PRESETS[0], 4, 3, WEBP)
 
 
 @pytest.mark.parametrize(
@@ -313,13 +315,13 @@ def test_what_a_child_laid_down_is_read_by_its_word() -> None:
         answer(more=1),
     ],
 )
-def test_a_child_s_word_on_renditions_is_not_taken_for_more_than_it_can_say(
+def test_invalid_render_answer_raises_protocol_error(
     message: bytes,
 ) -> None:
-    with pytest.raises(messages.BadAnswer):
-        messages.read_development(message, LADDER[:1], WEBP)
+    with pytest.raises(protocol.ProtocolError):
+        protocol.decode_render(message, PRESETS[:1], WEBP)
 
 
-def test_what_is_no_webp_is_not_taken_for_a_rendition() -> None:
-    with pytest.raises(messages.BadAnswer):
-        messages.read_development(answer(), LADDER[:1], pictures.HTML)
+def test_rendition_must_be_webp() -> None:
+    with pytest.raises(protocol.ProtocolError):
+        protocol.decode_render(answer(), PRESETS[:1], pictures.HTML)

@@ -1,4 +1,4 @@
-"""The schema: its versions, made once, and the same as what the tables say."""
+"""The schema: migrated once, equal to the table definitions, and never downgraded."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -11,23 +11,23 @@ from sqlalchemy import URL, Connection, create_engine, inspect, make_url, text
 
 from safelight import keys
 from safelight.catalog import Catalog
-from safelight.catalog.schema import _LOCK
+from safelight.catalog.migrate import _LOCK
+from safelight.catalog.tables import metadata
 from safelight.engines import EmbeddedEngines
 from safelight.errors import CatalogUnavailable, SettingsError
-from safelight.photo import Caption
-from safelight.tables import metadata
+from safelight.models import Caption
 
 
-def _written(url: URL) -> str:
+def _with_password(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
-async def test_of_several_that_start_at_once_one_makes_the_schema(empty: str) -> None:
-    catalogs = [Catalog(empty) for _ in range(4)]
+async def test_concurrent_upgrades_create_the_schema_once(empty_database: str) -> None:
+    catalogs = [Catalog(empty_database) for _ in range(4)]
     try:
         await asyncio.gather(*(catalog.upgrade() for catalog in catalogs))
-        row = await catalogs[0].reservations.make(
-            "a", Caption(), name=keys.new_name(), now=datetime.now(UTC)
+        row = await catalogs[0].reservations.reserve(
+            "a", Caption(), storage_id=keys.new_storage_id(), now=datetime.now(UTC)
         )
         await asyncio.gather(*(catalog.upgrade() for catalog in catalogs))
         assert await catalogs[3].reservations.abandon(row, now=datetime.now(UTC)) is not None
@@ -35,18 +35,18 @@ async def test_of_several_that_start_at_once_one_makes_the_schema(empty: str) ->
         await asyncio.gather(*(catalog.close() for catalog in catalogs))
 
 
-async def test_the_migrations_make_what_the_tables_say(empty: str) -> None:
-    catalog = Catalog(empty)
+async def test_migrations_and_table_definitions_give_the_same_schema(empty_database: str) -> None:
+    catalog = Catalog(empty_database)
     await catalog.upgrade()
     await catalog.close()
-    assert await asyncio.to_thread(_schema, empty, _differences) == []
-    # Alembic compares neither checks nor all of an index: so what PostgreSQL itself says of both.
-    migrated = await asyncio.to_thread(_schema, empty, _definitions)
-    await asyncio.to_thread(_schema, empty, _made_anew)
-    assert migrated == await asyncio.to_thread(_schema, empty, _definitions)
+    assert await asyncio.to_thread(_run_sync, empty_database, _differences) == []
+    # Alembic compares neither checks nor all of an index, so compare PostgreSQL's definitions too.
+    migrated = await asyncio.to_thread(_run_sync, empty_database, _definitions)
+    await asyncio.to_thread(_run_sync, empty_database, _recreate)
+    assert migrated == await asyncio.to_thread(_run_sync, empty_database, _definitions)
 
 
-def _schema(url: str, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _run_sync(url: str, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     try:
         with engine.begin() as connection:
@@ -55,7 +55,7 @@ def _schema(url: str, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
         engine.dispose()
 
 
-def _ours(_object: object, name: str | None, kind: str, *_: object) -> bool:
+def _is_managed(_object: object, name: str | None, kind: str, *_: object) -> bool:
     return not (kind == "table" and name is not None and not name.startswith("safelight_")) and (
         name != "safelight_alembic_version"
     )
@@ -65,7 +65,7 @@ def _differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(
         connection,
         opts={
-            "include_object": _ours,
+            "include_object": _is_managed,
             "compare_type": True,
             "compare_server_default": True,
             "version_table": "safelight_alembic_version",
@@ -88,72 +88,72 @@ def _definitions(connection: Connection) -> set[str]:
     return {*indexes, *checks}
 
 
-def _made_anew(connection: Connection) -> None:
+def _recreate(connection: Connection) -> None:
     metadata.drop_all(connection)
     assert not set(metadata.tables) & set(inspect(connection).get_table_names())
     metadata.create_all(connection)
 
 
-async def test_a_schema_of_a_newer_version_is_refused_and_left_alone(empty: str) -> None:
-    catalog = Catalog(empty)
+async def test_newer_schema_is_refused_and_left_unchanged(empty_database: str) -> None:
+    catalog = Catalog(empty_database)
     await catalog.upgrade()
-    with psycopg.connect(empty, autocommit=True) as connection:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
         connection.execute("UPDATE safelight_alembic_version SET version_num = '9999'")
         with pytest.raises(SettingsError, match="newer Safelight"):
             await catalog.upgrade()
-        told = connection.execute("SELECT version_num FROM safelight_alembic_version").fetchall()
+        rows = connection.execute("SELECT version_num FROM safelight_alembic_version").fetchall()
     await catalog.close()
-    assert told == [("9999",)]
+    assert rows == [("9999",)]
 
 
-async def test_one_waits_for_another_s_migration_longer_than_for_a_query(
-    empty: str, monkeypatch: pytest.MonkeyPatch
+async def test_upgrade_waits_for_a_concurrent_migration_beyond_the_query_timeout(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient = "-c statement_timeout=200ms -c lock_timeout=200ms"
-    monkeypatch.setattr("safelight.catalog.database._OPTIONS", impatient)
-    catalog = Catalog(empty)
-    async with await psycopg.AsyncConnection.connect(empty) as migrating:
+    short_timeouts = "-c statement_timeout=200ms -c lock_timeout=200ms"
+    monkeypatch.setattr("safelight.catalog.database._OPTIONS", short_timeouts)
+    catalog = Catalog(empty_database)
+    async with await psycopg.AsyncConnection.connect(empty_database) as migrating:
         await migrating.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         waiting = asyncio.create_task(catalog.upgrade())
         await asyncio.sleep(1)
         assert not waiting.done()
         await migrating.rollback()
         await waiting
-    told = await catalog._database.read(
+    timeout = await catalog._database.read(
         lambda connection: connection.scalar(text("SHOW statement_timeout"))
     )
     await catalog.close()
-    assert told == "200ms", "it is for the migration alone"
+    assert timeout == "200ms", "only the migration waits longer"
 
 
-async def test_a_user_that_may_make_no_tables_is_told_so(empty: str) -> None:
-    with psycopg.connect(empty, autocommit=True) as connection:
+async def test_missing_permission_to_create_tables_is_reported(empty_database: str) -> None:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
         connection.execute("REVOKE ALL ON SCHEMA public FROM pg_database_owner, public")
-    catalog = Catalog(empty)
-    with pytest.raises(SettingsError, match="may not make tables"):
+    catalog = Catalog(empty_database)
+    with pytest.raises(SettingsError, match="cannot create tables"):
         await catalog.upgrade()
     await catalog.close()
 
 
-async def test_options_of_the_url_are_kept_beside_ours(engines: EmbeddedEngines) -> None:
+async def test_options_in_the_database_url_are_kept(engines: EmbeddedEngines) -> None:
     url = make_url(engines.database_url)
-    asked = url.update_query_dict({"options": "-c search_path=mine"}, append=True)
-    catalog = Catalog(_written(asked))
-    told = await catalog._database.read(
+    with_option = url.update_query_dict({"options": "-c search_path=mine"}, append=True)
+    catalog = Catalog(_with_password(with_option))
+    rows = await catalog._database.read(
         lambda connection: connection.execute(
             text("SELECT current_setting('search_path'), current_setting('timezone')")
         )
     )
     await catalog.close()
-    assert tuple(told.one()) == ("mine", "UTC")
+    assert tuple(rows.one()) == ("mine", "UTC")
 
 
-async def test_a_database_that_is_not_there_is_unavailable_and_told_in_time(
+async def test_missing_database_is_reported_within_seconds(
     engines: EmbeddedEngines,
 ) -> None:
-    nowhere = "postgresql://nobody:nothing@127.0.0.1:1/none"
+    unreachable = "postgresql://user:password@127.0.0.1:1/none"
     missing = make_url(engines.database_url).set(database="not_there")
-    for url in (nowhere, _written(missing)):
+    for url in (unreachable, _with_password(missing)):
         catalog = Catalog(url)
         with pytest.raises(CatalogUnavailable):
             await asyncio.wait_for(catalog.ping(), 30)

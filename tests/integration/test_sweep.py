@@ -1,85 +1,123 @@
-"""The sweep: what was left undone is done later, and nothing holds it up."""
+"""The sweep deletes the objects of tombstones later, and one failure does not stop the others."""
 
+import io
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
-from integration.served import House
 from safelight import keys
 from safelight.errors import StorageUnavailable
-from safelight.library.sweep import FORGET_AFTER, Sweep
-from safelight.storage import Storage
+from safelight.library import Library
+from safelight.library.sweep import FORGET_AFTER, STALE_AFTER, Sweep
+from safelight.models import Caption
+from safelight.storage import Bucket
+from support import pictures
+from support.memory_library import statuses
+from support.reconcile import keys_of, list_objects, store_orphan
+
+OWNER = "o"
+MINUTE = timedelta(minutes=1)
 
 
-class _Stubborn(Storage):
-    """The real store, but for some prefixes that it won't let go."""
+class _FailingBucket(Bucket):
+    """A library's bucket that refuses to delete below some prefixes."""
 
-    def __init__(self, store: Storage, kept: set[str]) -> None:
-        self.__dict__.update(store.__dict__)
-        self._kept = kept
+    def __init__(self, bucket: Bucket, refused: Sequence[str]) -> None:
+        self.__dict__.update(bucket.__dict__)
+        self._refused = tuple(refused)
+        self.deletions = 0
 
     async def delete(self, keys: Sequence[str]) -> None:
-        if any(key.startswith(tuple(self._kept)) for key in keys):
+        self.deletions += 1
+        if any(key.startswith(self._refused) for key in keys):
             raise StorageUnavailable
         await super().delete(keys)
 
     async def delete_prefix(self, prefix: str) -> None:
-        if prefix in self._kept:
+        if prefix in self._refused:
             raise StorageUnavailable
         await super().delete_prefix(prefix)
 
 
-def _bury(house: House, owner: str, count: int, *, now: datetime | None = None) -> list[str]:
-    """Make tombstones whose objects were never purged; gives their prefixes, oldest first."""
-    catalog = house.library.parts.catalog
-    ids = house.plant(owner, count)
-    now = now or house.library.now()
-    return [keys.prefix(house.do(catalog.bury(owner, id_, now=now)).name) for id_ in ids]
+def _sweep(
+    library: Library, *, later: timedelta = timedelta(0), bucket: Bucket | None = None
+) -> Sweep:
+    now, backends = library.now() + later, library.backends
+    return Sweep(backends.catalog, bucket or backends.bucket, clock=lambda: now)
 
 
-def _states(house: House, owner: str) -> list[str]:
-    return [status for _, status, _ in house.rows(owner)]
+async def _delete_rows(library: Library, count: int, *, now: datetime | None = None) -> list[str]:
+    """Delete new photos without purging them, and return the prefixes of their objects."""
+    prefixes = []
+    for _ in range(count):
+        data = io.BytesIO(pictures.jpeg(64, comment=uuid4().bytes))
+        photo = (await library.add(OWNER, data)).photo
+        await library.backends.catalog.soft_delete(OWNER, photo.id, now=now or library.now())
+        prefixes.append(keys.prefix(photo.storage_id))
+    return prefixes
 
 
-def test_one_that_cannot_be_purged_does_not_hold_up_the_others(a_house: House) -> None:
-    parts = a_house.library.parts
-    prefixes = _bury(a_house, "stubborn", 4)
-    later = a_house.library.now() + FORGET_AFTER + timedelta(minutes=1)
-    stubborn = _Stubborn(parts.storage, {prefixes[1]})
+async def test_purge_deletes_the_objects_and_keeps_the_row(memory_library: Library) -> None:
+    await _delete_rows(memory_library, 3)
+    assert await _sweep(memory_library).purge() == 3
+    assert await list_objects(memory_library) == set()
+    assert await statuses(memory_library) == ["deleted"] * 3
+    assert await _sweep(memory_library).purge() == 0
+
+
+async def test_old_tombstone_is_forgotten_with_all_of_its_prefix(memory_library: Library) -> None:
+    (prefix,) = await _delete_rows(memory_library, 1)
+    await _sweep(memory_library).run()
+    await store_orphan(memory_library, f"{prefix}{'a' * 32}")  # by a write that was still running
+    await _sweep(memory_library, later=FORGET_AFTER - MINUTE).run()
+    assert await statuses(memory_library) == ["deleted"]
+    await _sweep(memory_library, later=FORGET_AFTER + MINUTE).run()
+    assert await statuses(memory_library) == []
+    assert await list_objects(memory_library) == set()
+
+
+async def test_stale_reservation_is_abandoned(memory_library: Library) -> None:
+    photo = (await memory_library.add(OWNER, io.BytesIO(pictures.jpeg(64)))).photo
+    reservation = await memory_library.backends.catalog.reservations.reserve(
+        OWNER, Caption(), storage_id=keys.new_storage_id(), now=memory_library.now()
+    )
+    await store_orphan(memory_library, keys.original(reservation.storage_id))
+    await _sweep(memory_library, later=STALE_AFTER - MINUTE).run()
+    assert await statuses(memory_library) == ["ready", "pending"]
+    await _sweep(memory_library, later=STALE_AFTER + MINUTE).run()
+    assert await statuses(memory_library) == ["ready", "deleted"]
+    assert await list_objects(memory_library) == keys_of(photo)
+
+
+async def test_failing_tombstone_does_not_stop_the_others(memory_library: Library) -> None:
+    prefixes = await _delete_rows(memory_library, 4)
+    later = FORGET_AFTER + MINUTE
+    failing = _FailingBucket(memory_library.backends.bucket, [prefixes[1]])
     with pytest.raises(StorageUnavailable):
-        a_house.do(Sweep(parts.catalog, stubborn, clock=lambda: later).once())
-    assert _states(a_house, "stubborn") == ["deleted"]
-    a_house.do(Sweep(parts.catalog, parts.storage, clock=lambda: later).once())
-    assert _states(a_house, "stubborn") == []
+        await _sweep(memory_library, later=later, bucket=failing).run()
+    assert await statuses(memory_library) == ["deleted"]
+    await _sweep(memory_library, later=later).run()
+    assert await statuses(memory_library) == []
 
 
-def test_a_fresh_one_that_cannot_be_purged_keeps_no_old_one(a_house: House) -> None:
-    parts = a_house.library.parts
-    soon = a_house.library.now() + FORGET_AFTER / 2
-    (fresh,) = _bury(a_house, "fresh", 1, now=soon)
-    _bury(a_house, "old", 2)
-    later = a_house.library.now() + FORGET_AFTER + timedelta(minutes=1)
+async def test_failing_recent_tombstone_does_not_keep_old_ones(memory_library: Library) -> None:
+    soon = memory_library.now() + FORGET_AFTER / 2
+    recent = await _delete_rows(memory_library, 1, now=soon)
+    await _delete_rows(memory_library, 2)
+    failing = _FailingBucket(memory_library.backends.bucket, recent)
     with pytest.raises(StorageUnavailable):
-        a_house.do(
-            Sweep(parts.catalog, _Stubborn(parts.storage, {fresh}), clock=lambda: later).once()
-        )
-    assert (_states(a_house, "fresh"), _states(a_house, "old")) == (["deleted"], [])
+        await _sweep(memory_library, later=FORGET_AFTER + MINUTE, bucket=failing).run()
+    assert await statuses(memory_library) == ["deleted"]
 
 
-def test_a_store_that_is_away_is_not_asked_for_every_tombstone(a_house: House) -> None:
-    parts = a_house.library.parts
-    prefixes = _bury(a_house, "away", 6)
-    asked: list[Sequence[str]] = []
-
-    class Away(_Stubborn):
-        async def delete(self, keys: Sequence[str]) -> None:
-            asked.append(keys)
-            raise StorageUnavailable
-
-    sweep = Sweep(parts.catalog, Away(parts.storage, set()), clock=a_house.library.now)
+async def test_store_that_is_down_is_not_called_for_every_tombstone(
+    memory_library: Library,
+) -> None:
+    prefixes = await _delete_rows(memory_library, 6)
+    down = _FailingBucket(memory_library.backends.bucket, prefixes)
     with pytest.raises(StorageUnavailable):
-        a_house.do(sweep.purge())
-    assert len(asked) == 4  # all in one, and three by themselves
-    assert _states(a_house, "away") == ["deleted"] * len(prefixes)
-    a_house.do(Sweep(parts.catalog, parts.storage, clock=a_house.library.now).once())
+        await _sweep(memory_library, bucket=down).purge()
+    assert down.deletions == 4  # one call for all of them, and three for single ones
+    assert await statuses(memory_library) == ["deleted"] * 6

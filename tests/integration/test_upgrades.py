@@ -1,4 +1,4 @@
-"""What earlier versions left behind goes on under this one: their rows, objects, jobs, sessions."""
+"""Data of earlier versions works under this one: rows, objects, jobs and sessions."""
 
 import asyncio
 import base64
@@ -15,23 +15,23 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-import pictures
-from integration.reconciling import LOOK, found, keys_of, stored
-from integration.served import settings_for
 from safelight.catalog import migrations
 from safelight.engines import EmbeddedEngines
-from safelight.jobs import State
+from safelight.jobs import JobState
 from safelight.library import Library
 from safelight.library.sweep import Sweep
-from safelight.photo import Photo
+from safelight.models import Photo
 from safelight.settings import RenditionSettings
-from upgrades.made import FOLDER, SESSION
+from support import pictures
+from support.app_server import settings_for
+from support.reconcile import LOOK, keys_of, list_objects, reconcile
+from upgrades.dump import FOLDER, SESSION
 
 DUMPS = sorted(FOLDER.glob("*.sql"))
 OWNERS = {"ann": ["", "The beach"], "ben": ["Ben's"]}
-"""Whose photos are in each dump, and their titles."""
-OF_THEN = RenditionSettings(quality=78, effort=1)
-"""Those that the dumps' renditions were made by: others would be made beside them."""
+"""The titles of each owner's photos, in every dump."""
+DUMPED_RENDITIONS = RenditionSettings(quality=78, effort=1)
+"""The settings of the dumps' renditions. With others, new renditions would be added."""
 
 
 @pytest.fixture(params=DUMPS, ids=[dump.stem for dump in DUMPS])
@@ -39,16 +39,16 @@ async def upgraded(
     request: pytest.FixtureRequest,
     own_library: Library,
     own_engines: EmbeddedEngines,
-    empty: str,
+    empty_database: str,
     tmp_path: Path,
 ) -> AsyncIterator[Library]:
-    """A library of today, over what an earlier one left; it does the jobs too."""
+    """A library with a worker, over the data of an earlier version."""
     dump: Path = request.param
-    _load(dump, empty)
+    _load(dump, empty_database)
     for key, data in _objects(dump).items():
-        await own_library.parts.storage.put(key, data, content_type="image/jpeg")
-    settings = settings_for(own_engines, tmp_path / "now", database_url=SecretStr(empty))
-    opened = Library.from_settings(settings.model_copy(update={"renditions": OF_THEN}))
+        await own_library.backends.bucket.put(key, data, content_type="image/jpeg")
+    settings = settings_for(own_engines, tmp_path / "now", database_url=SecretStr(empty_database))
+    opened = Library.from_settings(settings.model_copy(update={"renditions": DUMPED_RENDITIONS}))
     async with opened.lifespan(None):
         yield opened
 
@@ -59,59 +59,59 @@ def _load(dump: Path, url: str) -> None:
 
 
 def _objects(dump: Path) -> dict[str, bytes]:
-    kept: dict[str, str] = json.loads(dump.with_suffix(".json").read_text())
-    return {key: base64.b64decode(data) for key, data in kept.items()}
+    encoded: dict[str, str] = json.loads(dump.with_suffix(".json").read_text())
+    return {key: base64.b64decode(data) for key, data in encoded.items()}
 
 
-async def _photos(library: Library, owner: str) -> list[Photo]:
+async def _all_photos(library: Library, owner: str) -> list[Photo]:
     page = await library.page(owner)
-    return await library.photos(owner, [id_ for id_, _ in page.states])
+    return await library.photos(owner, [id_ for id_, _ in page.photos])
 
 
-async def test_photos_of_earlier_versions_live_on(upgraded: Library) -> None:
-    listed = {owner: await _photos(upgraded, owner) for owner in OWNERS}
+async def test_photos_of_earlier_versions_keep_working(upgraded: Library) -> None:
+    listed = {owner: await _all_photos(upgraded, owner) for owner in OWNERS}
     assert {
-        owner: sorted(each.title for each in photos) for owner, photos in listed.items()
+        owner: sorted(photo.title for photo in photos) for owner, photos in listed.items()
     } == OWNERS
     async with httpx.AsyncClient() as client:
         for photo in itertools.chain(*listed.values()):
-            answer = await client.get(upgraded.link(photo).url)
-            assert sha256(answer.content).hexdigest() == photo.sha256
+            response = await client.get(upgraded.link(photo).url)
+            assert sha256(response.content).hexdigest() == photo.sha256
     for owner in OWNERS:
-        assert (await upgraded.develop_missing(owner)).next is None
-    await _until_every_job_is_done(upgraded)
-    whole = [photo for owner in OWNERS for photo in await _photos(upgraded, owner)]
-    assert sorted(len(photo.renditions) for photo in whole) == [1, 1, 3]
-    named = {key for photo in whole for key in keys_of(photo)}
-    left = await stored(upgraded) - named
-    assert len(left) <= 1, "what had been deleted went by its job; the reservation stays a while"
-    await Sweep(upgraded.parts.catalog, upgraded.parts.storage, clock=upgraded.now).once()
-    assert await stored(upgraded) == named
-    assert await found(upgraded, replace(LOOK, verify=True)) == []
-    for photo in whole:
+        assert (await upgraded.render_missing(owner)).next is None
+    await _wait_for_jobs(upgraded)
+    photos = [photo for owner in OWNERS for photo in await _all_photos(upgraded, owner)]
+    assert sorted(len(photo.renditions) for photo in photos) == [1, 1, 3]
+    named = {key for photo in photos for key in keys_of(photo)}
+    unnamed = await list_objects(upgraded) - named
+    assert len(unnamed) <= 1, "only that of the stale reservation, until the sweep"
+    await Sweep(upgraded.backends.catalog, upgraded.backends.bucket, clock=upgraded.now).run()
+    assert await list_objects(upgraded) == named
+    assert await reconcile(upgraded, replace(LOOK, verify=True)) == []
+    for photo in photos:
         await upgraded.delete(photo.owner, photo.id)
-    assert await stored(upgraded) == set()
+    assert await list_objects(upgraded) == set()
 
 
-async def _until_every_job_is_done(library: Library) -> None:
-    """The one that was waiting among them: it purges what was deleted."""
+async def _wait_for_jobs(library: Library) -> None:
+    """Wait for the jobs, including the purge that was waiting in the dump."""
     async with asyncio.timeout(30):
-        while sum((counts := await library.job_counts()).values()) > counts[State.FAILED]:  # noqa: ASYNC110  rows tell nobody
+        while sum((counts := await library.jobs.count()).values()) > counts[JobState.FAILED]:  # noqa: ASYNC110  rows give no notice
             await asyncio.sleep(0.1)
-    assert counts[State.FAILED] == 0
+    assert counts[JobState.FAILED] == 0
 
 
-async def test_what_was_begun_before_the_upgrade_goes_on(upgraded: Library) -> None:
-    sessions = upgraded.parts.catalog.sessions
-    begun = await sessions.find(SESSION, issuer="issuer", now=upgraded.now())
-    assert begun is not None
-    assert begun.browser == "Mosaic"
+async def test_sessions_and_ids_survive_the_upgrade(upgraded: Library) -> None:
+    sessions = upgraded.backends.catalog.sessions
+    session = await sessions.find(SESSION, issuer="issuer", now=upgraded.now())
+    assert session is not None
+    assert session.browser == "Mosaic"
     added = await upgraded.add("ann", io.BytesIO(pictures.jpeg(50, 40)))
-    assert added.photo.id > 5, "no number is used again"
+    assert added.photo.id > 5, "ids are not reused"
 
 
-def test_the_newest_schema_has_a_dump() -> None:
-    """CONTRIBUTING.md says how it is made; what was released is never made again."""
+def test_newest_schema_has_a_dump() -> None:
+    """CONTRIBUTING.md describes how to make it. A released dump is never made again."""
     versions = Path(next(iter(migrations.__path__))) / "versions"
-    newest = max(each.name[:4] for each in versions.glob("[0-9]*.py"))
+    newest = max(path.name[:4] for path in versions.glob("[0-9]*.py"))
     assert DUMPS[-1].stem == newest

@@ -1,4 +1,4 @@
-"""`safelight worker` as a process: killed at every step of its jobs, it loses nothing."""
+"""`safelight worker` as a process: jobs survive its death at every step."""
 
 import os
 import signal
@@ -16,14 +16,14 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-import pictures
-from integration.served import House, house, settings_for
 from safelight import crash_points, keys
 from safelight.engines import EmbeddedEngines
-from safelight.library.incoming import Incoming
+from safelight.jobs.worker import DEFAULT
 from safelight.library.sweep import FORGET_AFTER, STALE_AFTER, Sweep
-from safelight.photo import Caption
-from safelight.upload import Upload, UploadStatus
+from safelight.library.upload_cleanup import UploadCleanup
+from safelight.models import Caption, Upload, UploadStatus
+from support import pictures
+from support.app_server import AppServer, run_app_server, settings_for
 
 SCRIPT = Path(sys.executable).with_name("safelight")
 OWNER = "owner"
@@ -32,13 +32,13 @@ LATER = max(STALE_AFTER, FORGET_AFTER) + timedelta(minutes=5)
 
 @dataclass
 class Fleet:
-    """A library without a worker over a database of its own, and workers for it."""
+    """A library without a worker over its own database, and worker processes for it."""
 
-    house: House
+    server: AppServer
 
     @property
     def database_url(self) -> str:
-        url = self.house.settings.database_url
+        url = self.server.settings.database_url
         assert url is not None
         return url.get_secret_value()
 
@@ -47,16 +47,16 @@ class Fleet:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def put(self, task: str) -> None:
-        """Have a task done at once."""
+    def enqueue(self, task: str) -> None:
+        """Enqueue a task."""
         self.sql(
             "INSERT INTO procrastinate_jobs (queue_name, task_name)"
             f" VALUES ('safelight', 'safelight.{task}')"
         )
 
     @contextmanager
-    def worker(self, **more: str) -> Iterator["subprocess.Popen[str]"]:
-        settings = self.house.settings
+    def worker(self, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+        settings = self.server.settings
         secret = settings.s3.secret_key
         assert secret is not None
         environment = {
@@ -66,7 +66,7 @@ class Fleet:
             "SAFELIGHT_S3__ACCESS_KEY": str(settings.s3.access_key),
             "SAFELIGHT_S3__SECRET_KEY": secret.get_secret_value(),
             "SAFELIGHT_DATA_DIR": str(settings.data_dir),
-            **more,
+            **variables,
         }
         started = subprocess.Popen(
             [SCRIPT, "worker"], env=environment, stderr=subprocess.PIPE, text=True
@@ -77,69 +77,68 @@ class Fleet:
             started.kill()
             started.communicate(timeout=20)
 
-    def later(self, *, by: timedelta = LATER) -> None:
-        """Do what the minutely job does, at a later time."""
-        parts = self.house.library.parts
-        now = self.house.library.now() + by
-        self.house.do(Sweep(parts.catalog, parts.storage, clock=lambda: now).once())
+    def sweep(self, *, by: timedelta = LATER) -> None:
+        """Sweep with a clock that is ahead of the library's."""
+        backends = self.server.library.backends
+        now = self.server.library.now() + by
+        self.server.do(Sweep(backends.catalog, backends.bucket, clock=lambda: now).run())
 
 
 @pytest.fixture
-def fleet(engines: EmbeddedEngines, empty: str, tmp_path: Path) -> Iterator[Fleet]:
-    settings = settings_for(engines, tmp_path, database_url=SecretStr(empty), owner=OWNER)
-    with house(settings, worker=False) as living:
-        yield Fleet(living)
+def fleet(engines: EmbeddedEngines, database_url: str, tmp_path: Path) -> Iterator[Fleet]:
+    settings = settings_for(engines, tmp_path, database_url=SecretStr(database_url), owner=OWNER)
+    with run_app_server(settings, worker=False) as app_server:
+        yield Fleet(app_server)
 
 
 def _add(fleet: Fleet, seed: int) -> tuple[int, str]:
-    file = fleet.house.library.spool.file()
-    file.write(pictures.jpeg(64 + seed))
-    with file:
-        added = fleet.house.do(fleet.house.library.add(OWNER, file.file, Caption()))
-    return added.photo.id, added.photo.name
+    with fleet.server.library.spool.file("o") as file:
+        file.write(pictures.jpeg(64 + seed))
+        added = fleet.server.do(fleet.server.library.add(OWNER, file.file, Caption()))
+    return added.photo.id, added.photo.storage_id
 
 
-def _bury(fleet: Fleet, id_: int, *, ago: timedelta) -> None:
-    """Make a tombstone as a deletion does that dies right after its commit."""
-    now = fleet.house.library.now() - ago
-    fleet.house.do(fleet.house.library.parts.catalog.bury(OWNER, id_, now=now))
+def _soft_delete(fleet: Fleet, id_: int, *, ago: timedelta) -> None:
+    """Leave a tombstone, like a deletion that crashes after its commit."""
+    now = fleet.server.library.now() - ago
+    fleet.server.do(fleet.server.library.backends.catalog.soft_delete(OWNER, id_, now=now))
 
 
-def _reserve(fleet: Fleet, *, ago: timedelta) -> str:
-    """Leave a row pending, with its object, as an upload does that dies between the two."""
-    parts, now = fleet.house.library.parts, fleet.house.library.now() - ago
-    row = fleet.house.do(
-        parts.catalog.reservations.make(OWNER, Caption(), name=keys.new_name(), now=now)
+def _leave_reservation(fleet: Fleet, *, ago: timedelta) -> str:
+    """Leave a pending row and its object, like an upload that crashes before it publishes."""
+    backends, now = fleet.server.library.backends, fleet.server.library.now() - ago
+    row = fleet.server.do(
+        backends.catalog.reservations.reserve(
+            OWNER, Caption(), storage_id=keys.new_storage_id(), now=now
+        )
     )
-    put = parts.storage.put(keys.original(row.name), b"half", content_type="image/png")
-    fleet.house.do(put)
-    return row.name
+    put = backends.bucket.put(keys.original(row.storage_id), b"half", content_type="image/png")
+    fleet.server.do(put)
+    return row.storage_id
 
 
 @pytest.mark.parametrize("point", crash_points.SWEEP)
-def test_a_worker_killed_at_any_step_leaves_what_the_next_one_finishes(
-    fleet: Fleet, point: str
-) -> None:
-    kept, kept_name = _add(fleet, 0)
-    fresh, fresh_name = _add(fleet, 1)
-    old, old_name = _add(fleet, 2)
-    _bury(fleet, fresh, ago=timedelta(0))
-    _bury(fleet, old, ago=LATER)
-    names = {kept_name, fresh_name, old_name, _reserve(fleet, ago=LATER)}
-    fleet.put("sweep")
+def test_killed_sweep_is_finished_by_the_next_one(fleet: Fleet, point: str) -> None:
+    kept, kept_id = _add(fleet, 0)
+    fresh, fresh_id = _add(fleet, 1)
+    old, old_id = _add(fleet, 2)
+    _soft_delete(fleet, fresh, ago=timedelta(0))
+    _soft_delete(fleet, old, ago=LATER)
+    storage_ids = {kept_id, fresh_id, old_id, _leave_reservation(fleet, ago=LATER)}
+    fleet.enqueue("sweep")
     with fleet.worker(**{crash_points.VARIABLE: point}) as worker:
         assert worker.wait(60) == -signal.SIGKILL
-    fleet.later()
-    fleet.later(by=2 * LATER)
-    assert [id_ for id_, _, _ in fleet.house.rows(OWNER)] == [kept]
-    assert names & fleet.house.object_names() == {kept_name}
+    fleet.sweep()
+    fleet.sweep(by=2 * LATER)
+    assert [id_ for id_, _, _ in fleet.server.rows(OWNER)] == [kept]
+    assert storage_ids & fleet.server.stored_ids() == {kept_id}
 
 
-def _uploaded(fleet: Fleet, *, ago: timedelta, in_parts: bool = False) -> str:
-    """Leave an open upload with its object, and parts, as a client does that goes away."""
-    parts, began = fleet.house.library.parts, fleet.house.library.now() - ago
+def _leave_upload(fleet: Fleet, *, ago: timedelta, in_parts: bool = False) -> str:
+    """Leave an open upload with its object or parts, like a client that disappears."""
+    backends, began = fleet.server.library.backends, fleet.server.library.now() - ago
     upload = Upload(
-        name=keys.new_name(),
+        upload_id=keys.new_storage_id(),
         owner=OWNER,
         status=UploadStatus.OPEN,
         caption=Caption(),
@@ -150,83 +149,86 @@ def _uploaded(fleet: Fleet, *, ago: timedelta, in_parts: bool = False) -> str:
         created_at=began,
         expires_at=began + timedelta(minutes=75),
     )
-    fleet.house.do(parts.catalog.uploads.reserve(upload, at_most=10))
-    key = keys.incoming(upload.name)
-    fleet.house.do(parts.storage.put(key, b"half", content_type="image/png"))
+    fleet.server.do(backends.catalog.uploads.reserve(upload, at_most=10))
+    key = keys.incoming(upload.upload_id)
+    fleet.server.do(backends.bucket.put(key, b"half", content_type="image/png"))
     if in_parts:
-        soon = fleet.house.library.now() + timedelta(minutes=5)
-        permit = parts.permits.create(replace(upload, expires_at=soon))
-        httpx.post(permit.url, headers=permit.headers).raise_for_status()
+        soon = fleet.server.library.now() + timedelta(minutes=5)
+        request = backends.upload_signer.create(replace(upload, expires_at=soon))
+        httpx.post(request.url, headers=request.headers).raise_for_status()
     return key
 
 
 @pytest.mark.parametrize("point", crash_points.INCOMING)
-def test_a_worker_killed_while_it_clears_uploads_away_leaves_what_the_next_one_finishes(
-    fleet: Fleet, point: str
-) -> None:
-    parts, now = fleet.house.library.parts, fleet.house.library.now()
+def test_killed_upload_cleanup_is_finished_by_the_next_one(fleet: Fleet, point: str) -> None:
+    backends, now = fleet.server.library.backends, fleet.server.library.now()
     sent = [
-        _uploaded(fleet, ago=timedelta(hours=2)),
-        _uploaded(fleet, ago=timedelta(hours=2, minutes=1), in_parts=True),
-        _uploaded(fleet, ago=timedelta(hours=3), in_parts=True),
+        _leave_upload(fleet, ago=timedelta(hours=2)),
+        _leave_upload(fleet, ago=timedelta(hours=2, minutes=1), in_parts=True),
+        _leave_upload(fleet, ago=timedelta(hours=3), in_parts=True),
     ]
-    kept = _uploaded(fleet, ago=timedelta(0))
-    fleet.put("sweep")
+    kept = _leave_upload(fleet, ago=timedelta(0))
+    fleet.enqueue("sweep")
     with fleet.worker(**{crash_points.VARIABLE: point}) as worker:
         assert worker.wait(60) == -signal.SIGKILL
     for later in (now, now + timedelta(minutes=30)):
-        then = Incoming(
-            parts.catalog,
-            parts.storage,
-            parts.multiparts,
+        cleanup = UploadCleanup(
+            backends.catalog.uploads,
+            backends.bucket,
+            backends.multipart,
             clock=lambda at=later: at,  # type: ignore[misc]
         )
-        fleet.house.do(then.once())
-    assert [fleet.house.do(parts.storage.size(key)) for key in sent] == [None] * 3
-    assert [fleet.house.do(parts.multiparts.begun(key)) for key in sent] == [[]] * 3
-    assert fleet.house.do(parts.storage.size(kept)) == 4
-    names = fleet.sql("SELECT status, name FROM safelight_uploads")
-    assert names == [("open", kept.partition("/")[2])]
+        fleet.server.do(cleanup.run())
+    assert [fleet.server.do(backends.bucket.size(key)) for key in sent] == [None] * 3
+    assert [fleet.server.do(backends.multipart.list_ids(key)) for key in sent] == [[]] * 3
+    assert fleet.server.do(backends.bucket.size(kept)) == 4
+    rows = fleet.sql("SELECT status, name FROM safelight_uploads")
+    assert rows == [("open", kept.partition("/")[2])]
 
 
-def test_the_jobs_of_a_killed_worker_are_taken_up_within_a_minute(fleet: Fleet) -> None:
-    doomed, name = _add(fleet, 3)
-    _bury(fleet, doomed, ago=timedelta(0))
-    fleet.put("purge")
+def test_jobs_of_a_killed_worker_are_rescued_within_a_minute(fleet: Fleet) -> None:
+    deleted, storage_id = _add(fleet, 3)
+    _soft_delete(fleet, deleted, ago=timedelta(0))
+    fleet.enqueue("purge")
     with fleet.worker(**{crash_points.VARIABLE: "purge: objects gone"}) as worker:
         assert worker.wait(60) == -signal.SIGKILL
-    held = "SELECT status::text FROM procrastinate_jobs WHERE task_name = 'safelight.purge'"
-    assert fleet.sql(held) == [("doing",)]
-    died = time.monotonic()
+    status = "SELECT status::text FROM procrastinate_jobs WHERE task_name = 'safelight.purge'"
+    assert fleet.sql(status) == [("doing",)]
+    assert DEFAULT.stalled_after + DEFAULT.rescue_interval < timedelta(minutes=1)
+    fleet.sql(
+        "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat"
+        f" - interval '{DEFAULT.stalled_after.total_seconds()} seconds'"
+    )
     with fleet.worker():
-        while fleet.sql(held):
-            assert time.monotonic() - died < 60
-            time.sleep(0.5)
-    assert not fleet.house.stored(name)
+        deadline = time.monotonic() + 60
+        while fleet.sql(status):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert not fleet.server.is_stored(storage_id)
 
 
-def test_a_worker_ends_cleanly_and_says_when_it_is_ready(fleet: Fleet) -> None:
+def test_worker_logs_that_it_is_ready_and_stops_cleanly(fleet: Fleet) -> None:
     with fleet.worker() as worker:
         assert worker.stderr is not None
         while "ready" not in (line := worker.stderr.readline()):
-            assert line, "it ended"
+            assert line, "the worker exited"
         time.sleep(1)
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(30) == 0
     assert fleet.sql("SELECT * FROM procrastinate_workers") == []
 
 
-def test_without_a_worker_all_goes_on_but_what_was_left_to_the_jobs(fleet: Fleet) -> None:
-    site = fleet.house.site(owner=OWNER)
+def test_without_a_worker_requests_succeed_and_jobs_wait(fleet: Fleet) -> None:
+    site = fleet.server.site(owner=OWNER)
     with site.client() as client:
         photo = client.post("/api/photos", files={"photo": pictures.png()}).json()
-        assert [each["id"] for each in client.get("/api/photos").json()] == [photo["id"]]
+        assert [item["id"] for item in client.get("/api/photos").json()] == [photo["id"]]
         assert client.get(photo["photo_url"]).status_code == 200
         assert client.delete(f"/api/photos/{photo['id']}").status_code == 204
         assert client.get(photo["photo_url"]).status_code == 404
         assert client.get("/api/photos").json() == []
         jobs = client.get("/api/jobs").json()
-        assert [each["task"] for each in jobs["oldest"]] == ["purge"]
+        assert [job["task"] for job in jobs["oldest"]] == ["purge"]
         assert {state: jobs[state] for state in ("waiting", "late", "running", "failed")} == {
             "waiting": 1,
             "late": 0,
@@ -244,8 +246,8 @@ def test_without_a_worker_all_goes_on_but_what_was_left_to_the_jobs(fleet: Fleet
         assert client.post("/api/jobs/retry").json() == [failed["id"]]
 
 
-def test_a_worker_without_engines_of_a_server_says_what_to_do(tmp_path: Path) -> None:
-    ended = subprocess.run(
+def test_worker_without_a_database_names_the_missing_setting(tmp_path: Path) -> None:
+    result = subprocess.run(
         [SCRIPT, "worker"],
         check=False,
         cwd=tmp_path,
@@ -253,6 +255,6 @@ def test_a_worker_without_engines_of_a_server_says_what_to_do(tmp_path: Path) ->
         capture_output=True,
         text=True,
     )
-    assert ended.returncode == 1
-    assert "SAFELIGHT_DATABASE_URL" in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    assert result.returncode == 1
+    assert "SAFELIGHT_DATABASE_URL" in result.stderr
+    assert result.stderr.count("\n") == 1

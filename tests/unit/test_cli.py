@@ -1,5 +1,6 @@
-"""The command line without a server: what it is told, what it shows, what it loads."""
+"""The command line without a server: its help, settings, output and imports."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,39 +9,41 @@ import pytest
 import segno
 from cyclopts import App
 
-from safelight.cli import qr, token
+from safelight import token_file
 from safelight.cli.app import app
-from safelight.cli.client_settings import ClientSettings
-from safelight.cli.environment import read_settings
-from safelight.cli.terminal import plain
+from safelight.client.settings import ClientSettings, client_settings
 from safelight.errors import SettingsError
+from safelight.qr import qr_lines
+from safelight.settings.environment import read_settings
+from safelight.terminal import sanitize
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCRIPT = Path(sys.executable).with_name("safelight")
 
 
 def _commands(of: App, *path: str) -> list[str]:
-    """Name every command that does something, as it is written after ``safelight``."""
-    named = {name: each for name, each in of.resolved_commands().items() if name[0] != "-"}
-    below = [found for name, each in named.items() for found in _commands(each, *path, name)]
-    return below or [" ".join(path)]
+    """List the commands as they are typed after ``safelight``."""
+    subcommands = {name: sub for name, sub in of.resolved_commands().items() if name[0] != "-"}
+    found = [line for name, sub in subcommands.items() for line in _commands(sub, *path, name)]
+    is_command = not subcommands or of.default_command is not None
+    return [*([" ".join(path)] if path and is_command else []), *found]
 
 
 COMMANDS = _commands(app)
 
 
-def test_the_commands_are_found() -> None:
-    assert {"serve", "upload", "ls", "url", "rm", "db upgrade", "token rotate"} <= set(COMMANDS)
+def test_all_kinds_of_commands_are_found() -> None:
+    assert {"serve", "upload", "ls", "jobs", "jobs retry", "db upgrade"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_documented_and_shows_an_example_that_is(command: str) -> None:
-    told = subprocess.run(
+def test_help_of_each_command_has_an_example_from_the_docs(command: str) -> None:
+    text = subprocess.run(
         [SCRIPT, *command.split(), "--help"], check=True, capture_output=True, text=True
     ).stdout
     examples = [
         line.removeprefix("Example: ").strip()
-        for line in told.splitlines()
+        for line in text.splitlines()
         if line.startswith("Example: ")
     ]
     assert len(examples) == 1
@@ -49,32 +52,65 @@ def test_every_command_is_documented_and_shows_an_example_that_is(command: str) 
     assert examples[0] in documented
 
 
-def test_help_loads_nothing_that_takes_long() -> None:
+def test_docs_name_each_command_and_no_other() -> None:
+    text = (DOCS / "cli.md").read_text()
+    blocks = re.findall(r"^```sh.*?\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    lines = [line.partition("safelight ")[2] for line in "".join(blocks).splitlines()]
+    documented = {
+        command for command in COMMANDS for line in lines if f"{line} ".startswith(f"{command} ")
+    }
+    assert documented == set(COMMANDS)
+    words = {line.split()[0] for line in lines if line and not line.startswith("--help")}
+    assert words <= {command.split()[0] for command in COMMANDS}
+
+
+def test_help_imports_nothing_slow() -> None:
     code = "import sys; from safelight.cli.app import app; app(['--help']); print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()
     assert "rich.console" in loaded
-    slow = {"httpx", "pydantic", "rich.markdown", "rich.progress", "fastapi", "sqlalchemy", "segno"}
+    slow = {
+        "asyncio",
+        "httpx",
+        "json",
+        "pydantic",
+        "rich.markdown",
+        "rich.progress",
+        "fastapi",
+        "sqlalchemy",
+        "segno",
+    }
     assert not slow & set(loaded)
 
 
-def test_clients_load_nothing_of_the_server() -> None:
-    code = "import sys, safelight.cli.upload, safelight.cli.link; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    ).stdout.split()
-    assert not {"pydantic", "fastapi", "sqlalchemy", "safelight.settings"} & set(loaded)
+@pytest.mark.parametrize("command", [["ls"], ["url", "1"], ["upload", __file__]])
+def test_client_commands_import_nothing_of_the_server(command: list[str]) -> None:
+    code = (
+        "import sys; from safelight.cli.app import app\n"
+        "from safelight.errors import OperatorError\n"
+        "try: app(sys.argv[1:])\n"
+        "except OperatorError: pass\n"
+        "print(*sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"SAFELIGHT_URL": "http://127.0.0.1:1"},
+    )
+    loaded = set(run.stdout.split())
+    assert "safelight.client.api" in loaded
+    assert not {"pydantic", "fastapi", "sqlalchemy", "safelight.settings"} & loaded
 
 
 def _with_token(folder: Path) -> Path:
-    token.rotated(folder / "secrets" / "token")
+    token_file.rotate(folder / "secrets" / "token")
     return folder
 
 
-def test_the_server_is_the_one_of_this_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_default_server_is_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert ClientSettings.from_environment({}) == ClientSettings(
         url="http://127.0.0.1:8000", token=None
@@ -87,7 +123,7 @@ def test_the_server_is_the_one_of_this_machine(
 
 
 @pytest.mark.parametrize(
-    ("written", "taken"),
+    ("address", "expected"),
     [
         ("https://photos.example/", "https://photos.example"),
         ("http://[::1]:9000", "http://[::1]:9000"),
@@ -95,12 +131,12 @@ def test_the_server_is_the_one_of_this_machine(
         ("http://bücher.example:80", "http://bücher.example:80"),
     ],
 )
-def test_an_address_is_taken(written: str, taken: str) -> None:
-    assert ClientSettings.from_environment({"SAFELIGHT_URL": written}).url == taken
+def test_valid_address_is_accepted(address: str, expected: str) -> None:
+    assert ClientSettings.from_environment({"SAFELIGHT_URL": address}).url == expected
 
 
 @pytest.mark.parametrize(
-    "written",
+    "address",
     [
         "photos.example",
         "ftp://photos.example",
@@ -117,19 +153,19 @@ def test_an_address_is_taken(written: str, taken: str) -> None:
         "http://host#hush-hush",
     ],
 )
-def test_what_is_no_address_is_refused_and_not_repeated(written: str) -> None:
+def test_invalid_address_is_refused_and_not_repeated(address: str) -> None:
     with pytest.raises(SettingsError, match="SAFELIGHT_URL") as caught:
-        ClientSettings.from_environment({"SAFELIGHT_URL": written})
+        ClientSettings.from_environment({"SAFELIGHT_URL": address})
     assert "hush-hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize("port", ["0", "eighty", "65536", "-1", "٣"])
-def test_a_port_that_tells_nothing_is_refused(port: str) -> None:
+def test_invalid_port_is_refused(port: str) -> None:
     with pytest.raises(SettingsError, match="SAFELIGHT_URL"):
         ClientSettings.from_environment({"SAFELIGHT_PORT": port})
 
 
-def test_a_token_that_cannot_be_sent_is_refused_and_not_repeated() -> None:
+def test_token_invalid_in_a_header_is_refused_and_not_repeated() -> None:
     for wrong in ("hush\nhush", "hush hush", "hüsh", "hush\udcff"):
         with pytest.raises(SettingsError, match="SAFELIGHT_TOKEN") as caught:
             ClientSettings.from_environment({"SAFELIGHT_TOKEN": wrong})
@@ -137,7 +173,7 @@ def test_a_token_that_cannot_be_sent_is_refused_and_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://elsewhere.example", "http://192.168.1.5:8000"])
-def test_the_token_that_lies_here_is_not_sent_elsewhere(
+def test_token_of_the_working_directory_is_not_sent_to_other_hosts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -149,46 +185,73 @@ def test_the_token_that_lies_here_is_not_sent_elsewhere(
         assert ClientSettings.from_environment({"SAFELIGHT_URL": own}).token
 
 
-def test_the_server_does_not_mind_what_clients_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("url", "token", "warnings"),
+    [
+        ("http://photos.example", "a-token", 1),
+        ("http://192.168.1.5:8000", "a-token", 1),
+        ("http://localhost.example", "a-token", 1),
+        ("http://photos.example", "", 0),
+        ("https://photos.example", "a-token", 0),
+        ("http://localhost:8000", "a-token", 0),
+        ("http://127.0.0.1:8000", "a-token", 0),
+        ("http://[::1]:8000", "a-token", 0),
+    ],
+)
+def test_unencrypted_token_causes_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    url: str,
+    token: str,
+    warnings: int,
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_URL", url)
+    monkeypatch.setenv("SAFELIGHT_TOKEN", token)
+    client_settings()
+    output = capsys.readouterr()
+    assert (output.out, output.err.count("unencrypted")) == ("", warnings)
+
+
+def test_server_ignores_the_clients_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_URL", "https://photos.example")
     assert read_settings().port == 8000
 
 
-def test_a_new_token_replaces_the_old_one_whole(tmp_path: Path) -> None:
+def test_rotation_replaces_the_token_file(tmp_path: Path) -> None:
     file = tmp_path / "secrets" / "token"
-    first, second = token.kept(file), token.rotated(file)
+    first, second = token_file.load_or_create(file), token_file.rotate(file)
     assert first != second
-    assert token.kept(file) == second
+    assert token_file.load_or_create(file) == second
     assert file.stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in file.parent.iterdir()] == ["token"]
+    assert [entry.name for entry in file.parent.iterdir()] == ["token"]
 
 
-def test_an_empty_token_is_not_kept(tmp_path: Path) -> None:
+def test_empty_token_file_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("\n")
-    assert len(token.kept(file)) > 40
+    file.chmod(0o600)
+    assert len(token_file.load_or_create(file)) > 40
 
 
 @pytest.mark.parametrize(
     "hostile",
     ["\x1b[31m", "\x9b31m", "\r", "\n", "\t", "\x07", "\x7f", "\u2028", "\u202e", "\udcff"],
 )
-def test_nothing_that_a_terminal_obeys_is_shown(hostile: str) -> None:
-    assert plain(f"a{hostile}b") == f"a\ufffd{hostile[1:]}b"
+def test_control_characters_are_replaced(hostile: str) -> None:
+    assert sanitize(f"a{hostile}b") == f"a\ufffd{hostile[1:]}b"
 
 
-def test_the_text_of_every_language_is_shown() -> None:
+def test_text_of_any_language_is_unchanged() -> None:
     text = "Am Meer, 海辺で, на море, 👩‍👧 … «ж»"
-    assert plain(text) == text
+    assert sanitize(text) == text
 
 
-@pytest.mark.parametrize("dark", [True, False])
-def test_a_code_has_every_module_in_its_place(*, dark: bool) -> None:
+def test_qr_code_of_a_link_has_all_modules_and_fits_80_columns() -> None:
     text = "https://photos.example/bucket/photos/key?X-Amz-Signature=" + "a1" * 150
     modules: list[list[bool]] = []
-    for line in qr.rows(text, drawn_is_dark=dark):
-        modules.append([(half in "█▀") is dark for half in line])
-        modules.append([(half in "█▄") is dark for half in line])
+    for line in qr_lines(text):
+        modules.append([half not in "█▀" for half in line])
+        modules.append([half not in "█▄" for half in line])
     code = segno.make_qr(text, error="l", boost_error=False)
     expected = [[bool(module) for module in row] for row in code.matrix_iter(border=2)]
     assert modules[: len(expected)] == expected

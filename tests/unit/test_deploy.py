@@ -1,4 +1,4 @@
-"""What docs/deploy.md and deploy/ set: that it can be set, and means what they say."""
+"""The settings in docs/deploy.md and deploy/ are valid and consistent."""
 
 import re
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from safelight.cli.environment import read_settings
 from safelight.settings import Settings
+from safelight.settings.environment import read_settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "deploy.md"
@@ -38,7 +38,7 @@ def _environment_of_unit() -> dict[str, str]:
 
 
 def _environments() -> Iterator[tuple[str, dict[str, str]]]:
-    """Every environment that is shown, by where it is."""
+    """Yield the environments in the docs and files, with a name for each."""
     for number, block in enumerate(re.findall(r"```ini\n(.*?)```", PAGE.read_text(), re.DOTALL)):
         lines = [line.partition("=") for line in block.splitlines()]
         yield f"block {number}", {name: value for name, _, value in lines}
@@ -50,16 +50,14 @@ ENVIRONMENTS = dict(_environments())
 
 
 @pytest.mark.parametrize("path", [PAGE, UNIT, COMPOSE], ids=lambda path: path.name)
-def test_every_variable_that_is_named_is_documented(path: Path) -> None:
+def test_variables_are_documented(path: Path) -> None:
     settings = (ROOT / "docs" / "settings.md").read_text()
     documented = set(re.findall(r"`(SAFELIGHT_[A-Z0-9_]+)`", settings))
     assert set(re.findall(r"SAFELIGHT_[A-Z0-9_]+", path.read_text())) <= documented
 
 
 @pytest.mark.parametrize("where", ENVIRONMENTS)
-def test_every_environment_that_is_shown_can_be_read(
-    where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environments_are_valid(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _variables(Settings):
         monkeypatch.delenv(name, raising=False)
     for name, value in ENVIRONMENTS[where].items():
@@ -69,13 +67,19 @@ def test_every_environment_that_is_shown_can_be_read(
     assert settings != Settings.model_construct()
 
 
-def test_five_stores_have_their_settings() -> None:
-    stores = [each for each in ENVIRONMENTS.values() if "SAFELIGHT_S3__ENDPOINT_URL" in each]
+def test_docs_have_settings_for_five_stores() -> None:
+    stores = [
+        environment
+        for environment in ENVIRONMENTS.values()
+        if "SAFELIGHT_S3__ENDPOINT_URL" in environment
+    ]
     assert len(stores) == 5
 
 
-def test_unit_and_compose_are_behind_the_documented_proxy() -> None:
-    proxied = next(each for name, each in ENVIRONMENTS.items() if name.startswith("block"))
+def test_unit_and_compose_file_match_the_documented_proxy() -> None:
+    proxied = next(
+        environment for name, environment in ENVIRONMENTS.items() if name.startswith("block")
+    )
     for where in ("unit", "compose"):
         shown = {name: value for name, value in ENVIRONMENTS[where].items() if "DATA" not in name}
         assert shown == proxied
@@ -85,14 +89,14 @@ def test_unit_and_compose_are_behind_the_documented_proxy() -> None:
         assert name in caddyfile[1]
 
 
-def test_what_is_not_run_says_so() -> None:
+def test_untested_files_say_so() -> None:
     assert all(NOT_RUN in path.read_text().lower() for path in (UNIT, COMPOSE))
     for link in ("deploy/safelight.service", "deploy/compose.yaml"):
         _, _, after = PAGE.read_text().partition(f"](../{link})")
         assert NOT_RUN in after[:80]
 
 
-def test_the_unit_has_what_the_page_says_of_it() -> None:
+def test_unit_matches_its_description() -> None:
     directives = dict(_unit())
     for name, value in (
         ("KillMode", "mixed"),
@@ -104,14 +108,22 @@ def test_the_unit_has_what_the_page_says_of_it() -> None:
         assert directives[name] == value
     assert "MemoryDenyWriteExecute" not in directives
     assert {"AF_UNIX", "AF_NETLINK"} <= set(directives["RestrictAddressFamilies"].split())
+    allowed = set(directives["SystemCallFilter"].split())
+    assert {"@system-service", "seccomp"} <= allowed  # the decoders call seccomp(2)
+    assert directives["SystemCallErrorNumber"] == "EPERM"  # else an optional call ends the process
+    assert directives["MemoryMax"].endswith("%")
+    assert int(directives["TasksMax"]) >= 512
     assert _environment_of_unit()["SAFELIGHT_DATA_DIR"] == directives["WorkingDirectory"]
 
 
-def test_compose_puts_the_proxy_where_it_is_believed() -> None:
+def test_compose_file_gives_the_proxy_a_trusted_address() -> None:
     compose = yaml.safe_load(COMPOSE.read_text())
     safelight, caddy = compose["services"]["safelight"], compose["services"]["caddy"]
     assert caddy["network_mode"] == "service:safelight"
-    volumes = {each.partition(":")[0] for each in (*safelight["volumes"], *caddy["volumes"])}
+    volumes = {volume.partition(":")[0] for volume in (*safelight["volumes"], *caddy["volumes"])}
     assert volumes - {"./Caddyfile"} == set(compose["volumes"])
+    assert safelight["read_only"] is True
+    assert "/tmp" in safelight["tmpfs"]  # the engines' sockets
+    assert safelight["pids_limit"] == 1024
     copied = re.findall(r"^COPY (.+) \S+$", safelight["build"]["dockerfile_inline"], re.MULTILINE)
     assert all((ROOT / name).exists() for line in copied for name in line.split())

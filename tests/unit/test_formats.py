@@ -1,4 +1,4 @@
-"""Only the first bytes say what a file is."""
+"""The first bytes of a file decide its format."""
 
 import gzip
 
@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pictures
-from safelight.formats import FORMATS, HEAD_BYTES, recognise
+from safelight.imaging.formats import FORMATS, HEAD_BYTES, describe_other, detect_format
+from support import pictures
 
-OURS = pictures.photographs()
-OTHERS = {
+ACCEPTED = pictures.photographs()
+OTHER = {
     "nothing": b"",
     "text": pictures.TEXT,
     "html": pictures.HTML,
     "svg": pictures.SVG,
-    "svg behind a byte-order mark": b"\xef\xbb\xbf" + pictures.SVG,
+    "svg after a byte-order mark": b"\xef\xbb\xbf" + pictures.SVG,
     "gzipped svg": gzip.compress(pictures.SVG),
     "pdf": pictures.PDF,
     "zip": pictures.zipped(),
@@ -28,24 +28,24 @@ OTHERS = {
     "heif of another codec": b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafj2ki",
     "mp4": b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41",
     "wave": b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0",
-    "webp without a picture": b"RIFF\x24\0\0\0WEBPEXIF",
-    "gif of a version that never was": b"GIF88a\1\0\1\0",
-    "png with line ends changed": b"\x89PNG\n\x1a\n\0\0\0\rIHDR",
+    "webp without an image": b"RIFF\x24\0\0\0WEBPEXIF",
+    "gif of an unknown version": b"GIF88a\1\0\1\0",
+    "png with converted line ends": b"\x89PNG\n\x1a\n\0\0\0\rIHDR",
     "two bytes of a jpeg": b"\xff\xd8",
-    "a picture behind a line feed": b"\n" + pictures.png(),
+    "png after a line feed": b"\n" + pictures.png(),
 }
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_a_picture_is_known_by_its_bytes(name: str) -> None:
-    form = recognise(OURS[name][:HEAD_BYTES])
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_accepted_format_is_detected(name: str) -> None:
+    form = detect_format(ACCEPTED[name][:HEAD_BYTES])
     assert form is not None
     assert form is FORMATS[name.rsplit(maxsplit=1)[-1]]
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_nothing_else_is_a_picture(name: str) -> None:
-    assert recognise(OTHERS[name][:HEAD_BYTES]) is None
+@pytest.mark.parametrize("name", OTHER)
+def test_other_content_is_not_accepted(name: str) -> None:
+    assert detect_format(OTHER[name][:HEAD_BYTES]) is None
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,15 @@ def test_nothing_else_is_a_picture(name: str) -> None:
         (b"heix\0\0\0\0mif1heix", "heic"),
     ],
 )
-def test_a_heif_is_known_by_its_brands(brands: bytes, name: str) -> None:
-    assert recognise(b"\0\0\0\x1cftyp" + brands) is FORMATS[name]
+def test_heif_is_detected_by_brands(brands: bytes, name: str) -> None:
+    assert detect_format(b"\0\0\0\x1cftyp" + brands) is FORMATS[name]
 
 
-def test_only_heic_is_unknown_to_browsers() -> None:
+def test_browsers_show_all_formats_but_heic() -> None:
     assert [form.name for form in FORMATS.values() if not form.in_browsers] == ["heic"]
 
 
-def test_a_format_is_served_as_what_it_is() -> None:
+def test_each_format_has_content_type_and_extension() -> None:
     assert {form.content_type: form.extension for form in FORMATS.values()} == {
         "image/jpeg": ".jpg",
         "image/png": ".png",
@@ -77,5 +77,36 @@ def test_a_format_is_served_as_what_it_is() -> None:
 
 
 @given(st.binary(max_size=64))
-def test_any_bytes_get_an_answer_and_more_bytes_do_not_change_it(data: bytes) -> None:
-    assert recognise(data) is recognise(data[:HEAD_BYTES])
+def test_bytes_after_the_head_do_not_matter(data: bytes) -> None:
+    assert detect_format(data) is detect_format(data[:HEAD_BYTES])
+
+
+@pytest.mark.parametrize(
+    ("name", "described"),
+    [
+        ("mp4", "MP4 video"),
+        ("pdf", "PDF"),
+        ("svg after a byte-order mark", "SVG"),
+        ("zip", "ZIP archive"),
+        ("tiff", "TIFF or camera RAW"),
+        ("bmp", "BMP"),
+        ("ico", "icon"),
+        ("a sequence of heic", "HEIC sequence"),
+        ("heif of another codec", "HEIF with another codec"),
+    ],
+)
+def test_common_other_format_is_named(name: str, described: str) -> None:
+    message = f"Unsupported format ({described}). Upload JPEG, PNG, GIF, WebP, AVIF or HEIC."
+    assert describe_other(OTHER[name][:HEAD_BYTES]) == message
+
+
+@pytest.mark.parametrize("name", ["nothing", "text", "wave"])
+def test_unknown_format_is_not_named(name: str) -> None:
+    message = "Unsupported format. Upload JPEG, PNG, GIF, WebP, AVIF or HEIC."
+    assert describe_other(OTHER[name][:HEAD_BYTES]) == message
+
+
+def test_quicktime_video_is_named() -> None:
+    head = b"\0\0\0\x14ftypqt  \0\0\x02\0qt  "
+    assert detect_format(head) is None
+    assert "(QuickTime video)" in describe_other(head)

@@ -1,4 +1,4 @@
-"""What a header tells, before one byte of it reaches a decoder."""
+"""Header readers, limits, and EXIF times: all that is checked before decoding."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pictures
 from safelight import errors
-from safelight.inspection import gif, heif, jpeg, png, webp
-from safelight.inspection.capture import parse_date_time, parse_offset
-from safelight.inspection.limits import DecodeLimits, Header, admit
+from safelight.imaging.headers import gif, heif, jpeg, png, webp
+from safelight.imaging.limits import DecodeLimits, Header, check_limits
+from safelight.imaging.metadata import parse_date_time, parse_offset
+from support import pictures
 
 READERS: dict[str, Callable[[bytes], Header]] = {
     "jpeg": jpeg.read_header,
@@ -43,7 +43,7 @@ LIMITS = DecodeLimits(
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_a_header_tells_the_size_and_the_frames(name: str) -> None:
+def test_header_has_size_and_frames(name: str) -> None:
     header = READERS[name.rsplit(maxsplit=1)[-1]](PHOTOGRAPHS[name])
     assert (header.width, header.height) == (256, 192)
     assert header.frames == (3 if "animated" in name else 1)
@@ -62,21 +62,19 @@ def test_a_header_tells_the_size_and_the_frames(name: str) -> None:
         ("webp", pictures.webp_of_frames(1, 16_000_000, 255), (16_000_000, 255)),
     ],
 )
-def test_a_header_is_read_though_its_pixels_are_not_there(
-    form: str, data: bytes, size: tuple[int, int]
-) -> None:
+def test_header_is_read_without_pixel_data(form: str, data: bytes, size: tuple[int, int]) -> None:
     header = READERS[form](data)
     assert (header.width, header.height) == size
 
 
-def test_frames_and_scans_are_counted_one_by_one() -> None:
+def test_frames_and_scans_are_counted() -> None:
     assert gif.read_header(pictures.gif_of_frames(5_000)).frames == 5_000
     assert webp.read_header(pictures.webp_of_frames(2_000, 64, 48)).frames == 2_000
     assert jpeg.read_header(pictures.jpeg_of_scans(882)).scans == 882
     assert jpeg.read_header(pictures.jpeg()).scans == 1
 
 
-def test_all_that_the_picture_shown_is_made_of_must_be_there() -> None:
+def test_heif_must_contain_all_items_of_shown_image() -> None:
     grid = pictures.heif_grid(pictures.heic(64, 64), 2, 2)
     assert heif.read_header(grid).pixels == 128 * 128
     with pytest.raises(errors.CorruptImage):
@@ -88,7 +86,7 @@ def test_all_that_the_picture_shown_is_made_of_must_be_there() -> None:
             heif.read_header(pair[:-cut])
 
 
-def test_the_frames_of_an_apng_and_their_times_are_added_up() -> None:
+def test_apng_frames_and_delays_are_summed() -> None:
     animation = pictures.animated("PNG", 5)
     assert png.read_header(animation).duration == timedelta(milliseconds=200)
     first = png.read_header(pictures.png_before_its_animation())
@@ -98,20 +96,20 @@ def test_the_frames_of_an_apng_and_their_times_are_added_up() -> None:
     assert png.read_header(pictures.png()).duration is None
 
 
-def test_scans_after_the_end_marker_are_not_the_picture_s() -> None:
-    for between in (b"", b"\0\2"):  # The second would do as the length of a segment.
+def test_scans_after_end_marker_are_ignored() -> None:
+    for between in (b"", b"\0\2"):  # The second could be the length of a segment.
         tail = between + pictures.jpeg_of_scans(50)
         assert jpeg.read_header(pictures.jpeg() + tail).scans == 1
 
 
-def test_a_first_frame_larger_than_its_canvas_makes_the_canvas() -> None:
+def test_first_gif_frame_larger_than_canvas_extends_it() -> None:
     data = bytearray(pictures.gif(100, 80))
     data[6:10] = bytes(4)
     header = gif.read_header(bytes(data))
     assert (header.width, header.height) == (100, 80)
 
 
-def test_an_animation_that_begins_after_the_pixels_is_a_still() -> None:
+def test_apng_control_after_pixels_is_ignored() -> None:
     still = pictures.png()
     end = pictures.png_chunks(still)[-1][1]
     late = pictures.png_chunk(b"acTL", bytes([0, 0, 0, 9, 0, 0, 0, 0]))
@@ -120,12 +118,12 @@ def test_an_animation_that_begins_after_the_pixels_is_a_still() -> None:
 
 @pytest.mark.parametrize("percent", range(5, 100, 5))
 @pytest.mark.parametrize("form", ANIMATIONS)
-def test_an_animation_that_is_cut_is_refused(form: str, percent: int) -> None:
+def test_truncated_animation_is_refused(form: str, percent: int) -> None:
     with pytest.raises(errors.CorruptImage):
-        READERS[form.lower()](pictures.cut(ANIMATIONS[form], percent))
+        READERS[form.lower()](pictures.truncate(ANIMATIONS[form], percent))
 
 
-def test_a_gif_cut_between_two_frames_is_refused() -> None:
+def test_gif_truncated_between_frames_is_refused() -> None:
     cuts = pictures.gif_cuts_between_frames(pictures.animated("GIF", 5))
     assert len(cuts) == 4
     for data in cuts:
@@ -133,7 +131,7 @@ def test_a_gif_cut_between_two_frames_is_refused() -> None:
             gif.read_header(data)
 
 
-def test_junk_between_the_blocks_of_a_gif_is_refused_but_stray_zeros_are_not() -> None:
+def test_gif_may_contain_stray_zeros_but_no_junk_between_blocks() -> None:
     data = pictures.gif()
     assert gif.read_header(data[:-1] + bytes(3) + data[-1:]).frames == 1
     with pytest.raises(errors.CorruptImage):
@@ -141,7 +139,7 @@ def test_junk_between_the_blocks_of_a_gif_is_refused_but_stray_zeros_are_not() -
 
 
 @pytest.mark.parametrize("kind", [b"fcTL", b"fdAT"])
-def test_a_frame_of_a_png_with_a_wrong_crc_is_refused(kind: bytes) -> None:
+def test_apng_frame_with_wrong_crc_is_refused(kind: bytes) -> None:
     data = bytearray(pictures.animated("PNG"))
     end = next(end for name, _, end in pictures.png_chunks(data) if name == kind)
     data[end - 5] ^= 0x01
@@ -151,7 +149,7 @@ def test_a_frame_of_a_png_with_a_wrong_crc_is_refused(kind: bytes) -> None:
 
 @pytest.mark.parametrize("form", READERS)
 @given(data=st.binary(max_size=200))
-def test_noise_behind_the_magic_is_read_or_refused(form: str, data: bytes) -> None:
+def test_noise_after_magic_bytes_is_read_or_refused(form: str, data: bytes) -> None:
     magic = {
         "jpeg": b"\xff\xd8\xff",
         "png": pictures.PNG_SIGNATURE,
@@ -165,9 +163,7 @@ def test_noise_behind_the_magic_is_read_or_refused(form: str, data: bytes) -> No
 
 @pytest.mark.parametrize("form", READERS)
 @given(data=st.data())
-def test_a_picture_with_any_bytes_changed_is_read_or_refused(
-    form: str, data: st.DataObject
-) -> None:
+def test_mutated_photo_is_read_or_refused(form: str, data: st.DataObject) -> None:
     picture = bytearray(SMALL[form])
     for _ in range(data.draw(st.integers(1, 8))):
         picture[data.draw(st.integers(0, len(picture) - 1))] = data.draw(st.integers(0, 255))
@@ -194,39 +190,43 @@ def _read_or_refuse(form: str, data: bytes) -> None:
         ("webp", pictures.riff((b"VP8X", b"\2" + bytes(9)), *[(b"ANMF", b"")] * 200_000)),
     ],
 )
-def test_a_header_of_megabytes_takes_time_by_its_length_only(form: str, data: bytes) -> None:
+def test_long_header_takes_linear_time(form: str, data: bytes) -> None:
     began = time.process_time()
     _read_or_refuse(form, data)
-    assert time.process_time() - began < 10  # It would be hours if it grew by the square.
+    assert time.process_time() - began < 10  # Quadratic time would be hours.
 
 
 @pytest.mark.parametrize(
-    ("header", "refusal", "words"),
+    ("header", "refusal", "message"),
     [
-        (Header(width=1_001, height=1), errors.TooManyPixels, "1,001 pixels; at most 1,000"),
-        (Header(width=1, height=1, frames=11), errors.TooManyFrames, "11 frames; at most 10"),
+        (Header(width=1_001, height=1), errors.TooManyPixels, r"1,001 pixels\. The limit is 1,000"),
+        (
+            Header(width=1, height=1, frames=11),
+            errors.TooManyFrames,
+            r"11 frames\. The limit is 10",
+        ),
         (Header(width=1_000, height=1, frames=6), errors.TooManyFrames, "6,000 pixels in all"),
-        (Header(width=1, height=1, scans=21), errors.CorruptImage, "21 scans; at most 20"),
-        (Header(width=0, height=5), errors.CorruptImage, "no pixels"),
-        (Header(width=5, height=0), errors.CorruptImage, "no pixels"),
+        (Header(width=1, height=1, scans=21), errors.CorruptImage, r"21 scans\. The limit is 20"),
+        (Header(width=0, height=5), errors.CorruptImage, "no size"),
+        (Header(width=5, height=0), errors.CorruptImage, "no size"),
     ],
 )
-def test_what_is_over_a_limit_is_refused_with_both_figures(
-    header: Header, refusal: type[errors.Invalid], words: str
+def test_refusal_states_value_and_limit(
+    header: Header, refusal: type[errors.Invalid], message: str
 ) -> None:
-    with pytest.raises(refusal, match=words):
-        admit(header, LIMITS)
+    with pytest.raises(refusal, match=message):
+        check_limits(header, LIMITS)
 
 
-def test_what_is_at_every_limit_passes() -> None:
-    admit(Header(width=500, height=1, frames=10, scans=20), LIMITS)
-    admit(Header(width=100, height=10), LIMITS)
+def test_header_at_all_limits_is_accepted() -> None:
+    check_limits(Header(width=500, height=1, frames=10, scans=20), LIMITS)
+    check_limits(Header(width=100, height=10), LIMITS)
 
 
 @pytest.mark.parametrize(
     ("text", "moment"),
     [
-        ("2017:06:17 20:35:13", datetime(2017, 6, 17, 20, 35, 13)),  # noqa: DTZ001, the camera's
+        ("2017:06:17 20:35:13", datetime(2017, 6, 17, 20, 35, 13)),  # noqa: DTZ001, no time zone in EXIF
         ("2017:06:17 20:35:13 (2017:06:17 20:35:13, ASCII, 20 components, 20 bytes)",
          datetime(2017, 6, 17, 20, 35, 13)),  # noqa: DTZ001
         ("0000:00:00 00:00:00", None),
@@ -239,7 +239,7 @@ def test_what_is_at_every_limit_passes() -> None:
         ("", None),
     ],
 )  # fmt: skip
-def test_the_camera_s_clock_is_read_or_left(text: str, moment: datetime | None) -> None:
+def test_date_time_is_parsed_or_ignored(text: str, moment: datetime | None) -> None:
     assert parse_date_time(text) == moment
 
 
@@ -257,11 +257,11 @@ def test_the_camera_s_clock_is_read_or_left(text: str, moment: datetime | None) 
         ("   :  ", None),
     ],
 )
-def test_the_camera_s_offset_is_read_or_left(text: str, offset: timedelta | None) -> None:
+def test_offset_is_parsed_or_ignored(text: str, offset: timedelta | None) -> None:
     assert parse_offset(text) == offset
 
 
 @given(st.text(max_size=40))
-def test_any_text_in_place_of_a_time_is_harmless(text: str) -> None:
+def test_any_text_is_parsed_without_error(text: str) -> None:
     parse_date_time(text)
     parse_offset(text)

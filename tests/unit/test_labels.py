@@ -1,11 +1,11 @@
-"""Labels out of a picture's metadata: short, printable, or none."""
+"""Labels from image metadata are short and printable."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageCms
 
-from safelight.inspection.labels import MAX_LABEL, label, profile_name
+from safelight.imaging.metadata import MAX_LABEL, clean_label, icc_profile_name
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -23,18 +23,18 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
         (7, None),
     ],
 )
-def test_a_label_is_short_and_printable(value: object, expected: str | None) -> None:
-    assert label(value) == expected
+def test_label_is_short_and_printable(value: object, expected: str | None) -> None:
+    assert clean_label(value) == expected
 
 
-def test_a_profile_tells_its_name() -> None:
-    assert profile_name(PROFILE) == "sRGB built-in"
-    old = b"\0" * 128 + b"\0\0\0\1desc\0\0\0\x90\0\0\0\x20"
-    assert profile_name(old + b"desc\0\0\0\0\0\0\0\x05Mine\0" + bytes(20)) == "Mine"
+def test_icc_profile_name_is_read() -> None:
+    assert icc_profile_name(PROFILE) == "sRGB built-in"
+    version_2 = b"\0" * 128 + b"\0\0\0\1desc\0\0\0\x90\0\0\0\x20"
+    assert icc_profile_name(version_2 + b"desc\0\0\0\0\0\0\0\x05Mine\0" + bytes(20)) == "Mine"
 
 
 @given(data=st.binary(max_size=300), at=st.integers(0, len(PROFILE) - 1))
-def test_noise_for_a_profile_is_read_or_has_no_name(data: bytes, at: int) -> None:
+def test_damaged_icc_profile_has_a_printable_name_or_none(data: bytes, at: int) -> None:
     for profile in (data, PROFILE[:128] + data, PROFILE[:at] + data + PROFILE[at:]):
-        name = profile_name(profile)
+        name = icc_profile_name(profile)
         assert name is None or (name.isprintable() and len(name) <= MAX_LABEL)

@@ -1,27 +1,28 @@
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from safelight import keys
-from safelight.links import Links
 from safelight.settings import LinkSettings
-from safelight.sigv4 import Credentials, presign
+from safelight.signing.links import LinkSigner
+from safelight.signing.sigv4 import Credentials, presign
 
 ENDPOINT = "http://127.0.0.1:8333"
 BUCKET = "safelight"
 LONG_LIVED = Credentials(access_key="AKIDEXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG+bPxRfi")
-NAME = "0123456789abcdef0123456789abcdef"
-KEY = keys.original(NAME)
+STORAGE_ID = "0123456789abcdef0123456789abcdef"
+KEY = keys.original(STORAGE_ID)
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-NAMES = st.binary(min_size=16, max_size=16).map(bytes.hex)
+STORAGE_IDS = st.binary(min_size=16, max_size=16).map(bytes.hex)
 MOMENTS = st.integers(0, 8_000 * 31_556_952 * 10**6).map(
     lambda n: datetime(1970, 1, 1, tzinfo=UTC) + n * timedelta(microseconds=1)
 )
@@ -35,15 +36,15 @@ class Clock:
         return self.now
 
 
-def links(
+def make_signer(
     clock: Callable[[], datetime] | None = None,
     *,
     credentials: Callable[[], Credentials] = lambda: LONG_LIVED,
     cache_size: int = 1_000,
     window: timedelta = timedelta(days=1),
     lifetime: timedelta = timedelta(days=7),
-) -> Links:
-    return Links(
+) -> LinkSigner:
+    return LinkSigner(
         LinkSettings(cache_size=cache_size, window=window, lifetime=lifetime),
         credentials=credentials,
         clock=clock or Clock(),
@@ -57,210 +58,225 @@ def signed_at(url: str) -> datetime:
     return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
-def kept(made: Links) -> int:
-    return len(made._young) + len(made._old)
+def cached(signer: LinkSigner) -> int:
+    return len(signer._recent) + len(signer._older)
 
 
-@given(NAMES, MOMENTS)
-def test_a_link_is_what_presign_gives_for_the_beginning_of_its_window(
-    name: str, now: datetime
-) -> None:
-    made = links().link(keys.original(name), name, now=now)
-    start = datetime.fromtimestamp(links().window_of(name, now), UTC)
-    assert made.url == presign(
+@given(STORAGE_IDS, MOMENTS)
+def test_link_is_presigned_for_the_start_of_its_window(storage_id: str, now: datetime) -> None:
+    link = make_signer().link(keys.original(storage_id), storage_id, now=now)
+    start = datetime.fromtimestamp(make_signer().window_of(storage_id, now), UTC)
+    assert link.url == presign(
         LONG_LIVED,
         endpoint=ENDPOINT,
         bucket=BUCKET,
-        key=keys.original(name),
+        key=keys.original(storage_id),
         expires_in=timedelta(days=7),
         date=start,
     )
-    assert made.expires_at == start + timedelta(days=7)
+    assert link.expires_at == start + timedelta(days=7)
 
 
-@given(NAMES, MOMENTS, st.integers(1, 86_400 * 5), st.floats(0.01, 86_400, allow_nan=False))
-def test_a_link_handed_out_at_any_time_has_its_lifetime_less_a_window_left(
-    name: str, now: datetime, window: int, more: float
+@given(STORAGE_IDS, MOMENTS, st.integers(1, 86_400 * 5), st.floats(0.01, 86_400, allow_nan=False))
+def test_link_is_always_valid_for_lifetime_less_window(
+    storage_id: str, now: datetime, window: int, more: float
 ) -> None:
     length = timedelta(seconds=window)
     lifetime = min(max(length + timedelta(seconds=more), timedelta(minutes=1)), timedelta(days=7))
-    made = links(window=length, lifetime=lifetime).link(keys.original(name), name, now=now)
-    assert lifetime - length - SECOND < made.expires_at - now <= lifetime
-    assert signed_at(made.url) <= now, "a link is good from the moment it is handed out"
+    link = make_signer(window=length, lifetime=lifetime).link(
+        keys.original(storage_id), storage_id, now=now
+    )
+    assert lifetime - length - SECOND < link.expires_at - now <= lifetime
+    assert signed_at(link.url) <= now, "a link is valid immediately"
 
 
-def test_by_default_at_least_six_days_are_left_at_any_time() -> None:
-    made = links()
+def test_default_link_is_always_valid_for_six_days() -> None:
+    signer = make_signer()
     left = [
-        made.link(KEY, NAME, now=now).expires_at - now
+        signer.link(KEY, STORAGE_ID, now=now).expires_at - now
         for now in (NOW + minute * timedelta(minutes=1) for minute in range(3 * 24 * 60))
     ]
     assert timedelta(days=6) <= min(left) < timedelta(days=6, minutes=2)
     assert max(left) <= timedelta(days=7)
 
 
-def test_a_link_is_the_same_all_window_long_and_another_in_the_next() -> None:
+def test_link_is_stable_for_its_window() -> None:
     clock = Clock()
-    made = links(clock)
-    start = datetime.fromtimestamp(made.window_of(NAME), UTC)
+    signer = make_signer(clock)
+    start = datetime.fromtimestamp(signer.window_of(STORAGE_ID), UTC)
     seen = []
     for hour in range(72):
         clock.now = start + timedelta(hours=hour)
-        seen.append(made.link(KEY, NAME))
+        seen.append(signer.link(KEY, STORAGE_ID))
         clock.now += timedelta(minutes=59, seconds=59, microseconds=999_999)
-        assert made.link(KEY, NAME) == seen[-1]
+        assert signer.link(KEY, STORAGE_ID) == seen[-1]
     days = [set(seen[hour : hour + 24]) for hour in (0, 24, 48)]
     assert [len(day) for day in days] == [1, 1, 1]
     assert len(set.union(*days)) == 3
 
 
-@given(NAMES, MOMENTS)
-def test_a_photos_links_turn_over_when_it_was_said(name: str, now: datetime) -> None:
-    made, key = links(), keys.original(name)
-    turn = made.turns_over_at(name, now)
-    assert now < turn <= now + timedelta(days=1)
-    assert made.link(key, name, now=turn - SECOND) == made.link(key, name, now=now)
-    assert made.link(key, name, now=turn) != made.link(key, name, now=now)
+@given(STORAGE_IDS, MOMENTS)
+def test_links_change_at_the_announced_time(storage_id: str, now: datetime) -> None:
+    signer, key = make_signer(), keys.original(storage_id)
+    change = signer.stable_until(storage_id, now)
+    assert now < change <= now + timedelta(days=1)
+    assert signer.link(key, storage_id, now=change - SECOND) == signer.link(
+        key, storage_id, now=now
+    )
+    assert signer.link(key, storage_id, now=change) != signer.link(key, storage_id, now=now)
 
 
-def test_another_process_gives_the_same_url() -> None:
+def test_another_process_signs_the_same_url() -> None:
     program = f"""
 from datetime import UTC, datetime
-from safelight.links import Links
+from safelight.signing.links import LinkSigner
 from safelight.settings import LinkSettings
-from safelight.sigv4 import Credentials
+from safelight.signing.sigv4 import Credentials
 credentials = Credentials(
     access_key={LONG_LIVED.access_key!r}, secret_key={LONG_LIVED.secret_key!r}
 )
-links = Links(
+links = LinkSigner(
     LinkSettings(), credentials=lambda: credentials, clock=lambda: datetime.now(UTC),
     endpoint={ENDPOINT!r}, bucket={BUCKET!r},
 )
 now = datetime({NOW.year}, {NOW.month}, {NOW.day}, {NOW.hour}, tzinfo=UTC)
-print(links.link({KEY!r}, {NAME!r}, now=now).url)
+print(links.link({KEY!r}, {STORAGE_ID!r}, now=now).url)
 """
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
-    # A little later, in the same window, with a memory that has seen the window before.
-    made = links()
-    made.link(KEY, NAME, now=NOW - timedelta(days=1))
-    assert run.stdout.strip() == made.link(KEY, NAME, now=NOW + timedelta(seconds=7)).url
+    # Seconds later in the same window, by a signer that has cached the window before.
+    signer = make_signer()
+    signer.link(KEY, STORAGE_ID, now=NOW - timedelta(days=1))
+    assert run.stdout.strip() == signer.link(KEY, STORAGE_ID, now=NOW + timedelta(seconds=7)).url
 
 
-def test_a_photos_links_turn_over_together_and_a_gallerys_do_not() -> None:
-    made = links()
-    names = [keys.new_name() for _ in range(1_000)]
-    starts = [made.window_of(name, NOW) for name in names]
+def test_links_of_a_photo_change_together_and_those_of_a_gallery_do_not() -> None:
+    signer = make_signer()
+    storage_ids = [keys.new_storage_id() for _ in range(1_000)]
+    starts = [signer.window_of(storage_id, NOW) for storage_id in storage_ids]
     assert len(set(starts)) > 950
     hours = [sum(start // 3_600 % 24 == hour for start in starts) for hour in range(24)]
     assert all(10 < count < 90 for count in hours), "spread over the day"
-    for name, start in zip(names, starts, strict=True):
-        original = made.link(keys.original(name), name, now=NOW)
-        small = made.link(keys.rendition(name, "0" * 16), name, now=NOW)
+    for storage_id, start in zip(storage_ids, starts, strict=True):
+        original = signer.link(keys.original(storage_id), storage_id, now=NOW)
+        small = signer.link(keys.rendition(storage_id, "0" * 16), storage_id, now=NOW)
         assert original.expires_at == small.expires_at
         assert signed_at(original.url).timestamp() == signed_at(small.url).timestamp() == start
 
 
-def test_a_link_from_memory_is_the_one_signed_before() -> None:
-    made = links()
-    first = made.link(KEY, NAME, now=NOW)
-    assert made.link(KEY, NAME, now=NOW + SECOND) is first
-    assert links(cache_size=0).link(KEY, NAME, now=NOW) == first
+def test_cached_link_is_the_same_object() -> None:
+    signer = make_signer()
+    first = signer.link(KEY, STORAGE_ID, now=NOW)
+    assert signer.link(KEY, STORAGE_ID, now=NOW + SECOND) is first
+    assert make_signer(cache_size=0).link(KEY, STORAGE_ID, now=NOW) == first
 
 
-def test_the_clock_may_go_back() -> None:
+def test_clock_may_go_back() -> None:
     clock = Clock()
-    made = links(clock)
-    before = made.link(KEY, NAME)
+    signer = make_signer(clock)
+    before = signer.link(KEY, STORAGE_ID)
     clock.now += timedelta(days=30)
-    assert made.link(KEY, NAME) != before
+    assert signer.link(KEY, STORAGE_ID) != before
     clock.now = NOW
-    assert made.link(KEY, NAME) == before
-    assert made.link(KEY, NAME).expires_at <= NOW + timedelta(days=7)
+    assert signer.link(KEY, STORAGE_ID) == before
+    assert signer.link(KEY, STORAGE_ID).expires_at <= NOW + timedelta(days=7)
 
 
 @pytest.mark.parametrize("cache_size", [0, 1, 2, 3, 10, 101])
-def test_no_more_links_are_kept_than_allowed(cache_size: int) -> None:
-    made = links(cache_size=cache_size)
-    names = [keys.new_name() for _ in range(300)]
-    for turn in range(2):
-        for number, name in enumerate(names):
-            made.link(keys.original(name), name, now=NOW + turn * timedelta(days=2))
-            made.link(keys.original(names[number // 2]), names[number // 2], now=NOW)
-            assert kept(made) <= cache_size
-    assert kept(made) >= cache_size // 2, "and it is used"
+def test_cache_is_bounded(cache_size: int) -> None:
+    signer = make_signer(cache_size=cache_size)
+    storage_ids = [keys.new_storage_id() for _ in range(300)]
+    for window in range(2):
+        for number, storage_id in enumerate(storage_ids):
+            signer.link(keys.original(storage_id), storage_id, now=NOW + window * timedelta(days=2))
+            signer.link(keys.original(storage_ids[number // 2]), storage_ids[number // 2], now=NOW)
+            assert cached(signer) <= cache_size
+    assert cached(signer) >= cache_size // 2, "the cache is used"
 
 
-def test_a_link_in_use_stays_in_memory_while_others_pass_by() -> None:
-    made = links(cache_size=10)
-    wanted = made.link(KEY, NAME)
+def test_link_in_use_stays_cached() -> None:
+    signer = make_signer(cache_size=10)
+    wanted = signer.link(KEY, STORAGE_ID)
     for _ in range(100):
-        for name in (keys.new_name() for _ in range(3)):
-            made.link(keys.original(name), name)
-        assert made.link(KEY, NAME) is wanted
+        for storage_id in (keys.new_storage_id() for _ in range(3)):
+            signer.link(keys.original(storage_id), storage_id)
+        assert signer.link(KEY, STORAGE_ID) is wanted
 
 
 def test_each_endpoint_has_its_own_links() -> None:
-    made = links()
-    here = made.link(KEY, NAME)
-    there = made.link(KEY, NAME, endpoint="https://photos.example.com")
-    assert there.url.startswith(f"https://photos.example.com/{BUCKET}/{KEY}?")
-    assert made.link(KEY, NAME) is here
-    assert made.link(KEY, NAME, endpoint="https://photos.example.com") is there
-    assert made.link(KEY, NAME, endpoint=ENDPOINT) is here
+    signer = make_signer()
+    default = signer.link(KEY, STORAGE_ID)
+    other = signer.link(KEY, STORAGE_ID, endpoint="https://photos.example.com")
+    assert other.url.startswith(f"https://photos.example.com/{BUCKET}/{KEY}?")
+    assert signer.link(KEY, STORAGE_ID) is default
+    assert signer.link(KEY, STORAGE_ID, endpoint="https://photos.example.com") is other
+    assert signer.link(KEY, STORAGE_ID, endpoint=ENDPOINT) is default
     for number in range(1_000):
-        made.link(KEY, NAME, endpoint=f"http://h{number}.example.com")
-    assert kept(made) <= 1_000
-    assert made._presigner.cache_info().currsize <= 64
+        signer.link(KEY, STORAGE_ID, endpoint=f"http://h{number}.example.com")
+    assert cached(signer) <= 1_000
+    assert signer._presigner.cache_info().currsize <= 64
 
 
-def test_an_endpoint_that_is_none_is_an_error() -> None:
+def test_invalid_endpoint_is_an_error() -> None:
     with pytest.raises(ValueError, match="endpoint"):
-        links().link(KEY, NAME, endpoint="http://elsewhere/path?")
+        make_signer().link(KEY, STORAGE_ID, endpoint="http://elsewhere/path?")
 
 
-def test_new_credentials_sign_from_the_next_link_on() -> None:
+def test_new_credentials_sign_the_next_link() -> None:
     current = [LONG_LIVED]
-    made = links(credentials=lambda: current[0])
-    first = made.link(KEY, NAME)
+    signer = make_signer(credentials=lambda: current[0])
+    first = signer.link(KEY, STORAGE_ID)
     current[0] = Credentials(access_key=LONG_LIVED.access_key, secret_key=LONG_LIVED.secret_key)
-    assert made.link(KEY, NAME) is first, "equal ones are no new ones"
+    assert signer.link(KEY, STORAGE_ID) is first, "equal credentials change nothing"
     current[0] = Credentials(access_key="ASID", secret_key="other", session_token="to/ken+ =")
-    query = parse_qs(urlsplit(made.link(KEY, NAME).url).query)
+    query = parse_qs(urlsplit(signer.link(KEY, STORAGE_ID).url).query)
     assert query["X-Amz-Credential"][0].startswith("ASID/")
     assert query["X-Amz-Security-Token"] == ["to/ken+ ="]
     current[0] = LONG_LIVED
-    assert made.link(KEY, NAME) == first
+    assert signer.link(KEY, STORAGE_ID) == first
 
 
 @pytest.mark.parametrize(
-    ("key", "name"),
+    ("key", "storage_id"),
     [
-        (keys.original("f" * 32), NAME),
-        (keys.incoming(NAME), NAME),
-        (f"x/{KEY}", NAME),
-        (f"albums/{NAME}/original", NAME),
+        (keys.original("f" * 32), STORAGE_ID),
+        (keys.incoming(STORAGE_ID), STORAGE_ID),
+        (f"x/{KEY}", STORAGE_ID),
+        (f"albums/{STORAGE_ID}/original", STORAGE_ID),
         (KEY, "f" * 32),
         (KEY, ""),
         ("photos/../../../../../../../../../../..", "../../../../../../../../../../.."[:32]),
+        (f"photos/{STORAGE_ID}/../../incoming/{STORAGE_ID}", STORAGE_ID),
+        (f"photos/{STORAGE_ID}/", STORAGE_ID),
+        (f"{KEY}?versionId=1", STORAGE_ID),
         ("", ""),
     ],
 )
-def test_only_keys_of_the_photo_itself_are_linked(key: str, name: str) -> None:
-    with pytest.raises(ValueError, match=r"prefix|invalid literal"):
-        links().link(key, name)
+def test_key_outside_the_photo_is_not_linked(key: str, storage_id: str) -> None:
+    with pytest.raises(ValueError, match="one of the photo's"):
+        make_signer().link(key, storage_id)
 
 
-def test_a_time_without_its_zone_is_an_error() -> None:
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+@example('"; filename=x.html\r\nSet-Cookie: a=b')
+def test_filename_of_a_download_adds_nothing_else_to_the_header(filename: str) -> None:
+    query = parse_qs(urlsplit(make_signer().download(KEY, STORAGE_ID, filename).url).query)
+    (disposition,) = query["response-content-disposition"]
+    assert re.fullmatch(r"attachment; filename\*=UTF-8''[A-Za-z0-9._~%-]*", disposition)
+    assert unquote(disposition.partition("''")[2]) == filename
+    assert len(query) == 7
+
+
+def test_naive_time_is_an_error() -> None:
     with pytest.raises(TypeError):
-        links().link(KEY, NAME, now=NOW.replace(tzinfo=None))
+        make_signer().link(KEY, STORAGE_ID, now=NOW.replace(tzinfo=None))
 
 
-def test_a_link_tells_no_secret_and_links_start_no_thread() -> None:
+def test_link_contains_no_secret_and_signer_starts_no_thread() -> None:
     before = threading.active_count()
-    made = links()
-    link = made.link(KEY, NAME)
+    signer = make_signer()
+    link = signer.link(KEY, STORAGE_ID)
     assert threading.active_count() == before
     assert LONG_LIVED.secret_key not in repr(link)
-    assert LONG_LIVED.secret_key not in repr(vars(made))
+    assert LONG_LIVED.secret_key not in repr(vars(signer))

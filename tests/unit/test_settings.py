@@ -1,4 +1,4 @@
-"""Settings: read from the environment, checked, and each of them documented."""
+"""Settings are read from the environment, validated and documented."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from safelight.cli.environment import read_settings
 from safelight.errors import SettingsError
 from safelight.settings import Settings
-from safelight.sigv4 import Address
+from safelight.settings.environment import read_settings
+from safelight.signing.sigv4 import Address
 
 CLIENT_VARIABLES = {"SAFELIGHT_URL", "SAFELIGHT_TOKEN"}
-"""What the commands that talk to a server are told; see tests/unit/test_cli.py."""
+"""Read by the client commands; tested in test_cli.py."""
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -45,14 +45,14 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_nothing_has_to_be_configured() -> None:
+def test_defaults_need_no_configuration() -> None:
     settings = read_settings()
     assert (settings.host, settings.port, settings.auth) == ("127.0.0.1", 8000, "token")
     assert settings.limits.max_form_bytes == 5 * 1024 * 1024
     assert settings.links.lifetime == timedelta(days=7)
 
 
-def test_a_nested_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nested_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_LINKS__LIFETIME", "P2D")
     monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_FORM_BYTES", "1000")
     settings = read_settings()
@@ -63,6 +63,39 @@ def test_a_nested_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPa
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_ORIGINS", "http://localhost:3000, https://app.example/")
     assert read_settings().origins == ("http://localhost:3000", "https://app.example")
+
+
+@pytest.mark.parametrize(
+    ("value", "networks"),
+    [
+        ("none", []),
+        ("10.0.0.5, fd00::/8", ["10.0.0.5/32", "fd00::/8"]),
+        ("[::1]", ["::1/128"]),
+        ("::ffff:10.0.0.0/104", ["10.0.0.0/8"]),
+    ],
+)
+def test_trusted_proxies_are_addresses_and_networks(
+    monkeypatch: pytest.MonkeyPatch, value: str, networks: list[str]
+) -> None:
+    assert [str(network) for network in read_settings().trusted_proxies] == [
+        "127.0.0.0/8",
+        "::1/128",
+    ]
+    monkeypatch.setenv("SAFELIGHT_TRUSTED_PROXIES", value)
+    assert [str(network) for network in read_settings().trusted_proxies] == networks
+
+
+def test_allowed_hosts_are_names_and_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = ("Photos.Example", "nas_1", "10.0.0.7", "[::1]", "2001:DB8::1", "*")
+    monkeypatch.setenv("SAFELIGHT_ALLOWED_HOSTS", ",".join(hosts))
+    assert read_settings().allowed_hosts == hosts
+
+
+def test_host_of_the_public_url_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFELIGHT_PUBLIC_URL", "https://photos.example:8443/")
+    settings = read_settings()
+    assert settings.public_url == "https://photos.example:8443"
+    assert "photos.example" in settings.accepted_hosts
 
 
 @pytest.mark.parametrize(
@@ -79,6 +112,7 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SAFELIGHT_S3__ENDPOINT_URL", "localhost:9000"),
         ("SAFELIGHT_S3__ENDPOINT_URL", "http://localhost:9000/bucket"),
         ("SAFELIGHT_S3__ENDPOINT_URL", "http://bücher.example"),
+        ("SAFELIGHT_S3__ENDPOINT_URL", "http://store..example"),
         ("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example:0"),
         ("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example:"),
         ("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example:65536"),
@@ -90,27 +124,40 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SAFELIGHT_S3__PUBLIC_ENDPOINT_URL", "http://store.example:0"),
         ("SAFELIGHT_S3__PUBLIC_ENDPOINT_URL", "http://[fe80::1%eth0]"),
         ("SAFELIGHT_S3__BUCKET", "No Bucket"),
+        ("SAFELIGHT_S3__BUCKET", "two..dots"),
         ("SAFELIGHT_LINKS__LIFETIME", "P8D"),
         ("SAFELIGHT_LINKS__WINDOW", "P7D"),
         ("SAFELIGHT_LIMITS__MAX_FORM_BYTES", "0"),
         ("SAFELIGHT_LIMITS__MAX_FORM_BITES", "1"),
+        ("SAFELIGHT_ALLOWED_HOSTS", "localhost,https://photos.example"),
+        ("SAFELIGHT_ALLOWED_HOSTS", "photos.example:8000"),
+        ("SAFELIGHT_ALLOWED_HOSTS", "[::1]:8000"),
+        ("SAFELIGHT_ALLOWED_HOSTS", "cafe:8000"),
+        ("SAFELIGHT_ALLOWED_HOSTS", "photos..example"),
         ("SAFELIGHT_ORIGINS", "app.example"),
+        ("SAFELIGHT_PUBLIC_URL", "photos.example"),
+        ("SAFELIGHT_PUBLIC_URL", "https://photos.example/album"),
+        ("SAFELIGHT_SECURITY_CONTACT", "security@photos.example"),
+        ("SAFELIGHT_SECURITY_CONTACT", "http://photos.example/report"),
+        ("SAFELIGHT_SECURITY_CONTACT", "mailto:a@b.example\nContact: mailto:c@d.example"),
+        ("SAFELIGHT_TRUSTED_PROXIES", "proxy.example"),
+        ("SAFELIGHT_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("SAFELIGHT_TRUSTED_PROXIES", "*"),
+        ("SAFELIGHT_TRUSTED_PROXIES", "none,10.0.0.1"),
         ("SAFELIGHT_LOG__FORMAT", "xml"),
         ("SAFELIGHT_LOG__LEVEL", "chatty"),
         ("SAFELIGHT_METRICS__TOKEN", "short"),
         ("SAFELIGHT_TRACES__ENDPOINT_URL", "collector:4318"),
     ],
 )
-def test_a_wrong_setting_is_refused_by_name(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
+def test_invalid_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     group = name.rpartition("__")[0] if "WINDOW" in name else name
     with pytest.raises(SettingsError, match=group):
         read_settings()
 
 
-def test_a_key_without_its_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_without_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_S3__ACCESS_KEY", "key")
     with pytest.raises(SettingsError, match="SECRET_KEY"):
         read_settings()
@@ -127,9 +174,7 @@ def test_a_key_without_its_secret_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         "http://xn--bcher-kva.example",
     ],
 )
-def test_what_a_link_can_be_signed_for_is_an_endpoint(
-    monkeypatch: pytest.MonkeyPatch, endpoint: str
-) -> None:
+def test_valid_endpoint_can_be_signed_for(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("SAFELIGHT_S3__ENDPOINT_URL", f"{endpoint}/")
     monkeypatch.setenv("SAFELIGHT_S3__PUBLIC_ENDPOINT_URL", endpoint)
     s3 = read_settings().s3
@@ -138,7 +183,7 @@ def test_what_a_link_can_be_signed_for_is_an_endpoint(
 
 
 @pytest.mark.parametrize(
-    "given",
+    "variables",
     [
         {"ACCESS_KEY": "AKIA", "SECRET_KEY": "hush-hush"},
         {"ACCESS_KEY": "AKIA", "SECRET_KEY": "hush-hush", "SESSION_TOKEN": "hush-hush"},
@@ -147,14 +192,14 @@ def test_what_a_link_can_be_signed_for_is_an_endpoint(
         {"ADDRESSING_STYLE": "virtual", "PUBLIC_ENDPOINT_URL": "http://store.example"},
     ],
 )
-def test_what_is_for_ones_own_store_is_not_ignored_without_its_endpoint(
-    monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+def test_settings_of_an_external_store_need_an_endpoint(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
-    for name, value in given.items():
+    for name, value in variables.items():
         monkeypatch.setenv(f"SAFELIGHT_S3__{name}", value)
     with pytest.raises(SettingsError, match="set SAFELIGHT_S3__ENDPOINT_URL") as caught:
         read_settings()
-    assert next(iter(given)) in str(caught.value)
+    assert next(iter(variables)) in str(caught.value)
     assert "hush-hush" not in str(caught.value)
     monkeypatch.setenv("SAFELIGHT_S3__ENDPOINT_URL", "https://s3.eu-west-1.amazonaws.com")
     read_settings()
@@ -162,7 +207,7 @@ def test_what_is_for_ones_own_store_is_not_ignored_without_its_endpoint(
 
 @pytest.mark.parametrize("name", ["ENDPOINT_URL", "PUBLIC_ENDPOINT_URL"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:9000", "[::1]"])
-def test_no_bucket_is_put_before_an_ip_address(
+def test_virtual_addressing_refuses_ip_addresses(
     monkeypatch: pytest.MonkeyPatch, name: str, host: str
 ) -> None:
     monkeypatch.setenv("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example")
@@ -174,7 +219,7 @@ def test_no_bucket_is_put_before_an_ip_address(
 
 
 @pytest.mark.parametrize("which", ["FORM", "DIRECT"])
-def test_the_spool_holds_the_largest_photo(monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+def test_spool_must_hold_the_largest_photo(monkeypatch: pytest.MonkeyPatch, which: str) -> None:
     for name in ("FORM", "DIRECT"):
         monkeypatch.setenv(f"SAFELIGHT_LIMITS__MAX_{name}_BYTES", "500")
     monkeypatch.setenv(f"SAFELIGHT_LIMITS__MAX_{which}_BYTES", "1000")
@@ -185,27 +230,27 @@ def test_the_spool_holds_the_largest_photo(monkeypatch: pytest.MonkeyPatch, whic
         read_settings()
 
 
-def test_the_largest_upload_has_a_thousand_parts_at_the_most(
+def test_largest_upload_has_at_most_1000_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    most = 1_000 * 5 * 1024 * 1024
+    largest = 1_000 * 5 * 1024 * 1024
     monkeypatch.setenv("SAFELIGHT_UPLOADS__PART_SIZE", str(5 * 1024 * 1024))
-    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_SPOOLED_BYTES", str(2 * most))
-    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_DIRECT_BYTES", str(most))
+    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_SPOOLED_BYTES", str(2 * largest))
+    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_DIRECT_BYTES", str(largest))
     read_settings()
-    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_DIRECT_BYTES", str(most + 1))
+    monkeypatch.setenv("SAFELIGHT_LIMITS__MAX_DIRECT_BYTES", str(largest + 1))
     with pytest.raises(SettingsError, match="PART_SIZE"):
         read_settings()
 
 
-def test_a_token_is_any_16_characters_that_can_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_may_have_any_16_visible_ascii_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_TOKEN", "!~0123456789+/='")
     token = read_settings().token
     assert token is not None
     assert token.get_secret_value() == "!~0123456789+/='"
 
 
-def test_asking_nobody_is_for_hosts_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auth_none_refuses_any_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_ALLOWED_HOSTS", "localhost,*")
     read_settings()
     monkeypatch.setenv("SAFELIGHT_AUTH", "none")
@@ -214,7 +259,7 @@ def test_asking_nobody_is_for_hosts_that_are_named(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "photos.example"])
-def test_asking_nobody_is_for_loopback_only(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+def test_auth_none_is_refused_off_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("SAFELIGHT_AUTH", "none")
     monkeypatch.setenv("SAFELIGHT_HOST", host)
     with pytest.raises(SettingsError, match="loopback"):
@@ -222,25 +267,25 @@ def test_asking_nobody_is_for_loopback_only(monkeypatch: pytest.MonkeyPatch, hos
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_asking_nobody_is_fine_on_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+def test_auth_none_is_allowed_on_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("SAFELIGHT_AUTH", "none")
     monkeypatch.setenv("SAFELIGHT_HOST", host)
     assert read_settings().auth == "none"
 
 
-def test_secrets_are_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_hidden_in_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_TOKEN", "very-secret-token")
     monkeypatch.setenv("SAFELIGHT_DATABASE_URL", "postgresql://u:hush-hush@host/db")
     monkeypatch.setenv("SAFELIGHT_S3__ENDPOINT_URL", "http://store.example")
     monkeypatch.setenv("SAFELIGHT_S3__ACCESS_KEY", "key")
     monkeypatch.setenv("SAFELIGHT_S3__SECRET_KEY", "s3-hush-hush")
     monkeypatch.setenv("SAFELIGHT_METRICS__TOKEN", "very-secret-metrics-token")
-    written = f"{read_settings()!r} {read_settings()}"
-    assert "very-secret" not in written
-    assert "hush-hush" not in written
+    text = f"{read_settings()!r} {read_settings()}"
+    assert "very-secret" not in text
+    assert "hush-hush" not in text
 
 
-def test_a_wrong_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_hide_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFELIGHT_DATABASE_URL", "mysql://root:hush-hush@localhost/photos")
     with pytest.raises(SettingsError) as caught:
         read_settings()

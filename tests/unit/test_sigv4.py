@@ -1,7 +1,7 @@
-"""Our signatures beside botocore's, byte by byte, and what is refused.
+"""Our signatures equal botocore's, byte for byte.
 
-botocore is asked through its client, as an application would, so that the whole way from bucket
-and key to the URL is compared and not the last step alone. Only its clock is stopped.
+botocore is called through its client, like in an application, so that the whole path from bucket
+and key to the URL is compared, not just the last step. Only its clock is stopped.
 """
 
 import random
@@ -18,7 +18,7 @@ from botocore.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safelight.sigv4 import Address, Credentials, Method, Style, presign
+from safelight.signing.sigv4 import Address, Credentials, Method, Style, presign
 
 LONG_LIVED = Credentials(access_key="AKIDEXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG+bPxRfi")
 SESSION = Credentials(
@@ -122,7 +122,7 @@ def ours(key: str, **given: object) -> str:
 
 
 def parts(url: str) -> tuple[str, str, str, list[tuple[str, str]]]:
-    """Take scheme, host, raw path, and the query's pairs with the signature among them."""
+    """Return scheme, host, raw path, and the query's pairs including the signature."""
     split = urlsplit(url)
     port = {"http": ":80", "https": ":443"}[split.scheme]
     pairs = sorted(parse_qsl(split.query, keep_blank_values=True, strict_parsing=True))
@@ -130,13 +130,13 @@ def parts(url: str) -> tuple[str, str, str, list[tuple[str, str]]]:
 
 
 def hostile_keys(count: int) -> Iterator[str]:
-    """Make `count` keys, always the same, up to 1,024 bytes long."""
-    chance = random.Random(20130524)
+    """Yield `count` keys of up to 1,024 bytes, always the same."""
+    rng = random.Random(20130524)
     for number in range(count):
         key = ""
         while not 0 < len(key.encode()) <= 1024:
-            length = chance.choice((1, 2, 3, 8, 30, 200))
-            key = "".join(chance.choice(PIECES) for _ in range(length))
+            length = rng.choice((1, 2, 3, 8, 30, 200))
+            key = "".join(rng.choice(PIECES) for _ in range(length))
         if number % 10 == 0:
             key += "x" * (1024 - len(key.encode()))
         yield key
@@ -189,7 +189,7 @@ def test_any_key_at_any_time_is_signed_as_botocore_signs_it(
     content_type=st.text(min_size=1, max_size=40),
     version=st.text(min_size=1, max_size=40),
 )
-def test_what_else_is_in_the_query_is_signed_as_botocore_signs_it(
+def test_other_query_parameters_are_signed_as_botocore_signs_them(
     disposition: str, content_type: str, version: str
 ) -> None:
     query = {
@@ -214,7 +214,7 @@ def test_a_part_of_a_multipart_upload_is_signed_as_botocore_signs_it() -> None:
     assert parts(ours("k", method="PUT", query=query)) == parts(theirs)
 
 
-def test_parameters_stand_in_the_order_of_their_names_not_of_the_joined_pairs() -> None:
+def test_parameters_are_sorted_by_name_not_by_joined_pair() -> None:
     """`x=…` sorts after `x-y=…` as text, but `x` is before `x-y`."""
     url = ours("k", query={"x-y": "1", "x": "2", "x%": "3", "x1": "4", "~": "5"})
     names = [pair.partition("=")[0] for pair in urlsplit(url).query.split("&")]
@@ -255,18 +255,18 @@ def test_signed_headers_are_signed_as_botocore_signs_them() -> None:
         ("http://h:08333", "http://h:8333"),
     ],
 )
-def test_the_host_is_signed_as_clients_will_send_it(endpoint: str, origin: str) -> None:
+def test_host_is_signed_as_clients_send_it(endpoint: str, origin: str) -> None:
     address = Address.of(endpoint, BUCKET)
     assert (address.origin, address.host) == (origin, origin.partition("//")[2])
     assert ours("k", endpoint=endpoint) == ours("k", endpoint=origin)
 
 
-def test_the_limits_themselves_can_be_signed() -> None:
+def test_limits_are_inclusive() -> None:
     assert "X-Amz-Expires=1&" in ours("k", expires_in=timedelta(seconds=1, milliseconds=999))
     assert "X-Amz-Expires=604800&" in ours("é" * 512, expires_in=WEEK)
 
 
-def test_the_date_counts_in_whole_seconds_and_in_utc() -> None:
+def test_date_is_in_whole_seconds_and_utc() -> None:
     there = timezone(timedelta(hours=-9, minutes=-30))
     assert ours("k", date=DATE.astimezone(there)) == ours("k")
     assert ours("k", date=DATE.replace(microsecond=999_999)) == ours("k")
@@ -274,12 +274,12 @@ def test_the_date_counts_in_whole_seconds_and_in_utc() -> None:
 
 
 @pytest.mark.parametrize("wrong", [("", "b"), ("a", "")])
-def test_credentials_are_both_or_none(wrong: tuple[str, str]) -> None:
+def test_credentials_need_both_keys(wrong: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="secret key"):
         Credentials(access_key=wrong[0], secret_key=wrong[1])
 
 
-def test_no_secret_shows_in_a_repr_or_in_a_url() -> None:
+def test_repr_and_url_contain_no_secret() -> None:
     shown = repr(SESSION)
     assert SESSION.access_key in shown
     assert SESSION.secret_key not in shown

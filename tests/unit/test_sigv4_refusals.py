@@ -1,11 +1,11 @@
-"""What is never signed, since no store would honour it or somebody would be misled by it."""
+"""Requests that are never signed: no store would accept them, or they would mislead."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from safelight.sigv4 import Credentials, presign
+from safelight.signing.sigv4 import Credentials, presign
 
 
 def sign(**wrong: object) -> str:
@@ -20,7 +20,7 @@ def sign(**wrong: object) -> str:
     return presign(**right | wrong)
 
 
-def test_what_the_others_here_differ_from_is_signed() -> None:
+def test_valid_request_is_signed() -> None:
     assert "&X-Amz-Signature=" in sign()
 
 
@@ -47,9 +47,12 @@ def test_what_the_others_here_differ_from_is_signed() -> None:
         "http://[1:2]",
         "http://[fe80::1%eth0]",
         "http://a\\b",
+        "http://..",
+        "http://.a",
+        "http://a..b",
     ],
 )
-def test_an_endpoint_is_scheme_host_and_port_and_nothing_else(endpoint: str) -> None:
+def test_endpoint_has_only_scheme_host_and_port(endpoint: str) -> None:
     with pytest.raises(ValueError, match=r"endpoint|port|colons?|parts|IPv6"):
         sign(endpoint=endpoint)
 
@@ -71,6 +74,10 @@ def test_an_endpoint_is_scheme_host_and_port_and_nothing_else(endpoint: str) -> 
         {"method": "GET\n"},
         {"bucket": "a/b"},
         {"bucket": ".."},
+        {"bucket": "the..bucket"},
+        {"region": ""},
+        {"region": "eu/s3"},
+        {"region": "eu-central-1\n"},
         {"bucket": "Bucket"},
         {"bucket": "bucket\n"},
         {"style": "virtual", "endpoint": "http://127.0.0.1:8333"},
@@ -89,6 +96,6 @@ def test_an_endpoint_is_scheme_host_and_port_and_nothing_else(endpoint: str) -> 
         {"query": {"a": "\udfff"}},
     ],
 )
-def test_what_cannot_be_signed_is_an_error(wrong: dict[str, object]) -> None:
+def test_invalid_request_is_not_signed(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"."):
         sign(**wrong)

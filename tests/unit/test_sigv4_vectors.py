@@ -1,4 +1,4 @@
-"""Signatures that others have published: Amazon's S3 examples, and vectors if they lie at hand."""
+"""Published signatures: Amazon's S3 examples, and external vectors if available."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from safelight.sigv4 import Credentials, Signer, canonical_headers, canonical_pairs, presign
+from safelight.signing.sigv4 import Credentials, Signer, canonical_headers, canonical_pairs, presign
 
 # Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)": the examples' keys,
-# which open nothing, and the date of all of them.
+# which are not valid any more, and their date.
 AMAZONS = Credentials(
     access_key="AKIAIOSFODNN7EXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 )
@@ -20,18 +20,18 @@ DATE = datetime(2013, 5, 24, tzinfo=UTC)
 NO_BODY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 WELCOME = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072"
 
-BESIDE = Path(__file__).resolve().parents[3] / "shared" / "sigv4" / "botocore_presign_dev.jsonl"
+VECTORS = Path(__file__).resolve().parents[3] / "shared" / "sigv4" / "botocore_presign_dev.jsonl"
 
 
 def vectors() -> list[dict[str, Any]]:
-    """Those of one object; a listing has no key, and is not pre-signed by us."""
-    if not BESIDE.is_file():
+    """Return the vectors of single objects: we don't presign listings, which have no key."""
+    if not VECTORS.is_file():
         return []
-    rows = map(json.loads, BESIDE.read_text().splitlines())
+    rows = map(json.loads, VECTORS.read_text().splitlines())
     return [row for row in rows if row["key"] is not None]
 
 
-def test_amazons_presigned_get_comes_out_to_the_letter() -> None:
+def test_amazons_presigned_get_is_reproduced() -> None:
     url = presign(
         AMAZONS,
         endpoint="https://s3.amazonaws.com",
@@ -94,7 +94,7 @@ def test_amazons_presigned_get_comes_out_to_the_letter() -> None:
         ),
     ],
 )
-def test_amazons_header_signed_requests_come_out_of_the_same_core(
+def test_amazons_header_signed_requests_are_reproduced(
     *,
     method: str,
     path: str,
@@ -118,7 +118,7 @@ def test_amazons_header_signed_requests_come_out_of_the_same_core(
 if ROWS := vectors():
 
     @pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
-    def test_a_vector_from_beside_the_checkout_comes_out(row: dict[str, Any]) -> None:
+    def test_external_vector_is_reproduced(row: dict[str, Any]) -> None:
         expected = urlsplit(row["expected_url"])
         bucket, style = row["bucket"], row["addressing_style"]
         host = expected.netloc.removeprefix(f"{bucket}.") if style == "virtual" else expected.netloc

@@ -1,74 +1,58 @@
-import { ask, type Photo } from '../api'
+import { type Photo, request } from '../api'
 import type { components } from '../api.gen'
+import { contentType } from './file-types'
 
 type Schemas = components['schemas']
-/** A request that may be made of the store. */
-export type Permit = Schemas['PermitView']
+export type PresignedRequest = Schemas['PermitView']
 export type Reservation = Schemas['PutView'] | Schemas['PartsView']
 export type Operation = Schemas['SignRequest']['operation']
 
-const HASHED = 16 * 1024 * 1024
-const TYPES: Record<string, string> = {
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  png: 'image/png',
-  gif: 'image/gif',
-  webp: 'image/webp',
-  avif: 'image/avif',
-  heic: 'image/heic',
-  heif: 'image/heif',
-  hif: 'image/heif',
-}
+const MAX_HASHED_BYTES = 16 * 1024 * 1024
 
-/** What the file says it is; browsers don't know every photo's name. */
-export function typeOf(file: File): string {
-  const ending = file.name.toLowerCase().split('.').pop() ?? ''
-  return file.type || TYPES[ending] || 'image/jpeg'
-}
-
-/** Reserve an upload; or the photo, if the same bytes are there. */
+/** Reserve an upload. Return the photo instead, if the library has the same bytes. */
 export async function reserve(
   file: File,
   signal: AbortSignal,
 ): Promise<{ photo: Photo } | { reservation: Reservation }> {
-  const sha256 = await digest(file)
+  const hash = await sha256(file)
   const json = {
     filename: file.name,
-    content_type: typeOf(file),
+    content_type: contentType(file) || 'image/jpeg',
     size: file.size,
-    ...(sha256 ? { sha256 } : {}),
+    ...(hash ? { sha256: hash } : {}),
   }
-  const answer = await ask('/uploads', { method: 'POST', json, signal })
-  const told: unknown = await answer.json()
-  return answer.status === 200 ? { photo: told as Photo } : { reservation: told as Reservation }
+  const response = await request('/uploads', { method: 'POST', json, signal })
+  const body: unknown = await response.json()
+  return response.status === 200 ? { photo: body as Photo } : { reservation: body as Reservation }
 }
 
-/** Lower-case hex; of large files, and where the page has no way to make one, none. */
-async function digest(file: File): Promise<string | undefined> {
-  if (file.size > HASHED || !isSecureContext) return undefined
-  const sum = await crypto.subtle.digest('SHA-256', await file.arrayBuffer())
-  return [...new Uint8Array(sum)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+/** Return lower-case hex; undefined for large files, and on pages without a secure context. */
+async function sha256(file: File): Promise<string | undefined> {
+  if (file.size > MAX_HASHED_BYTES || !isSecureContext) return undefined
+  const hash = await crypto.subtle.digest('SHA-256', await file.arrayBuffer())
+  return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 export async function sign(
   id: string,
   operation: Operation,
-  more: { part_number?: number; upload_id?: string } = {},
-): Promise<Permit> {
-  const json = { operation, ...more }
-  return (await (await ask(`/uploads/${id}/sign`, { method: 'POST', json })).json()) as Permit
+  options: { part_number?: number; upload_id?: string } = {},
+): Promise<PresignedRequest> {
+  const json = { operation, ...options }
+  const response = await request(`/uploads/${id}/sign`, { method: 'POST', json })
+  return (await response.json()) as PresignedRequest
 }
 
-/** Have what was sent made a photo; whether it is a new one. */
+/** Turn the sent bytes into a photo. */
 export async function complete(
   id: string,
   signal: AbortSignal,
 ): Promise<{ photo: Photo; isNew: boolean }> {
-  const answer = await ask(`/uploads/${id}/complete`, { method: 'POST', signal })
-  return { photo: (await answer.json()) as Photo, isNew: answer.status === 201 }
+  const response = await request(`/uploads/${id}/complete`, { method: 'POST', signal })
+  return { photo: (await response.json()) as Photo, isNew: response.status === 201 }
 }
 
-/** Give it up. That it may be over already is no matter. */
-export function giveUp(id: string): void {
-  ask(`/uploads/${id}`, { method: 'DELETE', keepalive: true }).catch(() => {})
+/** Abort the upload. Errors are ignored: it may have ended already, and expires anyway. */
+export function abort(id: string): void {
+  request(`/uploads/${id}`, { method: 'DELETE', keepalive: true }).catch(() => {})
 }

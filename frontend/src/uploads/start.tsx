@@ -1,22 +1,22 @@
 import { render } from 'preact'
 import type { Album } from '../album'
-import { Tray } from './Tray'
-import { UploadList } from './UploadList'
-import './tray.css'
+import { UploadList } from './upload-list'
+import { UploadPanel } from './upload-panel'
+import './upload-panel.css'
 
-const GATHERED = 1_000
+const REFRESH_DELAY = 1_000
 
-/** Show the tray in an element, and give the list that it shows. */
+/** Render the upload panel into an element, and return its list. */
 export function start(album: Album, element: HTMLElement): UploadList {
-  let due = 0
-  // Photos often come many at once: the wall is asked for anew when some have come.
+  let timer = 0
+  // Photos arrive in bursts: one refresh shows several.
   const list = new UploadList(() => {
-    if (due) return
-    due = window.setTimeout(() => {
-      due = 0
+    if (timer) return
+    timer = window.setTimeout(() => {
+      timer = 0
       void album.refresh()
-    }, GATHERED)
+    }, REFRESH_DELAY)
   })
-  render(<Tray list={list} />, element)
+  render(<UploadPanel list={list} />, element)
   return list
 }

@@ -1,29 +1,29 @@
-"""The catalog: a row for every photo, in PostgreSQL. It knows no bytes."""
+"""The catalog: a row for every photo, in PostgreSQL. It contains no image data."""
 
 from safelight.catalog.catalog import Catalog
-from safelight.catalog.pages import Cursor, Month, Page
-from safelight.catalog.reservations import AlongWith, Reservation, Reservations
-from safelight.catalog.roll import Entry, Roll, strike
+from safelight.catalog.paging import Cursor, Month, Page
+from safelight.catalog.reservations import PhotoHook, Reservation, Reservations
+from safelight.catalog.scan import RowKeys, RowScan, remove_renditions
 from safelight.catalog.sessions import Session, Sessions
-from safelight.catalog.tombstones import Along, Doomed, Tombstones
+from safelight.catalog.tombstones import Tombstone, Tombstones, TransactionHook
 from safelight.catalog.uploads import UploadEnded, Uploads
 
 __all__ = [
-    "Along",
-    "AlongWith",
     "Catalog",
     "Cursor",
-    "Doomed",
-    "Entry",
     "Month",
     "Page",
+    "PhotoHook",
     "Reservation",
     "Reservations",
-    "Roll",
+    "RowKeys",
+    "RowScan",
     "Session",
     "Sessions",
+    "Tombstone",
     "Tombstones",
+    "TransactionHook",
     "UploadEnded",
     "Uploads",
-    "strike",
+    "remove_renditions",
 ]

@@ -1,7 +1,7 @@
-"""What can be asked of the catalog.
+"""The catalog: the rows of all photos.
 
-A row is *pending* from before its object is written until it is acknowledged, *ready* while it
-is a photo, and *deleted* (a tombstone) until nothing of it can be left in the store.
+A row is *pending* from before its objects are written until the upload is acknowledged, *ready*
+while it is a photo, and *deleted* (a tombstone) until none of its objects can be left.
 """
 
 from collections.abc import Sequence
@@ -14,24 +14,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database, Work
-from safelight.catalog.pages import Cursor, Month, Page
+from safelight.catalog.migrate import operator_errors, upgrade
+from safelight.catalog.paging import Cursor, Month, Page
 from safelight.catalog.queries import BY_IDS, MONTHS, NEXT, PAGES
-from safelight.catalog.reservations import Reservations, twin
-from safelight.catalog.roll import Roll
-from safelight.catalog.rows import COLUMNS, photo
-from safelight.catalog.schema import in_an_operators_terms, upgrade
+from safelight.catalog.reservations import Reservations
+from safelight.catalog.rows import COLUMNS, photo_from_row
+from safelight.catalog.scan import RowScan
 from safelight.catalog.sessions import Sessions
-from safelight.catalog.tombstones import Along, Doomed, Tombstones, bury
+from safelight.catalog.tables import photos
+from safelight.catalog.tombstones import Tombstone, Tombstones, TransactionHook, soft_delete
 from safelight.catalog.uploads import Uploads
 from safelight.errors import NotFound
-from safelight.photo import Order, Photo, Rendition, Status
-from safelight.tables import photos
+from safelight.models import Order, Photo, Rendition, Status
 
 T = TypeVar("T")
 
 
 class Catalog:
-    """The rows. Whatever reads or changes a photo for somebody takes `owner`.
+    """The rows of photos, uploads and sessions. Calls about photos take the `owner`.
 
     Every call raises CatalogUnavailable when PostgreSQL doesn't answer within `deadline`.
     """
@@ -41,12 +41,12 @@ class Catalog:
         self.reservations = Reservations(self._database)
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)
-        self.roll = Roll(self._database)
+        self.row_scan = RowScan(self._database)
         self.uploads = Uploads(self._database)
 
     @property
     def url(self) -> str:
-        """Where it is, password and all, as SQLAlchemy's async engine takes it."""
+        """The database's URL with the password, for SQLAlchemy's async engine."""
         return self._database.url
 
     async def close(self) -> None:
@@ -54,86 +54,83 @@ class Catalog:
         await self._database.close()
 
     async def upgrade(self) -> None:
-        """Bring the schema to the newest version; of several at once, one does it.
+        """Migrate the schema to the newest version; concurrent calls wait for the first.
 
-        Raises SettingsError if the server doesn't answer, won't have the URL's user, has no such
-        database or lets no tables be made there, or if a newer version made what is there.
+        Raises SettingsError if the server doesn't answer, rejects the URL's user, has no such
+        database, doesn't permit creating tables, or if a newer version made the schema.
         """
-        with in_an_operators_terms():
+        with operator_errors():
             await self._database.transaction(
                 lambda connection: connection.run_sync(upgrade), deadline=timedelta(minutes=10)
             )
 
     async def ping(self) -> None:
-        """Return if PostgreSQL answers."""
+        """Check that PostgreSQL answers. Raises CatalogUnavailable otherwise."""
         await self._database.read(lambda connection: connection.execute(text("SELECT 1")))
 
-    async def twin(
-        self, owner: str, sha256: str, *, within: AsyncConnection | None = None
-    ) -> Photo | None:
-        """Find the photo with these bytes, if the owner has one."""
-        return await twin(self._database, owner, sha256, within=within)
-
     async def photo(self, owner: str, id_: int) -> Photo:
-        """Find one. Raises NotFound also for what belongs to somebody else."""
+        """Return one of the owner's photos. Raises NotFound."""
         found = await self.photos(owner, [id_])
         if not found:
             raise NotFound
         return found[0]
 
     async def photos(self, owner: str, ids: Sequence[int]) -> list[Photo]:
-        """Find those of the ids that are there and the owner's, in no order."""
-        rows = await self._database.rows(BY_IDS, {"owner": owner, "ids": list(ids)})
-        return [photo(row) for row in rows]
+        """Return the owner's photos among these ids, in any order."""
+        rows = await self._database.fetch_all(BY_IDS, {"owner": owner, "ids": list(ids)})
+        return [photo_from_row(row) for row in rows]
 
-    async def next(self, owner: str, *, after: int, limit: int) -> list[Photo]:
-        """List photos by their ids, from the one after `after` on, for who goes through all."""
-        asked = {"owner": owner, "after": after, "count": limit}
-        return [photo(row) for row in await self._database.rows(NEXT, asked)]
+    async def next_photos(self, owner: str, *, after: int, limit: int) -> list[Photo]:
+        """List the owner's photos by id, after the id `after`."""
+        parameters = {"owner": owner, "after": after, "count": limit}
+        return [photo_from_row(row) for row in await self._database.fetch_all(NEXT, parameters)]
 
     async def page(
         self, owner: str, *, order: Order, after: Cursor | None, limit: int, skip: int = 0
     ) -> Page:
-        """List the ids and versions of a page, newest first, the first `skip` left out."""
+        """List ids and versions, newest first, without the first `skip`."""
         parameters: dict[str, object] = {"owner": owner, "count": limit + 1, "skip": skip}
         if after:
             parameters |= {"at": after.at, "id": after.id}
-        rows = await self._database.rows(PAGES[order, after is not None], parameters)
-        return _page(rows, order, limit)
+        rows = await self._database.fetch_all(PAGES[order, after is not None], parameters)
+        states = tuple((id_, version) for id_, version, _ in rows[:limit])
+        if len(rows) <= limit:
+            return Page(states, None)
+        id_, _, at = rows[limit - 1]
+        return Page(states, Cursor(order=order, at=at, id=id_))
 
     async def months(self, owner: str, *, order: Order) -> list[Month]:
-        """Count the photos of each month that has any, newest first."""
-        rows = await self._database.rows(MONTHS[order], {"owner": owner})
-        return [Month.of(order, begins, count) for begins, count in rows]
+        """Return the number of photos of each month that has any, newest first."""
+        rows = await self._database.fetch_all(MONTHS[order], {"owner": owner})
+        return [Month.from_row(order, begins, count) for begins, count in rows]
 
     async def edit(
         self, owner: str, id_: int, *, title: str | None = None, description: str | None = None
     ) -> Photo:
-        """Change title or description, or both; None leaves it. Raises NotFound."""
+        """Change title or description; None keeps the current text. Raises NotFound."""
         changes = {"title": title, "description": description}
         statement = (
             update(photos)
-            .where(*_theirs(owner, id_))
+            .where(*_is_photo(owner, id_))
             .values(
                 version=photos.c.version + 1,
                 **{column: value for column, value in changes.items() if value is not None},
             )
             .returning(*COLUMNS)
         )
+        return await self._update(statement)
 
-        return await self._changed(statement)
-
-    async def develop(
+    async def add_renditions(
         self, photo: Photo, renditions: Sequence[Rendition], thumbhash: bytes
     ) -> Photo | None:
-        """Note which renditions there are now; None if the row is no longer as `photo` has it.
+        """Store a photo's renditions; return None if the row has changed since `photo` was read.
 
-        Then what was stored may be gone, since no row named it. Raises NotFound if the photo went
-        meanwhile.
+        In that case, the stored objects may have been deleted, since no row named them. Raises
+        NotFound if the photo was deleted meanwhile.
         """
         statement = (
             update(photos)
-            .where(*_theirs(photo.owner, photo.id), photos.c.version == photo.version)
+            .where(*_is_photo(photo.owner, photo.id), photos.c.version == photo.version)
             .values(
                 version=photos.c.version + 1,
                 renditions=[asdict(rendition) for rendition in renditions],
@@ -142,48 +139,42 @@ class Catalog:
             .returning(*COLUMNS)
         )
         try:
-            return await self._changed(statement)
+            return await self._update(statement)
         except NotFound:
             await self.photo(photo.owner, photo.id)
             return None
 
     async def read(self, work: Work[T]) -> T:
-        """Run `work` of somebody else's on a connection of the catalog's, outside a transaction."""
+        """Run `work` on a connection of the catalog, outside a transaction."""
         return await self._database.read(work)
 
-    async def change(self, work: Work[T]) -> T:
-        """Run `work` of somebody else's in one transaction of the catalog's."""
+    async def transaction(self, work: Work[T]) -> T:
+        """Run `work` in a transaction of the catalog."""
         return await self._database.transaction(work)
 
-    async def bury(
-        self, owner: str, id_: int, *, now: datetime, along: Along | None = None
-    ) -> Doomed:
-        """Turn a photo into a tombstone. Raises NotFound, also the second time.
+    async def soft_delete(
+        self, owner: str, id_: int, *, now: datetime, in_transaction: TransactionHook | None = None
+    ) -> Tombstone:
+        """Turn a photo into a tombstone. Raises NotFound, also if it is already deleted.
 
-        `along` is done in the same transaction.
+        The hook runs in the same transaction.
         """
-        doomed = await bury(self._database, *_theirs(owner, id_), now=now, along=along)
-        if doomed is None:
+        tombstone = await soft_delete(
+            self._database, *_is_photo(owner, id_), now=now, in_transaction=in_transaction
+        )
+        if tombstone is None:
             raise NotFound
-        return doomed
+        return tombstone
 
-    async def _changed(self, statement: ReturningUpdate[*tuple[Any, ...]]) -> Photo:
+    async def _update(self, statement: ReturningUpdate[*tuple[Any, ...]]) -> Photo:
         async def work(connection: AsyncConnection) -> Photo:
             row = (await connection.execute(statement)).one_or_none()
             if row is None:
                 raise NotFound
-            return photo(row)
+            return photo_from_row(row)
 
         return await self._database.transaction(work)
 
 
-def _page(rows: list[tuple[Any, ...]], order: Order, limit: int) -> Page:
-    states = tuple((id_, version) for id_, version, _ in rows[:limit])
-    if len(rows) <= limit:
-        return Page(states, None)
-    id_, _, at = rows[limit - 1]
-    return Page(states, Cursor(order=order, at=at, id=id_))
-
-
-def _theirs(owner: str, id_: int) -> tuple[ColumnElement[bool], ...]:
+def _is_photo(owner: str, id_: int) -> tuple[ColumnElement[bool], ...]:
     return (photos.c.owner == owner, photos.c.id == id_, photos.c.status == Status.READY)

@@ -1,11 +1,14 @@
-"""The way to PostgreSQL: pooled connections, a deadline for every call, errors in our terms."""
+"""Pooled connections to PostgreSQL, with a deadline for each call and errors of our own.
+
+Every call goes through `_run`, which limits its time, traces it and translates its errors.
+"""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -19,179 +22,188 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from safelight.catalog.queries import Query
 from safelight.errors import CatalogUnavailable, SafelightError, SettingsError, StorageFull
-from safelight.trail import step
+from safelight.tracing import span
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
-_RESTED: Final = 1.0
-"""Seconds after which a connection is asked whether it still lives before it is used again."""
+_IDLE_SECONDS: Final = 1.0
+"""A connection that was idle for longer is tested before it is used."""
 
 _BATCH: Final = 1000
-"""Rows of a batch of `drain`: some tens of milliseconds."""
+"""Rows in a batch of `process_in_batches`: some tens of milliseconds."""
 
 _OPTIONS: Final = (
     "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
 )
 
-_log = logging.getLogger(__name__)
-
 
 class Database:
-    """PostgreSQL behind a pool. Every call ends within `deadline`, whatever the server does."""
+    """A pool of connections. Every call ends within `deadline`, whatever the server does."""
 
     def __init__(self, url: str, *, deadline: timedelta, pool_size: int = 10) -> None:
-        self._deadline = deadline.total_seconds()
-        where = _psycopg(url)
+        self._deadline = deadline
+        psycopg_url = _psycopg_url(url)
+        options = psycopg_url.normalized_query.get("options", ())
         self._engine: AsyncEngine = create_async_engine(
-            where,
+            psycopg_url,
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
             pool_size=pool_size,
             max_overflow=0,
-            # Else its errors tell them: titles and file names.
+            # Otherwise error messages would contain titles and file names.
             hide_parameters=True,
-            pool_timeout=self._deadline,
+            pool_timeout=deadline.total_seconds(),
             pool_use_lifo=True,
-            # A server that hangs is not noticed by TCP for hours.
+            # TCP doesn't notice for hours that a server hangs.
             connect_args={
-                "connect_timeout": max(2, int(self._deadline)),
-                "options": " ".join((*where.normalized_query.get("options", ()), _OPTIONS)),
+                "connect_timeout": max(2, int(deadline.total_seconds())),
+                "options": " ".join((*options, _OPTIONS)),
                 "application_name": "safelight",
             },
         )
-        _ask_the_rested(self._engine)
+        _ping_idle(self._engine)
 
     @property
     def url(self) -> str:
-        """Where it is, password and all, as SQLAlchemy's async engine takes it."""
+        """The database's URL with the password, for SQLAlchemy's async engine."""
         return self._engine.url.render_as_string(hide_password=False)
 
     async def close(self) -> None:
         """Close the pool's connections."""
         await self._engine.dispose()
 
-    async def transaction(self, work: Work[T], *, deadline: timedelta | None = None) -> T:
-        """Run `work` in one transaction, committed if it returns.
-
-        Raises CatalogUnavailable past the deadline or when PostgreSQL is away, StorageFull when
-        its disk is full. After CatalogUnavailable the commit may have happened or not.
-        """
-
-        async def committed() -> T:
-            async with self._engine.connect() as connection:
-                level = await connection.execution_options(isolation_level="READ COMMITTED")
-                async with level.begin():
-                    return await work(level)
-
-        return await self._within("transaction", committed(), deadline)
-
-    async def drain(self, keys: Select[T], done: Callable[[Sequence[T]], Executable]) -> int:
-        """Do to all rows that `keys` selects what has them no longer selected.
-
-        `done` gives the statement for some of the keys. Each batch is a transaction: however many
-        rows there are, none runs into the deadline, and what is done stays done. Returns their
-        number. Raises as `transaction` does.
-        """
-        some = keys.limit(_BATCH)
-
-        async def batch(connection: AsyncConnection) -> int:
-            found = (await connection.execute(some)).scalars().all()
-            if found:
-                await connection.execute(done(found))
-            return len(found)
-
-        count = 0
-        while count % _BATCH == 0 and (found := await self.transaction(batch)):
-            count += found
-        return count
-
     async def read(self, work: Work[T]) -> T:
-        """Run `work` without a transaction around it: each statement sees its own snapshot.
+        """Run `work` without a transaction, so that each statement has its own snapshot.
 
-        It may be run a second time, when its connection turns out to be lost.
+        It runs a second time if its connection turns out to be lost.
         """
 
-        async def fetched() -> T:
+        async def run() -> T:
             async with self._engine.connect() as connection:
                 return await work(connection)
 
-        return await self._within("read", _repeated(fetched), None)
+        return await self._run("read", partial(_repeat_if_lost, run))
 
-    async def rows(self, query: Query, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        """Read by psycopg itself, for what is asked most: a third of the CPU of `read`.
+    async def transaction(self, work: Work[T], *, deadline: timedelta | None = None) -> T:
+        """Run `work` in a transaction, which is committed when it returns.
 
-        It may be sent a second time, as in `read`.
+        Raises CatalogUnavailable after the deadline or when PostgreSQL is down, StorageFull when
+        its disk is full. After CatalogUnavailable the transaction may have been committed or not.
         """
-        fetched = _repeated(lambda: self._sent(query, parameters))
-        return await self._within("read", fetched, None)
 
-    async def change(self, query: Query, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        """Change by one statement, and give what it returns. Raises as `transaction` does.
+        async def run() -> T:
+            async with self._engine.connect() as pooled:
+                connection = await pooled.execution_options(isolation_level="READ COMMITTED")
+                async with connection.begin():
+                    return await work(connection)
 
-        In a transaction nevertheless: a server that hung and comes back would carry out the
-        statement after we gave it up, but has no commit to carry out. Raises psycopg's
+        return await self._run("transaction", run, deadline=deadline)
+
+    async def fetch_all(
+        self, query: Query, parameters: Mapping[str, object]
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of a query. Like `read`, but for a third of its CPU, by psycopg alone."""
+        send = partial(self._send, query, parameters)
+        return await self._run("read", partial(_repeat_if_lost, send))
+
+    async def execute(
+        self, query: Query, parameters: Mapping[str, object]
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement that changes rows, and return its rows. Raises as `transaction` does.
+
+        It runs in a transaction, since a server that hung executes the statements that it has
+        received when it recovers, but without a commit they change nothing. Raises psycopg's
         IntegrityError too.
         """
-        changed = self._sent(query, parameters, in_transaction=True)
-        return await self._within("change", changed, None)
+        return await self._run(
+            "change", partial(self._send, query, parameters, in_transaction=True)
+        )
 
-    async def _sent(
+    async def process_in_batches(
+        self, keys: Select[T], make_statement: Callable[[Sequence[T]], Executable]
+    ) -> int:
+        """Process all rows that `keys` selects, and return their number.
+
+        `make_statement` returns the statement for some of the keys; after it, `keys` must no longer
+        select them. Each batch is a transaction, so that any number of rows stays within the
+        deadline. Raises as `transaction` does; earlier batches stay committed.
+        """
+        next_keys = keys.limit(_BATCH)
+
+        async def process_batch(connection: AsyncConnection) -> int:
+            found = (await connection.execute(next_keys)).scalars().all()
+            if found:
+                await connection.execute(make_statement(found))
+            return len(found)
+
+        count = 0
+        while count % _BATCH == 0 and (found := await self.transaction(process_batch)):
+            count += found
+        return count
+
+    async def _run(
+        self,
+        verb: str,
+        work: Callable[[], Awaitable[T]],
+        *,
+        deadline: timedelta | None = None,
+    ) -> T:
+        with span(f"catalog {verb}"):
+            task = asyncio.ensure_future(work())
+            try:
+                # asyncio.timeout would wait for the cancelled work: psycopg asks the server to
+                # cancel, and a server that hangs doesn't answer.
+                seconds = (deadline or self._deadline).total_seconds()
+                done, _ = await asyncio.wait({task}, timeout=seconds)
+            except asyncio.CancelledError:
+                _abandon(task)
+                raise
+            if not done:
+                _abandon(task)
+                raise CatalogUnavailable
+            try:
+                return task.result()
+            except (SafelightError, NotImplementedError):
+                raise
+            except (DBAPIError, psycopg.Error) as error:
+                raise _translate_error(error) from error
+            except (SQLAlchemyError, OSError) as error:
+                raise CatalogUnavailable from error
+
+    async def _send(
         self, query: Query, parameters: Mapping[str, object], *, in_transaction: bool = False
     ) -> list[tuple[Any, ...]]:
         async with self._engine.connect() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
             try:
-                async with driver.transaction() if in_transaction else nullcontext():
-                    rows = await _asked(driver, query, parameters)
+                return await fetch_on_connection(
+                    connection, query, parameters, in_transaction=in_transaction
+                )
             except psycopg.IntegrityError:
                 raise
             except BaseException:
-                # What state it is in, SQLAlchemy can't know.
+                # psycopg was used directly, so SQLAlchemy doesn't know the connection's state.
                 await connection.invalidate()
                 raise
-            return rows
-
-    async def _within(self, what: str, work: Awaitable[T], deadline: timedelta | None) -> T:
-        with step(f"catalog {what}"):
-            return await self._in_time(work, deadline)
-
-    async def _in_time(self, work: Awaitable[T], deadline: timedelta | None) -> T:
-        seconds = deadline.total_seconds() if deadline else self._deadline
-        task = asyncio.ensure_future(work)
-        try:
-            # Not asyncio.timeout: it would wait for the cancelled work, and a driver asks a
-            # server that hangs to cancel, and waits for the answer.
-            done, _ = await asyncio.wait({task}, timeout=seconds)
-        except asyncio.CancelledError:
-            _abandon(task)
-            raise
-        if not done:
-            _abandon(task)
-            raise CatalogUnavailable
-        return _result(task)
 
 
-async def fetched(
-    connection: AsyncConnection, query: Query, parameters: Mapping[str, object]
-) -> list[tuple[Any, ...]]:
-    """Ask by psycopg itself on a connection of Database's, in whatever transaction that is.
-
-    Raises psycopg's own errors.
-    """
-    return await _asked(
-        (await connection.get_raw_connection()).driver_connection, query, parameters
-    )
-
-
-async def _asked(
-    driver: Any,  # noqa: ANN401  psycopg's, which SQLAlchemy doesn't name
+async def fetch_on_connection(
+    connection: AsyncConnection,
     query: Query,
     parameters: Mapping[str, object],
+    *,
+    in_transaction: bool = False,
 ) -> list[tuple[Any, ...]]:
-    cursor = await driver.execute(query.sql, parameters, prepare=True)
-    found: list[tuple[Any, ...]] = await cursor.fetchall()
-    return found
+    """Return the rows of a query, by psycopg alone, on a connection of Database.
+
+    It is part of the connection's transaction if there is one; `in_transaction` starts one.
+    Raises psycopg's own errors.
+    """
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    async with driver.transaction() if in_transaction else nullcontext():
+        cursor = await driver.execute(query.sql, parameters, prepare=True)
+        rows: list[tuple[Any, ...]] = await cursor.fetchall()
+        return rows
 
 
 def _abandon(task: asyncio.Future[T]) -> None:
@@ -199,63 +211,52 @@ def _abandon(task: asyncio.Future[T]) -> None:
     task.cancel()
 
 
-def _result(task: asyncio.Future[T]) -> T:
+async def _repeat_if_lost(work: Callable[[], Awaitable[T]]) -> T:
+    """Repeat work once if its connection was lost, as all are when PostgreSQL restarts."""
     try:
-        return task.result()
-    except (SafelightError, NotImplementedError):
-        raise
+        return await work()
     except (DBAPIError, psycopg.Error) as error:
-        raise _in_our_terms(error) from error
-    except (SQLAlchemyError, OSError) as error:
-        raise CatalogUnavailable from error
-
-
-async def _repeated(fetched: Callable[[], Awaitable[T]]) -> T:
-    """Read once more if the first connection was lost, as all are when PostgreSQL was restarted."""
-    try:
-        return await fetched()
-    except (DBAPIError, psycopg.Error) as error:
-        if not _lost(error):
+        if not _is_lost(error):
             raise
-    return await fetched()
+    return await work()
 
 
-def _lost(error: DBAPIError | psycopg.Error) -> bool:
+def _is_lost(error: DBAPIError | psycopg.Error) -> bool:
     if isinstance(error, DBAPIError):
         return error.connection_invalidated
-    shut = (pg.AdminShutdown, pg.CrashShutdown)
-    return isinstance(error, shut) or (
+    shut_down = (pg.AdminShutdown, pg.CrashShutdown)
+    return isinstance(error, shut_down) or (
         isinstance(error, pg.OperationalError) and error.sqlstate is None
     )
 
 
-def _in_our_terms(error: DBAPIError | psycopg.Error) -> Exception:
-    """Tell an engine that is away from one that is full and from a mistake of ours."""
+def _translate_error(error: DBAPIError | psycopg.Error) -> Exception:
+    """Return the error to raise: the database is down, its disk is full, or it is a bug of ours."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, pg.DiskFull):
         return StorageFull()
-    if _lost(error) or isinstance(cause, pg.OperationalError):
+    if _is_lost(error) or isinstance(cause, pg.OperationalError):
         return CatalogUnavailable()
     return error
 
 
-def _ask_the_rested(engine: AsyncEngine) -> None:
-    """Have a connection asked whether it lives before it is used, unless it was just in use.
+def _ping_idle(engine: AsyncEngine) -> None:
+    """Test connections that have been idle before they are used.
 
-    SQLAlchemy's own `pool_pre_ping` asks each time, which costs more than a page's query.
+    SQLAlchemy's own `pool_pre_ping` tests each time, which costs more than a page's query.
     """
     dialect = engine.sync_engine.dialect
 
     @event.listens_for(engine.sync_engine, "checkin")
-    def rests(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-        entry.info["rests since"] = time.monotonic()
+    def note_time(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info["idle since"] = time.monotonic()
 
     @event.listens_for(engine.sync_engine, "checkout")
-    def asked(
+    def ping(
         connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
     ) -> None:
-        since = entry.info.get("rests since")
-        if since is None or time.monotonic() - since < _RESTED:
+        since = entry.info.get("idle since")
+        if since is None or time.monotonic() - since < _IDLE_SECONDS:
             return
         try:
             dialect.do_ping(connection)
@@ -263,19 +264,19 @@ def _ask_the_rested(engine: AsyncEngine) -> None:
             raise InvalidatePoolError from error
 
 
-def _psycopg(url: str) -> URL:
+def _psycopg_url(url: str) -> URL:
     try:
-        read = make_url(url).set(drivername="postgresql+psycopg")
+        parsed = make_url(url).set(drivername="postgresql+psycopg")
     except (SQLAlchemyError, ValueError) as error:
         raise SettingsError(
-            "SAFELIGHT_DATABASE_URL can't be read: give it as"
-            " postgresql://USER:PASSWORD@HOST:PORT/NAME"
+            "SAFELIGHT_DATABASE_URL is not a valid URL. Write it as"
+            " postgresql://USER:PASSWORD@HOST:PORT/NAME."
         ) from error
     try:
-        make_conninfo(**dict.fromkeys(read.query, ""))
+        make_conninfo(**dict.fromkeys(parsed.query, ""))
     except psycopg.ProgrammingError as error:
         raise SettingsError(
-            "SAFELIGHT_DATABASE_URL has an option that PostgreSQL doesn't know:"
+            "SAFELIGHT_DATABASE_URL has an option that PostgreSQL doesn't know. Correct it:"
             f" {str(error).strip()}"
         ) from error
-    return read
+    return parsed

@@ -1,6 +1,6 @@
-"""The queries that are asked most, written out once, as psycopg takes them.
+"""The most frequent statements, compiled to SQL once.
 
-SQLAlchemy would compose each anew for every call, which costs more than the asking.
+SQLAlchemy would compile each of them for every call, which takes longer than executing it.
 """
 
 from dataclasses import dataclass
@@ -25,38 +25,38 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from safelight.catalog.rows import COLUMNS, FACTS
-from safelight.photo import Order
-from safelight.tables import photos
+from safelight.catalog.tables import photos
+from safelight.models import Order
 
 _Columns = tuple[Any, ...]
 _Statement = Select[*_Columns] | ReturningInsert[*_Columns] | ReturningUpdate[*_Columns]
 
-_PLACES: Final = {Order.ADDED: photos.c.created_at, Order.TAKEN: photos.c.sort_at}
+_SORT_COLUMNS: Final = {Order.ADDED: photos.c.created_at, Order.TAKEN: photos.c.sort_at}
 _READY: Final = text("status = 'ready'")
 _OWNED: Final = (photos.c.owner == bindparam("owner"), _READY)
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query for SQLAlchemy, whatever driver it uses, and in SQL for psycopg."""
+    """A statement, for SQLAlchemy with any driver, and as SQL for psycopg."""
 
     statement: _Statement
     sql: str
 
 
-def written(statement: _Statement, *values: str) -> Query:
-    """Write it out; `values` are the columns that it sets."""
+def compile_query(statement: _Statement, *values: str) -> Query:
+    """Compile a statement; `values` are the columns that it sets."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has none for it
     return Query(statement, str(statement.compile(dialect=dialect, column_keys=values)))
 
 
 def _json(name: str) -> Cast[Any]:
-    """Take a parameter that is JSON already."""
+    """Return a parameter that already is JSON."""
     return cast(bindparam(name, type_=Text), JSONB)
 
 
 def _page(order: Order, *, after: bool) -> Query:
-    column = _PLACES[order]
+    column = _SORT_COLUMNS[order]
     query = (
         select(photos.c.id, photos.c.version, column)
         .where(*_OWNED)
@@ -66,61 +66,63 @@ def _page(order: Order, *, after: bool) -> Query:
     )
     if after:
         query = query.where(text(f"({column.name}, id) < (:at, :id)"))
-    return written(query)
+    return compile_query(query)
 
 
 PAGES: Final = {
     (order, after): _page(order, after=after) for order in Order for after in (False, True)
 }
-"""States and places of a page's photos, for each order, with and without a cursor.
+"""Id, version and sort time of a page's photos, for each order, with and without a cursor.
 
-Takes owner, count, skip, at, id.
+Parameters: owner, count, skip, at, id.
 """
 
 
 def _months(order: Order) -> Query:
-    month = text(f"date_trunc('month', {_PLACES[order].name}, 'UTC') AS month")
+    month = text(f"date_trunc('month', {_SORT_COLUMNS[order].name}, 'UTC') AS month")
     counted = select(month, text("count(*)")).select_from(photos).where(*_OWNED)
-    return written(counted.group_by(text("month")).order_by(text("month DESC")))
+    return compile_query(counted.group_by(text("month")).order_by(text("month DESC")))
 
 
 MONTHS: Final = {order: _months(order) for order in Order}
-"""The beginning of each month, in UTC, that has photos, and how many; the newest first.
+"""The start of each month (UTC) that has photos, and their number, newest first.
 
-Takes owner. It is read from the index of that order alone.
+Parameters: owner. It is read from the index of that order alone.
 """
 
-BY_IDS: Final = written(
+BY_IDS: Final = compile_query(
     select(*COLUMNS).where(*_OWNED, photos.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
 )
-"""COLUMNS of an owner's photos. Takes owner, ids."""
+"""COLUMNS of an owner's photos. Parameters: owner, ids."""
 
-NEXT: Final = written(
+NEXT: Final = compile_query(
     select(*COLUMNS)
     .where(*_OWNED, photos.c.id > bindparam("after", type_=BigInteger))
     .order_by(photos.c.id)
     .limit(bindparam("count"))
 )
-"""COLUMNS of an owner's photos in the order of their ids. Takes owner, after (an id), count."""
+"""COLUMNS of an owner's photos by id. Parameters: owner, after (an id), count."""
 
-TWIN: Final = written(select(*COLUMNS).where(*_OWNED, photos.c.sha256 == bindparam("sha256")))
-"""COLUMNS of an owner's photo. Takes owner, sha256."""
+FIND_DUPLICATE: Final = compile_query(
+    select(*COLUMNS).where(*_OWNED, photos.c.sha256 == bindparam("sha256"))
+)
+"""COLUMNS of an owner's photo. Parameters: owner, sha256."""
 
-RESERVE: Final = written(
+RESERVE: Final = compile_query(
     insert(photos).values(renditions=_json("rendered")).returning(photos.c.id),
     *("owner", "status", "name", "reserved_at", "title", "description", "filename"),
 )
-"""Makes a row, and gives its id. Takes its columns, and rendered (renditions, as JSON)."""
+"""Insert a row and return its id. Parameters: its columns, and rendered (renditions as JSON)."""
 
-PUBLISH: Final = written(
+PUBLISH: Final = compile_query(
     update(photos)
     .where(photos.c.id == bindparam("reserved"), text("status = 'pending'"))
     .values(details=_json("detailed"))
     .returning(*COLUMNS),
     *("status", "size", "sha256", "created_at", "thumbhash", *FACTS),
 )
-"""Fills in a pending row, and gives its COLUMNS.
+"""Publish a pending row and return its COLUMNS.
 
-Takes reserved (its id), detailed (details, as JSON), and the other columns set. Its renditions are
-those that it was reserved with.
+Parameters: reserved (its id), detailed (details as JSON), and the other columns to set. The
+renditions stay those of the reservation.
 """

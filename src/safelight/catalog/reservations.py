@@ -1,64 +1,71 @@
-"""Reservations: rows that name their keys before anything is written there, and become photos."""
+"""Reservations: rows committed before their objects are written, which then become photos."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
+import msgspec
 from psycopg import errors as pg
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.catalog.database import Database, fetched
-from safelight.catalog.queries import PUBLISH, RESERVE, TWIN
-from safelight.catalog.rows import detailed, facts_columns, photo, rendered
-from safelight.catalog.tombstones import Along, Doomed, bury
+from safelight.catalog.database import Database, fetch_on_connection
+from safelight.catalog.queries import FIND_DUPLICATE, PUBLISH, RESERVE
+from safelight.catalog.rows import (
+    columns_from_facts,
+    details_to_json,
+    photo_from_row,
+)
+from safelight.catalog.tables import photos, unique_sha256
+from safelight.catalog.tombstones import Tombstone, TransactionHook, soft_delete
 from safelight.errors import NotFound
-from safelight.photo import Caption, ImageFacts, Photo, Rendition, Status
-from safelight.tables import photos, twins
+from safelight.models import Caption, ImageFacts, Photo, Rendition, Status
 
-AlongWith = Callable[[AsyncConnection, Photo], Awaitable[None]]
-"""What somebody else does in a transaction that is about a photo."""
+PhotoHook = Callable[[AsyncConnection, Photo], Awaitable[None]]
+"""A function of the caller that runs in the transaction that publishes a photo."""
 
-_ROUNDS = 5
-"""How often becoming ready is tried when the twin that won goes away at the same moment."""
+_ATTEMPTS: Final = 5
+"""Attempts to publish when the duplicate that prevented it has just been deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """A committed row whose objects may now be written under `name`."""
+    """A committed row; objects may now be written under its `storage_id`."""
 
     id: int
     owner: str
-    name: str
-
-
-class _TwinIsThere(Exception):
-    """The owner has a photo with the same bytes."""
+    storage_id: str
 
 
 class Reservations:
-    """The rows of photos to be. Calls raise CatalogUnavailable when PostgreSQL is away."""
+    """The rows of future photos. All calls raise CatalogUnavailable when PostgreSQL is down."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def make(
+    async def reserve(
         self,
         owner: str,
         caption: Caption,
         *,
-        name: str,
+        storage_id: str,
         now: datetime,
         renditions: Sequence[Rendition] = (),
     ) -> Reservation:
-        """Commit a pending row that names its keys, before anything is written there."""
-        row = {"owner": owner, "status": str(Status.PENDING), "name": name, "reserved_at": now}
-        row |= {"rendered": rendered(renditions)}
-        ((id_,),) = await self._database.change(RESERVE, row | asdict(caption))
-        return Reservation(id=id_, owner=owner, name=name)
+        """Commit a pending row with the keys of its objects, before any is written."""
+        row = {
+            "owner": owner,
+            "status": str(Status.PENDING),
+            "name": storage_id,
+            "reserved_at": now,
+            "rendered": msgspec.json.encode(renditions).decode(),
+        }
+        ((id_,),) = await self._database.execute(RESERVE, row | asdict(caption))
+        return Reservation(id=id_, owner=owner, storage_id=storage_id)
 
-    async def publish(  # noqa: PLR0913  a photo is made of these
+    async def publish(
         self,
         reservation: Reservation,
         facts: ImageFacts,
@@ -68,85 +75,87 @@ class Reservations:
         now: datetime,
         thumbhash: bytes | None = None,
         within: AsyncConnection | None = None,
-        along: AlongWith | None = None,
+        hooks: Sequence[PhotoHook] = (),
     ) -> Photo:
-        """Make the row ready, in one statement, unless the owner has the same bytes already.
+        """Make the row ready in one statement, unless the owner already has the same bytes.
 
-        The photo that comes back is the row's own, or the twin that was there first: compare the
-        ids. `within` is a transaction of the caller's; `along` is done in the same one, if the row
-        gets ready. Raises NotFound if the row isn't pending any more.
+        Returns the row's photo or the existing duplicate: compare the ids. `within` is a
+        transaction of the caller. The hooks run in the same transaction if the row becomes ready.
+        Raises NotFound if the row is no longer pending.
         """
-        columns: dict[str, object] = {
+        parameters: dict[str, object] = {
+            "reserved": reservation.id,
             "status": str(Status.READY),
             "size": size,
             "sha256": sha256,
             "created_at": now,
-            "detailed": detailed(facts.details),
+            "detailed": details_to_json(facts.details),
             "thumbhash": thumbhash,
-            **facts_columns(facts, now=now),
+            **columns_from_facts(facts, now=now),
         }
-        for _ in range(_ROUNDS):
+        for _ in range(_ATTEMPTS):
             try:
-                published = await self._filled_in(reservation, columns, within, along)
-            except _TwinIsThere:
-                published = await twin(self._database, reservation.owner, sha256, within=within)
-                if published is None:
+                if within:
+                    # A savepoint, so that a duplicate doesn't abort the caller's transaction.
+                    async with within.begin_nested():
+                        photo = await _publish_row(
+                            within, parameters, hooks, on_own_connection=False
+                        )
+                else:
+                    photo = await self._database.transaction(
+                        partial(_publish_row, parameters=parameters, hooks=hooks)
+                    )
+            except (IntegrityError, pg.UniqueViolation) as error:
+                if str(unique_sha256.name) not in str(error):
+                    raise
+                photo = await self.find_duplicate(reservation.owner, sha256, within=within)
+                if photo is None:
                     continue
-            if published is None:
+            if photo is None:
                 break
-            return published
+            return photo
         raise NotFound
 
-    async def abandon(
-        self, reservation: Reservation, *, now: datetime, along: Along | None = None
-    ) -> Doomed | None:
-        """Turn a row that is still pending into a tombstone; None if it isn't pending."""
-        pending = (photos.c.id == reservation.id, photos.c.status == Status.PENDING)
-        return await bury(self._database, *pending, now=now, along=along)
+    async def find_duplicate(
+        self, owner: str, sha256: str, *, within: AsyncConnection | None = None
+    ) -> Photo | None:
+        """Return the owner's photo with these bytes, if there is one."""
+        parameters = {"owner": owner, "sha256": sha256}
+        rows: Sequence[Any]
+        if within:
+            rows = (await within.execute(FIND_DUPLICATE.statement, parameters)).all()
+        else:
+            rows = await self._database.fetch_all(FIND_DUPLICATE, parameters)
+        return photo_from_row(rows[0]) if rows else None
 
-    async def _filled_in(
+    async def abandon(
         self,
         reservation: Reservation,
-        columns: dict[str, object],
-        within: AsyncConnection | None,
-        along: AlongWith | None,
-    ) -> Photo | None:
-        """Fill in the row; None if it isn't pending. Raises _TwinIsThere."""
-        parameters = columns | {"reserved": reservation.id}
-
-        async def work(connection: AsyncConnection) -> Photo | None:
-            if within:
-                found: Sequence[Any] = (await within.execute(PUBLISH.statement, parameters)).all()
-            else:
-                found = await fetched(connection, PUBLISH, parameters)
-            filled_in = _first(found)
-            if filled_in and along:
-                await along(connection, filled_in)
-            return filled_in
-
-        try:
-            if within:
-                # A savepoint, so that losing against a twin doesn't spoil the caller's transaction.
-                async with within.begin_nested():
-                    return await work(within)
-            if along:
-                return await self._database.transaction(work)
-            return _first(await self._database.change(PUBLISH, parameters))
-        except (IntegrityError, pg.UniqueViolation) as error:
-            if str(twins.name) not in str(error):
-                raise
-            raise _TwinIsThere from error
+        *,
+        now: datetime,
+        in_transaction: TransactionHook | None = None,
+    ) -> Tombstone | None:
+        """Turn the row into a tombstone if it is still pending; otherwise return None."""
+        pending = (photos.c.id == reservation.id, photos.c.status == Status.PENDING)
+        return await soft_delete(self._database, *pending, now=now, in_transaction=in_transaction)
 
 
-async def twin(
-    database: Database, owner: str, sha256: str, *, within: AsyncConnection | None = None
+async def _publish_row(
+    connection: AsyncConnection,
+    parameters: Mapping[str, object],
+    hooks: Sequence[PhotoHook],
+    *,
+    on_own_connection: bool = True,
 ) -> Photo | None:
-    """Find the photo with these bytes, if the owner has one."""
-    parameters = {"owner": owner, "sha256": sha256}
-    if within:
-        return _first((await within.execute(TWIN.statement, parameters)).all())
-    return _first(await database.rows(TWIN, parameters))
-
-
-def _first(rows: Sequence[Sequence[Any]]) -> Photo | None:
-    return photo(rows[0]) if rows else None
+    """Publish a pending row, run the hooks, and return the photo; None if it isn't pending."""
+    rows: Sequence[Any]
+    if on_own_connection:
+        rows = await fetch_on_connection(connection, PUBLISH, parameters)
+    else:  # the caller's driver may not be psycopg
+        rows = (await connection.execute(PUBLISH.statement, parameters)).all()
+    if not rows:
+        return None
+    photo = photo_from_row(rows[0])
+    for hook in hooks:
+        await hook(connection, photo)
+    return photo

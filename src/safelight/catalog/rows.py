@@ -1,15 +1,18 @@
-"""Rows become photos, photos become rows."""
+"""Convert rows to photos, and photos to rows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
-from safelight.photo import Details, ImageFacts, Photo, Rendition
-from safelight.tables import photos
+import msgspec
 
-COLUMNS = (
+from safelight.catalog.tables import photos
+from safelight.models import Details, ImageFacts, Photo, Rendition
+
+COLUMNS: Final = (
     photos.c.id,
     photos.c.version,
     photos.c.owner,
@@ -32,34 +35,37 @@ COLUMNS = (
     photos.c.details,
 )
 
-
-FACTS = (
+_PLAIN_FACTS: Final = (
     *("format", "content_type", "width", "height", "frames", "taken_at", "taken_offset"),
-    "sort_at",
 )
-"""The names of the columns that `facts_columns` gives."""
+FACTS: Final = (*_PLAIN_FACTS, "sort_at")
+"""The names of the columns that `columns_from_facts` returns."""
+
+_plain_facts = attrgetter(*_PLAIN_FACTS)
 
 
-def photo(row: Sequence[Any]) -> Photo:
-    """Make the value of a row of COLUMNS that is ready."""
+def photo_from_row(row: Sequence[Any]) -> Photo:
+    """Return the photo of a ready row with COLUMNS."""
     (id_, version, owner, name, title, description, filename, size, *others) = row
-    (sha256, created_at, thumbhash, renditions, form, content_type, *others) = others
+    (sha256, created_at, thumbhash, renditions, format_, content_type, *others) = others
     (width, height, frames, taken_at, taken_offset, details) = others
+    seconds = details.get("duration")
+    duration = None if seconds is None else timedelta(seconds=seconds)
     facts = ImageFacts(
-        format=form,
+        format=format_,
         content_type=content_type,
         width=width,
         height=height,
         frames=frames,
         taken_at=taken_at,
         taken_offset=taken_offset,
-        details=_details(details),
+        details=Details(**{**details, "duration": duration}),
     )
     return Photo(
         id=id_,
         version=version,
         owner=owner,
-        name=name,
+        storage_id=name,
         title=title,
         description=description,
         filename=filename,
@@ -67,39 +73,27 @@ def photo(row: Sequence[Any]) -> Photo:
         sha256=sha256,
         facts=facts,
         created_at=created_at,
-        renditions=tuple(Rendition(**rendition) for rendition in renditions),
+        renditions=msgspec.convert(renditions, tuple[Rendition, ...]),
         thumbhash=thumbhash,
     )
 
 
-def facts_columns(facts: ImageFacts, *, now: datetime) -> dict[str, object]:
-    """Spread the facts over the row's columns, with the time that order=taken sorts by."""
-    columns = {name: getattr(facts, name) for name in FACTS if name != "sort_at"}
-    return columns | {"sort_at": _sort_at(facts, now)}
+def columns_from_facts(facts: ImageFacts, *, now: datetime) -> dict[str, object]:
+    """Return the columns of the facts, and `sort_at`, by which ``order=taken`` sorts.
+
+    That is the capture time; without an offset it counts as UTC. It is `now` if the image has no
+    capture time, or one at the end of the calendar.
+    """
+    sort_at = now
+    if facts.taken_at is not None:
+        try:
+            sort_at = facts.taken_at.replace(tzinfo=UTC) - (facts.taken_offset or timedelta(0))
+        except OverflowError:
+            sort_at = now
+    return dict(zip(FACTS, (*_plain_facts(facts), sort_at), strict=True))
 
 
-def detailed(details: Details) -> str:
-    """Spell the details as the JSON of their column; durations are in seconds."""
+def details_to_json(details: Details) -> str:
+    """Return the details as the JSON of their column, with the duration in seconds."""
     seconds = None if details.duration is None else details.duration.total_seconds()
     return json.dumps(asdict(details) | {"duration": seconds})
-
-
-def _details(column: Mapping[str, Any]) -> Details:
-    seconds = column.get("duration")
-    duration = None if seconds is None else timedelta(seconds=seconds)
-    return Details(**{**column, "duration": duration})
-
-
-def rendered(renditions: Sequence[Rendition]) -> str:
-    """Spell renditions as the JSON of their column."""
-    return json.dumps([asdict(rendition) for rendition in renditions])
-
-
-def _sort_at(facts: ImageFacts, now: datetime) -> datetime:
-    """When it was taken, as near as the picture tells: a clock without a zone counts as UTC."""
-    if facts.taken_at is None:
-        return now
-    try:
-        return facts.taken_at.replace(tzinfo=UTC) - (facts.taken_offset or timedelta(0))
-    except OverflowError:  # a camera's clock at the end of the calendar
-        return now

@@ -1,31 +1,34 @@
-"""Sessions and one-time codes, as rows: every process of a fleet knows them, and a restart does.
+"""The rows of sessions and one-time codes, shared by all processes.
 
-What a browser holds is 32 random bytes; the row keeps its SHA-256, so that reading the database
-lets nobody in. `issuer` is a digest of the token in force: a session or a code is good only for
-the token that it was made under.
+A browser holds 32 random bytes, and the row their SHA-256, so a copy of the database can't be used
+to sign in. `issuer` is a digest of the current access token: sessions and codes are valid only
+until the token is replaced.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from operator import methodcaller
 
 from sqlalchemy import Column, ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
-from safelight.tables import codes, sessions
+from safelight.catalog.tables import codes, sessions
 
-UNUSED = timedelta(days=30)
-"""A session ends when it hasn't been used for so long."""
+IDLE_LIFETIME = timedelta(days=30)
+"""A session expires after this time without use."""
+MAX_LIFETIME = timedelta(days=90)
+"""A session expires this long after the sign-in, however much it is used."""
 
-_NOTED_EVERY = timedelta(hours=1)
-"""How exactly the time of the last use is kept: a write for each request would cost too much."""
+_SEEN_INTERVAL = timedelta(hours=1)
+"""The precision of the last use: a write for each request would cost too much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A browser that was let in. `seen_at` is exact to the hour."""
+    """A browser that is signed in. `seen_at` is precise to the hour."""
 
     id: int
     created_at: datetime
@@ -44,15 +47,15 @@ _COLUMNS = (
 
 
 class Sessions:
-    """The sessions of one installation. Calls raise CatalogUnavailable when PostgreSQL is away."""
+    """The sessions of one installation. Calls raise CatalogUnavailable if PostgreSQL is down."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(
+    async def create(
         self, secret: str, *, issuer: str, address: str, browser: str, now: datetime
     ) -> None:
-        """Let whoever holds `secret` in from now on."""
+        """Create a session for the browser that holds `secret`."""
         statement = insert(sessions).values(
             digest=_digest(secret),
             issued_by=issuer,
@@ -61,61 +64,55 @@ class Sessions:
             address=address[:100],
             browser=browser[:300],
         )
-        await self._database.transaction(lambda connection: connection.execute(statement))
+        await self._database.transaction(methodcaller("execute", statement))
 
     async def find(self, secret: str, *, issuer: str, now: datetime) -> Session | None:
-        """Find the session that `secret` is of, and note that it was used."""
+        """Return the session of `secret`, and record that it was used."""
         query = select(*_COLUMNS).where(
-            sessions.c.digest == _digest(secret), *_alive(issuer=issuer, now=now)
+            sessions.c.digest == _digest(secret), *_is_active(issuer=issuer, now=now)
         )
 
         async def work(connection: AsyncConnection) -> Session | None:
             row = (await connection.execute(query)).one_or_none()
-            return Session(**row._mapping) if row else None  # noqa: SLF001  SQLAlchemy's public name
+            return Session(**row._mapping) if row else None
 
         found = await self._database.read(work)
-        if found and now - found.seen_at > _NOTED_EVERY:
+        if found and now - found.seen_at > _SEEN_INTERVAL:
             seen = update(sessions).where(sessions.c.id == found.id).values(seen_at=now)
-            await self._database.transaction(lambda connection: connection.execute(seen))
+            await self._database.transaction(methodcaller("execute", seen))
         return found
 
     async def all(self, *, issuer: str, now: datetime) -> list[Session]:
-        """List the sessions that last, the last used first."""
+        """List the active sessions, most recently used first."""
         query = (
             select(*_COLUMNS)
-            .where(*_alive(issuer=issuer, now=now))
+            .where(*_is_active(issuer=issuer, now=now))
             .order_by(sessions.c.seen_at.desc(), sessions.c.id.desc())
         )
 
         async def work(connection: AsyncConnection) -> list[Session]:
             rows = await connection.execute(query)
-            return [Session(**row._mapping) for row in rows]  # noqa: SLF001  SQLAlchemy's public name
+            return [Session(**row._mapping) for row in rows]
 
         return await self._database.read(work)
 
-    async def end(self, secret: str) -> None:
-        """End the session that `secret` is of; none is no error."""
-        statement = delete(sessions).where(sessions.c.digest == _digest(secret))
-        await self._database.transaction(lambda connection: connection.execute(statement))
+    async def delete(self, secret: str) -> bool:
+        """End the session of `secret`, and return whether there was one."""
+        return await self._delete_where(sessions.c.digest == _digest(secret)) > 0
 
     async def revoke(self, ids: Sequence[int]) -> int:
-        """End sessions by their ids; gives how many there were."""
-        statement = delete(sessions).where(sessions.c.id.in_(ids))
-
-        async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(statement)).rowcount
-
-        return await self._database.transaction(work)
+        """End sessions by their ids, and return how many there were."""
+        return await self._delete_where(sessions.c.id.in_(ids))
 
     async def issue_code(self, code: str, *, issuer: str, expires_at: datetime) -> None:
-        """Make a code that can be redeemed once."""
+        """Store a code that can be redeemed once."""
         statement = insert(codes).values(
             digest=_digest(code), issued_by=issuer, expires_at=expires_at
         )
-        await self._database.transaction(lambda connection: connection.execute(statement))
+        await self._database.transaction(methodcaller("execute", statement))
 
     async def redeem_code(self, code: str, *, issuer: str, now: datetime) -> bool:
-        """Take a code back; whether it was good. Of two at once, one gets it."""
+        """Redeem a code, and return whether it was valid. Of two concurrent calls, one succeeds."""
         statement = delete(codes).where(
             codes.c.digest == _digest(code), codes.c.issued_by == issuer, codes.c.expires_at > now
         )
@@ -125,19 +122,32 @@ class Sessions:
 
         return await self._database.transaction(work)
 
-    async def clear(self, *, now: datetime) -> None:
-        """Drop what has ended: codes past their time, sessions unused for too long."""
-        await self._drop(codes.c.digest, codes.c.expires_at <= now)
-        await self._drop(sessions.c.digest, sessions.c.seen_at <= now - UNUSED)
+    async def delete_expired(self, *, now: datetime) -> None:
+        """Delete expired codes and sessions."""
+        await self._delete_rows(codes.c.digest, codes.c.expires_at <= now)
+        await self._delete_rows(sessions.c.digest, sessions.c.seen_at <= now - IDLE_LIFETIME)
+        await self._delete_rows(sessions.c.digest, sessions.c.created_at <= now - MAX_LIFETIME)
 
-    async def _drop(self, key: Column[str], over: ColumnElement[bool]) -> None:
-        await self._database.drain(
-            select(key).where(over), lambda keys: delete(key.table).where(key.in_(keys), over)
+    async def _delete_where(self, condition: ColumnElement[bool]) -> int:
+        statement = delete(sessions).where(condition)
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement)).rowcount
+
+        return await self._database.transaction(work)
+
+    async def _delete_rows(self, key: Column[str], expired: ColumnElement[bool]) -> None:
+        await self._database.process_in_batches(
+            select(key).where(expired), lambda keys: delete(key.table).where(key.in_(keys), expired)
         )
 
 
-def _alive(*, issuer: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (sessions.c.issued_by == issuer, sessions.c.seen_at > now - UNUSED)
+def _is_active(*, issuer: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        sessions.c.issued_by == issuer,
+        sessions.c.seen_at > now - IDLE_LIFETIME,
+        sessions.c.created_at > now - MAX_LIFETIME,
+    )
 
 
 def _digest(secret: str) -> str:

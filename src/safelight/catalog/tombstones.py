@@ -1,8 +1,9 @@
-"""Tombstones: the rows of photos that are gone, until nothing of them can be left in the store."""
+"""Tombstones: the rows of deleted photos, kept until none of their objects can be left."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import methodcaller
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, or_, select, update
@@ -10,116 +11,123 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
-from safelight.photo import Status
-from safelight.tables import photos
+from safelight.catalog.tables import photos
+from safelight.models import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doomed:
-    """A tombstone whose objects have to go; `renditions` are the keys that its row names."""
+class Tombstone:
+    """A tombstone; its original and the objects with the keys in `renditions` must be deleted."""
 
     id: int
-    name: str
+    storage_id: str
     renditions: tuple[str, ...] = ()
 
 
-def doomed(row: Any) -> Doomed:  # noqa: ANN401  a row has no type that names its columns
-    """Make the value of a row that has id, name and renditions."""
-    return Doomed(id=row.id, name=row.name, renditions=tuple(r["key"] for r in row.renditions))
+def tombstone_from_row(row: Any) -> Tombstone:
+    """Return the tombstone of a row with id, name and renditions."""
+    return Tombstone(
+        id=row.id, storage_id=row.name, renditions=tuple(r["key"] for r in row.renditions)
+    )
 
 
-Along = Callable[[AsyncConnection], Awaitable[None]]
-"""What somebody else does in a transaction of the catalog's."""
+TransactionHook = Callable[[AsyncConnection], Awaitable[None]]
+"""A function of the caller that runs in a transaction of the catalog."""
 
 _DELETED = photos.c.status == Status.DELETED
 
 
 class Tombstones:
-    """The rows of what is gone. Calls raise CatalogUnavailable when PostgreSQL is away."""
+    """The rows of deleted photos. All calls raise CatalogUnavailable when PostgreSQL is down."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def abandon_stale(self, *, reserved_before: datetime, now: datetime) -> int:
-        """Turn rows that have been pending since before a time into tombstones; their number."""
+        """Turn pending rows reserved before a time into tombstones; return their number."""
         stale = photos.c.status == Status.PENDING, photos.c.reserved_at < reserved_before
-        given_up = update(photos).values(status=Status.DELETED, deleted_at=now).where(*stale)
-        return await self._database.drain(
-            select(photos.c.id).where(*stale), lambda ids: given_up.where(photos.c.id.in_(ids))
+        abandon = update(photos).values(status=Status.DELETED, deleted_at=now).where(*stale)
+        return await self._database.process_in_batches(
+            select(photos.c.id).where(*stale), lambda ids: abandon.where(photos.c.id.in_(ids))
         )
 
-    async def fresh(self, *, buried_since: datetime, after: int, limit: int) -> list[Doomed]:
-        """List tombstones that were never purged, by id, from the one after `after` on."""
-        return await self._listed(
+    async def list_unpurged(
+        self, *, deleted_since: datetime, after: int, limit: int
+    ) -> list[Tombstone]:
+        """List tombstones that were never purged, by id, after the id `after`."""
+        return await self._list(
             photos.c.purged_at.is_(None),
-            photos.c.deleted_at >= buried_since,
+            photos.c.deleted_at >= deleted_since,
             photos.c.id > after,
             limit=limit,
         )
 
-    async def settled(self, *, before: datetime, after: int, limit: int) -> list[Doomed]:
-        """List tombstones older than a time, and not purged since then, as `fresh` does."""
-        return await self._listed(
+    async def list_due(self, *, before: datetime, after: int, limit: int) -> list[Tombstone]:
+        """List tombstones older than a time and not purged since, as `list_unpurged` does."""
+        return await self._list(
             photos.c.deleted_at < before,
             or_(photos.c.purged_at.is_(None), photos.c.purged_at < before),
             photos.c.id > after,
             limit=limit,
         )
 
-    async def note_purged(self, ids: Sequence[int], *, now: datetime) -> None:
-        """Note that the objects of tombstones are gone."""
-        noted = update(photos).where(photos.c.id.in_(ids), _DELETED).values(purged_at=now)
-        await self._database.transaction(lambda connection: connection.execute(noted))
+    async def mark_purged(self, ids: Sequence[int], *, now: datetime) -> None:
+        """Record that the objects of tombstones have been deleted."""
+        statement = update(photos).where(photos.c.id.in_(ids), _DELETED).values(purged_at=now)
+        await self._database.transaction(methodcaller("execute", statement))
 
-    async def forget(self, ids: Sequence[int], *, now: datetime) -> None:
-        """Drop tombstones; one that a host application's row still points at is noted instead."""
-        if not await self._forgotten(ids):
+    async def delete(self, ids: Sequence[int], *, now: datetime) -> None:
+        """Delete tombstones. Those that a host application's rows reference are marked purged."""
+        if not await self._try_delete(ids):
             for id_ in ids:
-                if not await self._forgotten([id_]):
-                    await self.note_purged([id_], now=now)
+                if not await self._try_delete([id_]):
+                    await self.mark_purged([id_], now=now)
 
-    async def _forgotten(self, ids: Sequence[int]) -> bool:
-        gone = delete(photos).where(photos.c.id.in_(ids), _DELETED)
+    async def _try_delete(self, ids: Sequence[int]) -> bool:
+        statement = delete(photos).where(photos.c.id.in_(ids), _DELETED)
         try:
-            await self._database.transaction(lambda connection: connection.execute(gone))
+            await self._database.transaction(methodcaller("execute", statement))
         except IntegrityError:
             return False
         return True
 
-    async def _listed(self, *which: ColumnElement[bool], limit: int) -> list[Doomed]:
+    async def _list(self, *conditions: ColumnElement[bool], limit: int) -> list[Tombstone]:
         statement: Select[Any] = (
             select(photos.c.id, photos.c.name, photos.c.renditions)
-            .where(_DELETED, *which)
+            .where(_DELETED, *conditions)
             .order_by(photos.c.id)
             .limit(limit)
         )
 
-        async def work(connection: AsyncConnection) -> list[Doomed]:
-            return [doomed(row) for row in await connection.execute(statement)]
+        async def work(connection: AsyncConnection) -> list[Tombstone]:
+            return [tombstone_from_row(row) for row in await connection.execute(statement)]
 
         return await self._database.read(work)
 
 
-async def bury(
-    database: Database, *which: ColumnElement[bool], now: datetime, along: Along | None
-) -> Doomed | None:
-    """Turn a row into a tombstone; None if there is none such.
+async def soft_delete(
+    database: Database,
+    *conditions: ColumnElement[bool],
+    now: datetime,
+    in_transaction: TransactionHook | None,
+) -> Tombstone | None:
+    """Turn the row that meets the conditions into a tombstone; return None if there is none.
 
-    `along` is done in the same transaction.
+    The hook runs in the same transaction.
     """
     statement = (
         update(photos)
-        .where(*which)
+        .where(*conditions)
         .values(status=Status.DELETED, deleted_at=now, version=photos.c.version + 1)
         .returning(photos.c.id, photos.c.name, photos.c.renditions)
     )
 
-    async def work(connection: AsyncConnection) -> Doomed | None:
+    async def work(connection: AsyncConnection) -> Tombstone | None:
         row = (await connection.execute(statement)).one_or_none()
         if row is None:
             return None
-        if along:
-            await along(connection)
-        return doomed(row)
+        if in_transaction:
+            await in_transaction(connection)
+        return tombstone_from_row(row)
 
     return await database.transaction(work)

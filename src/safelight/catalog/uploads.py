@@ -1,14 +1,19 @@
-"""Direct uploads as rows: reserved before a byte is sent, kept until no signature can write."""
+"""The rows of direct uploads: reserved before any byte is sent, kept until no signature is valid.
 
-from collections.abc import Awaitable, Callable, Sequence
+The column `name` holds the upload's id.
+"""
+
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from operator import methodcaller
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Update,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -20,176 +25,221 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
+from safelight.catalog.queries import compile_query
+from safelight.catalog.tables import uploads
+from safelight.catalog.tombstones import TransactionHook
 from safelight.errors import NotFound, TooManyUploads
-from safelight.photo import Caption
-from safelight.tables import uploads
-from safelight.upload import Upload, UploadStatus
+from safelight.models import Caption, Upload, UploadStatus
 
-_Along = Callable[[AsyncConnection], Awaitable[None]]
+_LOCK_OWNER = text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 1634755955))")
+"""Held while an owner's open uploads are counted; the seed is used by these locks only."""
 
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 1634755955))")
-"""Held while an owner's reservations are counted; the number keeps it apart from other locks."""
+_NO_LIMIT: Final = 2**62
 
 _OPEN = uploads.c.status == UploadStatus.OPEN
 
+_COLUMNS: Final = (
+    *(uploads.c.name, uploads.c.owner, uploads.c.status, uploads.c.title, uploads.c.description),
+    *(uploads.c.filename, uploads.c.content_type, uploads.c.size, uploads.c.sha256),
+    *(uploads.c.part_size, uploads.c.created_at, uploads.c.expires_at, uploads.c.photo_id),
+)
+_FIND: Final = compile_query(
+    select(*_COLUMNS).where(
+        uploads.c.name == bindparam("name"), uploads.c.owner == bindparam("owner")
+    )
+)
+
 
 class UploadEnded(Exception):
-    """The upload is no longer open: somebody else completed it, or it was aborted."""
+    """The upload is no longer open: another request completed it, or it was aborted."""
 
 
 class Uploads:
-    """The rows of direct uploads. Calls raise CatalogUnavailable when PostgreSQL is away."""
+    """The rows of direct uploads. All calls raise CatalogUnavailable when PostgreSQL is down."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def reserve(self, upload: Upload, *, at_most: int) -> None:
+    async def reserve(
+        self,
+        upload: Upload,
+        *,
+        at_most: int,
+        max_bytes: int = _NO_LIMIT,
+        signature_lifetime: timedelta = timedelta(0),
+    ) -> None:
         """Commit an open row, before anything is signed for it.
 
-        Raises TooManyUploads if its owner has `at_most` that are open and not over.
+        Raises TooManyUploads if its owner has `at_most` open uploads that have not expired, or if
+        these have more than `max_bytes` with this one. Aborted ones count as long as their last
+        signature is valid, since it can write again.
         """
-        opened = (uploads.c.owner == upload.owner, uploads.c.expires_at > upload.created_at)
-        count = select(func.count()).select_from(uploads).where(_OPEN, *opened)
+        now = upload.created_at
+        writable = or_(
+            _OPEN,
+            and_(
+                uploads.c.status == UploadStatus.ABORTED,
+                uploads.c.ended_at > now - signature_lifetime,
+            ),
+        )
+        count = (
+            select(
+                func.count().filter(_OPEN),
+                func.coalesce(func.sum(uploads.c.size), 0),
+            )
+            .select_from(uploads)
+            .where(writable, uploads.c.owner == upload.owner, uploads.c.expires_at > now)
+        )
+        row = {
+            "name": upload.upload_id,
+            "owner": upload.owner,
+            "status": upload.status,
+            "content_type": upload.content_type,
+            "size": upload.size,
+            "sha256": upload.sha256,
+            "part_size": upload.part_size,
+            "created_at": upload.created_at,
+            "expires_at": upload.expires_at,
+            "photo_id": upload.photo_id,
+            **asdict(upload.caption),
+        }
 
         async def work(connection: AsyncConnection) -> None:
-            await connection.execute(_ONE_AT_A_TIME, {"owner": upload.owner})
-            if (await connection.execute(count)).scalar_one() >= at_most:
+            await connection.execute(_LOCK_OWNER, {"owner": upload.owner})
+            open_uploads, size = (await connection.execute(count)).one()
+            if open_uploads >= at_most or size + upload.size > max_bytes:
                 raise TooManyUploads
-            await connection.execute(insert(uploads).values(_columns(upload)))
+            await connection.execute(insert(uploads).values(row))
 
         await self._database.transaction(work)
 
-    async def find(self, owner: str, name: str) -> Upload:
-        """Find one. Raises NotFound also for what belongs to somebody else."""
-        query = select(uploads).where(uploads.c.name == name, uploads.c.owner == owner)
-
-        async def work(connection: AsyncConnection) -> Upload | None:
-            row = (await connection.execute(query)).one_or_none()
-            return None if row is None else _upload(row)
-
-        found = await self._database.read(work)
-        if found is None:
+    async def find(self, owner: str, upload_id: str) -> Upload:
+        """Return an upload of the owner. Raises NotFound."""
+        rows = await self._database.fetch_all(_FIND, {"owner": owner, "name": upload_id})
+        if not rows:
             raise NotFound("There is no such upload.")
-        return found
+        return _upload_from_row(rows[0])
 
     async def complete(
-        self, connection: AsyncConnection, name: str, photo_id: int, *, now: datetime
+        self, connection: AsyncConnection, upload_id: str, photo_id: int, *, now: datetime
     ) -> None:
-        """Note, in the connection's transaction, which photo it became. Raises UploadEnded."""
+        """Complete an upload in the caller's transaction, with its photo. Raises UploadEnded."""
         statement = (
             update(uploads)
-            .where(uploads.c.name == name, _OPEN)
+            .where(uploads.c.name == upload_id, _OPEN)
             .values(status=UploadStatus.COMPLETED, photo_id=photo_id, ended_at=now)
         )
         if (await connection.execute(statement)).rowcount != 1:
             raise UploadEnded
 
-    async def abort(self, name: str, *, now: datetime, along: _Along) -> bool:
-        """End one that is open; whether it was. `along` is done in the same transaction."""
-        statement = _aborted(uploads.c.name == name, now=now)
+    async def abort(
+        self, upload_id: str, *, now: datetime, in_transaction: TransactionHook
+    ) -> bool:
+        """Abort an upload, and return whether it was open. The hook runs only then."""
+        statement = _abort(uploads.c.name == upload_id, now=now)
 
         async def work(connection: AsyncConnection) -> bool:
-            ended = (await connection.execute(statement)).rowcount == 1
-            if ended:
-                await along(connection)
-            return ended
+            was_open = (await connection.execute(statement)).rowcount == 1
+            if was_open:
+                await in_transaction(connection)
+            return was_open
 
         return await self._database.transaction(work)
 
-    async def end_stale(self, *, now: datetime) -> int:
-        """End those whose time is over; gives how many there were."""
-        stale = uploads.c.expires_at <= now, _OPEN
-        return await self._database.drain(
-            select(uploads.c.name).where(*stale),
-            lambda names: _aborted(uploads.c.name.in_(names), now=now),
+    async def abort_expired(self, *, now: datetime) -> int:
+        """Abort the uploads that have expired, and return their number."""
+        return await self._database.process_in_batches(
+            select(uploads.c.name).where(uploads.c.expires_at <= now, _OPEN),
+            lambda ids: _abort(uploads.c.name.in_(ids), now=now),
         )
 
-    async def unswept(self, *, after: str, limit: int) -> list[Upload]:
-        """List ended ones that were never cleared away, by name, from the one after `after` on."""
-        return await self._listed(uploads.c.swept_at.is_(None), after=after, limit=limit)
+    async def list_unswept(self, *, after: str, limit: int) -> list[Upload]:
+        """List ended uploads whose data has never been cleared, by id, after the id `after`."""
+        return await self._list_ended(uploads.c.swept_at.is_(None), after=after, limit=limit)
 
-    async def settled(
+    async def list_due(
         self, *, expired_before: datetime, completed_before: datetime, after: str, limit: int
     ) -> list[Upload]:
-        """List ended ones whose signatures died before a time, as `unswept` does.
+        """List ended uploads whose signatures expired before a time, as `list_unswept` does.
 
-        Those that became photos are listed only if they did before `completed_before`.
+        Completed ones are only listed if they were completed before `completed_before`.
         """
         old_enough = or_(
             uploads.c.status == UploadStatus.ABORTED,
             and_(uploads.c.status == UploadStatus.COMPLETED, uploads.c.ended_at < completed_before),
         )
         expired = uploads.c.expires_at < expired_before
-        return await self._listed(expired, old_enough, after=after, limit=limit)
+        return await self._list_ended(expired, old_enough, after=after, limit=limit)
 
-    async def known(self, names: Sequence[str]) -> set[str]:
-        """Tell which of the names have a row, whoever's and in whatever state.
+    async def find_known(self, ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that have a row, of any owner and in any state.
 
-        One that has none never will: a row is committed before anything is signed for its name.
+        An id without a row never gets one: a row is committed before anything is signed for it.
         """
-        query = select(uploads.c.name).where(uploads.c.name.in_(names))
+        return set(await self._read_ids(uploads.c.name.in_(ids)))
 
-        async def work(connection: AsyncConnection) -> set[str]:
-            return set((await connection.execute(query)).scalars())
+    async def find_swept(self, ids: Sequence[str]) -> set[str]:
+        """Return those of the ids whose uploads have ended, and whose data has been cleared."""
+        return set(await self._read_ids(uploads.c.name.in_(ids), uploads.c.swept_at.is_not(None)))
 
-        return await self._database.read(work)
+    async def list_overdue(self, *, expired_before: datetime, after: str, limit: int) -> list[str]:
+        """List the ids of open uploads that expired before a time, as `list_unswept` does."""
+        overdue = (_OPEN, uploads.c.expires_at < expired_before, uploads.c.name > after)
+        return await self._read_ids(*overdue, limit=limit)
 
-    async def overdue(self, *, expired_before: datetime, after: str, limit: int) -> list[str]:
-        """List the names of open ones whose time was over before a time, as `unswept` does."""
-        query = (
-            select(uploads.c.name)
-            .where(_OPEN, uploads.c.expires_at < expired_before, uploads.c.name > after)
-            .order_by(uploads.c.name)
-            .limit(limit)
-        )
+    async def mark_swept(self, ids: Sequence[str], *, now: datetime) -> None:
+        """Record that the data of ended uploads has been cleared."""
+        statement = update(uploads).where(uploads.c.name.in_(ids), ~_OPEN).values(swept_at=now)
+        await self._database.transaction(methodcaller("execute", statement))
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        """Delete the rows of ended uploads."""
+        statement = delete(uploads).where(uploads.c.name.in_(ids), ~_OPEN)
+        await self._database.transaction(methodcaller("execute", statement))
+
+    async def _read_ids(
+        self, *conditions: ColumnElement[bool], limit: int | None = None
+    ) -> list[str]:
+        query = select(uploads.c.name).where(*conditions).order_by(uploads.c.name).limit(limit)
 
         async def work(connection: AsyncConnection) -> list[str]:
             return list((await connection.execute(query)).scalars())
 
         return await self._database.read(work)
 
-    async def note_swept(self, names: Sequence[str], *, now: datetime) -> None:
-        """Note that what was sent of ended ones is gone."""
-        statement = update(uploads).where(uploads.c.name.in_(names), ~_OPEN).values(swept_at=now)
-        await self._database.transaction(lambda connection: connection.execute(statement))
-
-    async def forget(self, names: Sequence[str]) -> None:
-        """Drop the rows of ended ones."""
-        statement = delete(uploads).where(uploads.c.name.in_(names), ~_OPEN)
-        await self._database.transaction(lambda connection: connection.execute(statement))
-
-    async def _listed(self, *which: ColumnElement[bool], after: str, limit: int) -> list[Upload]:
+    async def _list_ended(
+        self, *conditions: ColumnElement[bool], after: str, limit: int
+    ) -> list[Upload]:
         query = (
-            select(uploads)
-            .where(~_OPEN, uploads.c.name > after, *which)
+            select(*_COLUMNS)
+            .where(~_OPEN, uploads.c.name > after, *conditions)
             .order_by(uploads.c.name)
             .limit(limit)
         )
 
         async def work(connection: AsyncConnection) -> list[Upload]:
-            return [_upload(row) for row in await connection.execute(query)]
+            return [_upload_from_row(row) for row in await connection.execute(query)]
 
         return await self._database.read(work)
 
 
-def _aborted(which: ColumnElement[bool], *, now: datetime) -> Update:
-    return update(uploads).where(which, _OPEN).values(status=UploadStatus.ABORTED, ended_at=now)
+def _abort(condition: ColumnElement[bool], *, now: datetime) -> Update:
+    return update(uploads).where(condition, _OPEN).values(status=UploadStatus.ABORTED, ended_at=now)
 
 
-def _columns(upload: Upload) -> dict[str, Any]:
-    columns = {name: getattr(upload, name) for name in _PLAIN}
-    return columns | asdict(upload.caption)
-
-
-_CAPTION = ("title", "description", "filename")
-_PLAIN = (
-    *("name", "owner", "status", "content_type", "size", "sha256", "part_size"),
-    *("created_at", "expires_at", "photo_id"),
-)
-
-
-def _upload(row: Any) -> Upload:  # noqa: ANN401  a row has no type that names its columns
-    columns = row._mapping  # noqa: SLF001  SQLAlchemy's public name
-    caption = Caption(**{name: columns[name] for name in _CAPTION})
-    plain = {name: columns[name] for name in _PLAIN}
-    return Upload(**{**plain, "status": UploadStatus(plain["status"])}, caption=caption)
+def _upload_from_row(row: Sequence[Any]) -> Upload:
+    id_, owner, status, title, description, filename, content_type, size, sha256, *others = row
+    part_size, created_at, expires_at, photo_id = others
+    return Upload(
+        upload_id=id_,
+        owner=owner,
+        status=UploadStatus(status),
+        caption=Caption(title=title, description=description, filename=filename),
+        content_type=content_type,
+        size=size,
+        sha256=sha256,
+        part_size=part_size,
+        created_at=created_at,
+        expires_at=expires_at,
+        photo_id=photo_id,
+    )

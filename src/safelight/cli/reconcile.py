@@ -1,105 +1,97 @@
-"""``safelight reconcile``: has a running server compare its rows with its objects."""
+"""``safelight reconcile``: compare the database rows of a running server with its bucket."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from safelight.cli.client import Client
-from safelight.cli.client_settings import ClientSettings
-from safelight.cli.progress import on_stderr
-from safelight.cli.terminal import complain, is_watched, plain, say
+from cyclopts import Parameter
+
+from safelight.cli.options import option
+from safelight.client.settings import client_settings
 from safelight.errors import InvalidRequest
+from safelight.terminal import print_note, print_result, sanitize
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
-_SPAN: Final = re.compile(r"([0-9]{1,7})([smhd]?)")
-_KEYS: Final = ("kind", "key", "photo", "size", "mended", "detail")
-_BEYOND_REPAIR: Final = ("lost", "damaged")
-
-Told = dict[str, Any]
+_DURATION: Final = re.compile(r"([0-9]{1,7})([smhd]?)")
+_COLUMNS: Final = ("kind", "key", "photo", "size", "mended", "detail")
+_DATA_LOSS: Final = ("lost", "damaged")
 
 
 def reconcile(
-    settings: ClientSettings, asked: Mapping[str, bool], *, grace: str, as_json: bool
+    *,
+    apply: Annotated[bool, option("Repair what can be repaired. Default: change nothing.")] = False,
+    verify: Annotated[bool, option("Read every original and check its SHA-256.")] = False,
+    grace: Annotated[
+        str, Parameter(help="Skip anything younger, e.g. 90s, 30m, 36h or 2d.")
+    ] = "1d",
+    undo: Annotated[bool, option("List quarantined objects; --apply restores them.")] = False,
+    json: Annotated[bool, option("Print results as a JSON object.")] = False,
 ) -> int:
-    """Print what differs as it is found; gives the exit code, which is 1 if photos are lost."""
-    query = {name: str(value).lower() for name, value in asked.items()}
-    query |= {"grace": str(_seconds(grace))}
-    tally: Told = {}
+    """Compare a running server's database with its bucket.
+
+    Prints a line per difference, with tabs between kind, key, photo number,
+    bytes, whether it was repaired, and details. Orphaned objects stay in
+    quarantine for 7 days before they are deleted.
+
+    Example: safelight reconcile --apply
+    """
+    from json import dumps
+
+    from rich.progress import SpinnerColumn, TextColumn
+
+    from safelight.client.api import Client
+    from safelight.client.progress import make_progress
+
+    options = {"apply": apply, "verify": verify, "undo": undo}
+    query = {name: str(value).lower() for name, value in options.items()}
+    query["grace"] = str(_parse_duration(grace))
+    tally: dict[str, Any] = {}
     opening = '{"findings": [\n  '
-    with Client(settings) as client, _progress() as progress:
-        told = client.reconcile(query)
-        for finding in _findings(told, tally, progress):
-            say(f"{opening}{json.dumps(finding)}" if as_json else _row(finding))
-            opening = ", "
-    if as_json:
-        say(f'{opening if opening[0] == "{" else ""}], "tally": {json.dumps(tally)}}}')
-    complain(_summary(tally, applied=asked["apply"]))
-    return 1 if any(tally.get("found", {}).get(kind) for kind in _BEYOND_REPAIR) else 0
+    columns = (SpinnerColumn(), TextColumn("{task.description}"))
+    with Client(client_settings()) as client, make_progress(*columns) as progress:
+        task = progress.add_task("comparing")
+        for message in client.reconcile(query):
+            if message.get("tally"):
+                tally = message["tally"]
+                progress.update(task, description=sanitize(_describe_progress(tally)))
+            elif finding := message.get("finding"):
+                line = f"{opening}{dumps(finding)}" if json else _format_row(finding)
+                print_result(line)
+                opening = ", "
+    if json:
+        begin = opening if opening[0] == "{" else ""
+        print_result(f'{begin}], "tally": {dumps(tally)}}}')
+    print_note(_summarize(tally, applied=apply))
+    return 1 if any(tally.get("found", {}).get(kind) for kind in _DATA_LOSS) else 0
 
 
-def _row(finding: Told) -> str:
-    shown = finding | {"mended": "yes" if finding.get("mended") else "no"}
-    return "\t".join(plain("" if shown.get(key) is None else shown[key]) for key in _KEYS)
-
-
-def _findings(told: Iterator[Told], tally: Told, progress: "_Progress") -> Iterator[Told]:
-    """Give the findings alone; `tally` becomes the last one."""
-    for each in told:
-        if each.get("tally"):
-            tally.clear()
-            tally.update(each["tally"])
-            progress.show(tally)
-        elif each.get("finding"):
-            yield each["finding"]
-
-
-def _summary(tally: Told, *, applied: bool) -> str:
-    found: dict[str, int] = tally.get("found", {})
-    mended = sum(tally.get("mended", {}).values())
-    rows, objects = (_many(tally.get(f"{each}s", 0), each) for each in ("row", "object"))
-    seen = f"{rows} and {objects} were looked at"
-    if not found:
-        return f"{seen}: nothing is wrong."
-    differ = ", ".join(f"{count} {plain(kind)}" for kind, count in found.items())
-    if applied:
-        return f"{seen}: {differ}; {mended} put right."
-    return f"{seen}: {differ}. Nothing was changed; --apply puts right what can be."
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _seconds(grace: str) -> int:
-    found = _SPAN.fullmatch(grace)
+def _parse_duration(text: str) -> int:
+    found = _DURATION.fullmatch(text)
     if found is None:
-        raise InvalidRequest("Give --grace as a number with s, m, h or d, as in 36h.")
+        raise InvalidRequest("--grace must be a number with s, m, h or d, like 36h.")
     return int(found[1]) * _UNITS[found[2] or "s"]
 
 
-class _Progress:
-    """How far it is; this one shows nothing."""
-
-    def show(self, tally: Told) -> None:
-        """Show it."""
+def _format_row(finding: dict[str, Any]) -> str:
+    cells = finding | {"mended": "yes" if finding.get("mended") else "no"}
+    return "\t".join(sanitize("" if cells.get(key) is None else cells[key]) for key in _COLUMNS)
 
 
-@contextmanager
-def _progress() -> Iterator[_Progress]:
-    if not is_watched():
-        yield _Progress()
-        return
-    from rich.progress import SpinnerColumn, TextColumn  # noqa: PLC0415  takes long to import
+def _describe_progress(tally: dict[str, Any]) -> str:
+    read = f", {tally['bytes'] / 1e6:.0f} MB read" if tally.get("bytes") else ""
+    return f"{tally['rows']} rows, {tally['objects']} objects{read}"
 
-    with on_stderr(SpinnerColumn(), TextColumn("{task.description}")) as bar:
-        task = bar.add_task("looking")
 
-        class Shown(_Progress):
-            def show(self, tally: Told) -> None:
-                read = f", {tally['bytes'] / 1e6:.0f} MB read" if tally.get("bytes") else ""
-                seen = f"{tally['rows']} rows, {tally['objects']} objects{read}"
-                bar.update(task, description=plain(seen))
+def _summarize(tally: dict[str, Any], *, applied: bool) -> str:
+    found: dict[str, int] = tally.get("found", {})
+    rows, objects = (_count(tally.get(f"{noun}s", 0), noun) for noun in ("row", "object"))
+    checked = f"Checked {rows} and {objects}"
+    if not found:
+        return f"{checked}: no differences."
+    differences = ", ".join(f"{count} {sanitize(kind)}" for kind, count in found.items())
+    if applied:
+        return f"{checked}: {differences}; {sum(tally.get('mended', {}).values())} repaired."
+    return f"{checked}: {differences}. Nothing was changed; --apply repairs what can be repaired."
 
-        yield Shown()
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

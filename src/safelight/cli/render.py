@@ -1,68 +1,59 @@
-"""``safelight render``: has a running server make what its photos lack."""
+"""``safelight render``: create the renditions that photos lack."""
 
-import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from safelight.cli.client import Client
-from safelight.cli.client_settings import ClientSettings
-from safelight.cli.progress import on_stderr
-from safelight.cli.terminal import complain, is_watched, say
+from safelight.cli.options import option
+from safelight.client.settings import client_settings
+from safelight.errors import OperatorError
+from safelight.terminal import print_json, print_note, print_result
 
-_LOOKS_AGAIN: Final = 0.5
-"""Seconds between two looks at how far it is."""
+if TYPE_CHECKING:
+    from safelight.client.api import Client
+
+_POLL_SECONDS: Final = 0.5
 
 
-def render_missing(settings: ClientSettings, *, wait: bool, as_json: bool) -> int:
-    """Enqueue what photos lack, and show how far it is; gives the exit code."""
-    with Client(settings) as client:
+def render(
+    *,
+    missing: Annotated[bool, option("Create missing renditions (required).")] = False,
+    no_wait: Annotated[bool, option("Return at once, without waiting for the server.")] = False,
+    json: Annotated[bool, option("Print the counts as a JSON object.")] = False,
+) -> int:
+    """Create missing renditions on a running server.
+
+    Use it after changing SAFELIGHT_RENDITIONS__… settings. The server works in
+    the background: Ctrl-C stops the progress display; the server continues.
+
+    Example: safelight render --missing
+    """
+    from safelight.client.api import Client
+
+    if not missing:
+        raise OperatorError("Add --missing: only missing renditions can be created.")
+    wait = not no_wait
+    with Client(client_settings()) as client:
         failed_before = client.renderings().failed
         photos = client.render_missing()
-        failed = max(_seen_through(client, photos) - failed_before, 0) if wait and photos else 0
-    if as_json:
-        say(json.dumps({"photos": photos, "failed": failed}))
+        failed = max(_wait(client, photos) - failed_before, 0) if wait and photos else 0
+    if json:
+        print_json({"photos": photos, "failed": failed})
     elif not photos:
-        say("No photo lacks a rendition.")
+        print_result("No photo lacks a rendition.")
     elif wait:
-        say(f"{photos - failed} of {photos} photos have all their renditions.")
+        print_result(f"{photos - failed} of {photos} photos have all their renditions.")
     else:
-        say(f"The server makes the renditions of {photos} photos.")
+        print_result(f"The server is creating renditions of {photos} photos.")
     if failed:
-        complain("Some failed: 'safelight jobs' shows them, and the server's log says why.")
+        print_note("Some jobs failed: see 'safelight jobs' and the server's log.")
     return 1 if failed else 0
 
 
-def _seen_through(client: Client, photos: int) -> int:
-    """Wait until all is done; gives how many jobs have failed altogether."""
-    with _bar(photos) as bar:
-        while True:
-            found = client.renderings()
-            bar.show(min(found.left, photos))
-            if not found.left:
-                return found.failed
-            time.sleep(_LOOKS_AGAIN)
+def _wait(client: "Client", photos: int) -> int:
+    """Wait until no job is left, and return the number of failed jobs on the server."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-
-class _Bar:
-    """How far it is; this one shows nothing."""
-
-    def show(self, left: int) -> None:
-        """Show how many photos are left."""
-
-
-@contextmanager
-def _bar(photos: int) -> Iterator[_Bar]:
-    if not is_watched():
-        yield _Bar()
-        return
-    from rich.progress import (  # noqa: PLC0415  takes long to import
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from safelight.client.progress import make_progress
 
     columns = (
         TextColumn("{task.description}"),
@@ -70,11 +61,11 @@ def _bar(photos: int) -> Iterator[_Bar]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with on_stderr(*columns) as bar:
-        task = bar.add_task("photos", total=photos)
-
-        class Drawn(_Bar):
-            def show(self, left: int) -> None:
-                bar.update(task, completed=photos - left)
-
-        yield Drawn()
+    with make_progress(*columns) as progress:
+        task = progress.add_task("photos", total=photos)
+        while True:
+            found = client.renderings()
+            progress.update(task, completed=photos - min(found.left, photos))
+            if not found.left:
+                return found.failed
+            time.sleep(_POLL_SECONDS)

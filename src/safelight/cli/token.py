@@ -1,153 +1,92 @@
-"""The token of an installation that configures none: made at the first start, and kept."""
+"""``safelight token``: the access token, and the sessions of signed-in browsers."""
 
-import contextlib
 import os
-import secrets
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated, Final
 
-from safelight.cli.terminal import complain, say
+from cyclopts import App, Parameter
+
+from safelight import token_file
+from safelight.cli.by_id import run_for_ids
+from safelight.cli.options import option
+from safelight.client.settings import client_settings
 from safelight.errors import SettingsError
+from safelight.terminal import print_json, print_note, print_result, sanitize
 
-if TYPE_CHECKING:
-    from safelight.settings import Settings  # takes long to import, and clients have no use for it
+app = App(name="token", help="Show or rotate the access token.")
 
-TOKEN_FILE = Path("secrets", "token")
-"""Where the token is kept in the data directory if it isn't configured."""
-
-
-def data_directory(variables: Mapping[str, str]) -> Path:
-    """Tell where the data directory is, whether it exists or not."""
-    return Path(variables.get("SAFELIGHT_DATA_DIR") or "safelight-data").absolute()
+_SESSION_COLUMNS: Final = ("id", "created_at", "seen_at", "address", "browser")
 
 
-def show_token(variables: Mapping[str, str]) -> None:
-    """Print the token in the data directory. Raises SettingsError if there is none."""
-    file = data_directory(variables) / TOKEN_FILE
-    token = read(file)
+@app.command
+def show() -> None:
+    """Print the access token in the data directory.
+
+    Example: safelight token show
+    """
+    file = token_file.data_directory(os.environ) / token_file.TOKEN_FILE
+    token = token_file.read_token(file)
     if not token:
         raise SettingsError(
             f"There is no token in {file}: start 'safelight serve' once, or set SAFELIGHT_DATA_DIR"
             " to its data directory."
         )
-    say(token)
-    if variables.get("SAFELIGHT_TOKEN"):
-        complain("A server that is given SAFELIGHT_TOKEN takes that one instead.")
+    print_result(token)
+    if os.environ.get("SAFELIGHT_TOKEN"):
+        print_note("A server with SAFELIGHT_TOKEN set uses that token instead.")
 
 
-def rotate_token(variables: Mapping[str, str]) -> None:
-    """Put a new token in the data directory. Raises SettingsError if it isn't kept there."""
-    directory = data_directory(variables)
-    if variables.get("SAFELIGHT_TOKEN"):
+@app.command
+def rotate() -> None:
+    """Replace the access token in the data directory.
+
+    The old token stops working, and all browsers are signed out.
+
+    Example: safelight token rotate
+    """
+    directory = token_file.data_directory(os.environ)
+    if os.environ.get("SAFELIGHT_TOKEN"):
         raise SettingsError(
-            "The token is the one in SAFELIGHT_TOKEN: change it there, and start the server again."
+            "SAFELIGHT_TOKEN sets the token: change it there, then restart the server."
         )
     if not directory.is_dir():
         raise SettingsError(
             f"There is no data directory {directory}: set SAFELIGHT_DATA_DIR to the server's."
         )
-    rotated(directory / TOKEN_FILE)
-    say(f"There is a new token in {directory / TOKEN_FILE}: 'safelight token show' prints it.")
-    say("The old one lets nobody in any more, and all sessions have ended.")
+    file = directory / token_file.TOKEN_FILE
+    token_file.rotate(file)
+    print_result(f"Stored a new token in {file}. 'safelight token show' prints it.")
+    print_result("The old token no longer works, and all browsers are signed out.")
 
 
-def token_file(settings: "Settings") -> Path:
-    """Tell where the token is kept if it isn't configured."""
-    return settings.data_dir.absolute() / TOKEN_FILE
+@app.command
+def sessions(
+    *,
+    revoke: Annotated[
+        list[str] | None, Parameter(name="--revoke", help="Sign out this session, by its number.")
+    ] = None,
+    json: Annotated[bool, option("Print the API's JSON array.")] = False,
+) -> int:
+    """List signed-in browsers, or sign some out.
 
+    Prints a line per session, last used first, with tabs between id, sign-in
+    time, time of last use, address and browser.
 
-def token_source(settings: "Settings") -> Callable[[], str] | None:
-    """Give what tells the token in force; None if nobody is asked for one.
-
-    A token that is rotated while the server runs is in force at once.
+    Example: safelight token sessions
     """
-    if settings.auth == "none":
-        return None
-    if settings.token:
-        return settings.token.get_secret_value
-    return KeptToken(token_file(settings))
+    from safelight.client.api import Client
+
+    with Client(client_settings()) as client:
+        if not revoke:
+            _print_sessions(client.sessions(), as_json=json)
+            return 0
+        return run_for_ids(revoke, client.end_session, noun="session", done="ended")
 
 
-class KeptToken:
-    """The token in a file, read again whenever that is another file than before."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._token = kept(file)
-        self._seen = _state(file)
-
-    def __call__(self) -> str:
-        """Give the token; the one that was there last while none can be read."""
-        state = _state(self._file)
-        if state is not None and state != self._seen:
-            with contextlib.suppress(SettingsError):
-                self._token = read(self._file) or self._token
-                self._seen = state
-        return self._token
-
-
-def _state(file: Path) -> tuple[int, int] | None:
-    try:
-        now = file.stat()
-    except OSError:
-        return None
-    return (now.st_ino, now.st_mtime_ns)
-
-
-def kept(file: Path) -> str:
-    """Read the token, or make it, readable by us alone. Raises SettingsError."""
-    return read(file) or rotated(file)
-
-
-def read(file: Path) -> str | None:
-    """Read the token; None if there is none yet. Raises SettingsError if it can't be read."""
-    try:
-        return file.read_text("ascii").strip()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The token in {file} can't be read: {_why(error)}. {_HOW}") from error
-
-
-def rotated(file: Path) -> str:
-    """Make a new token in place of the one there is, if there is one. Raises SettingsError.
-
-    A reader finds the old one or the new one, whole, whatever happens meanwhile.
-    """
-    token = secrets.token_urlsafe(32)
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(file, token)
-    except OSError as error:
-        raise SettingsError(f"No token can be kept in {file}: {_why(error)}. {_HOW}") from error
-    return token
-
-
-_HOW = "Mend that, or set SAFELIGHT_TOKEN."
-
-
-def _write(file: Path, token: str) -> None:
-    """Write it whole or not at all: a crash half-way must not leave an empty token."""
-    draft = file.with_suffix(f".{os.getpid()}")
-    try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            _leave_to_owner(descriptor, file)
-            stream.write(token + "\n")
-            stream.flush()
-            os.fsync(descriptor)
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _leave_to_owner(descriptor: int, file: Path) -> None:
-    """Let the user whose token it was read the new one too, if root is who makes it."""
-    if os.geteuid() == 0 and file.exists():
-        before = file.stat()
-        os.fchown(descriptor, before.st_uid, before.st_gid)
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+def _print_sessions(found: list[dict[str, object]], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    for session in found:
+        print_result("\t".join(sanitize(session.get(key, "")) for key in _SESSION_COLUMNS))
+    if not found:
+        print_note("No browser is signed in.")

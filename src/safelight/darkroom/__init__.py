@@ -1,10 +1,15 @@
-"""The processes in which strangers' bytes are decoded.
+"""Decoding of untrusted photos in confined processes.
 
-- `pool`: `Darkroom`, what the server holds: admission, a slot for each job, Busy when full.
-- `worker`: the server's end of one child: start it, ask it one thing at a time, kill it.
-- `messages`: what the two ends say to each other, and how a child's word is checked.
-- `child`: the program that a child runs, and `confinement`: what it gives up before it begins.
+- `pool`: `Darkroom`, the server's pool of decoder processes.
+- `admission`: the queue in front of it, fair to owners, which raises Busy when full.
+- `decoders`: its processes, each for one owner.
+- `template`: the server's end of the process that decoders are forked from.
+- `process`: the server's end of one decoder process: call it, kill it.
+- `descriptors`: what a decoder gets for a job: the photo, and memory for its renditions.
+- `protocol`: the messages between the two, and the checks of a decoder's answers.
+- `child`: the program of the template and its decoders, with the rights that a decoder drops in
+  `child.confinement` and `child.seccomp`.
 
-This file imports nothing, so that a child starts with no more than it needs: the server imports
-`Darkroom` from `safelight.darkroom.pool`.
+This file imports nothing, so that a decoder loads only what it needs. Import `Darkroom` from
+`safelight.darkroom.pool`.
 """

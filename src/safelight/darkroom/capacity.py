@@ -1,4 +1,4 @@
-"""How many children this machine can bear, and how much memory each may have."""
+"""How many decoder processes this machine can run, and how much memory each may use."""
 
 import contextlib
 import os
@@ -14,29 +14,32 @@ _CGROUP_LIMITS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """`children` that decode at once, each with `address_space` bytes.
+    """`children` may decode at once, each with `address_space` bytes.
 
-    `beside_readers` is how many if a processor is to be left to others, but at least one.
+    `children_under_load` is how many leave one processor free, but at least one, and `extra` how
+    many more there is memory for: one or none.
     """
 
     children: int
-    beside_readers: int
+    children_under_load: int
     address_space: int
+    extra: int
 
     @classmethod
-    def of(cls, *, cores: int, memory: int, decode_memory: int) -> Self:
-        """Take as many as both cores and memory (bytes) allow, but at least one, cut to fit."""
+    def compute(cls, *, cores: int, memory: int, decode_memory: int) -> Self:
+        """Return as many children as cores and memory (bytes) allow, but at least one."""
         children = max(1, min(cores, memory // decode_memory))
         return cls(
             children=children,
-            beside_readers=max(1, min(cores - 1, children)),
+            children_under_load=max(1, min(cores - 1, children)),
             address_space=min(decode_memory, memory),
+            extra=min(1, max(0, memory // decode_memory - children)),
         )
 
     @classmethod
-    def here(cls, decode_memory: int) -> Self:
-        """Measure this machine, or the container that we are in."""
-        return cls.of(
+    def detect(cls, decode_memory: int) -> Self:
+        """Measure this machine, or the container that this process runs in."""
+        return cls.compute(
             cores=len(os.sched_getaffinity(0)), memory=_memory(), decode_memory=decode_memory
         )
 
@@ -44,6 +47,6 @@ class Capacity:
 def _memory() -> int:
     amounts = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _CGROUP_LIMITS:
-        with contextlib.suppress(OSError, ValueError):  # Absent, or the word "max".
+        with contextlib.suppress(OSError, ValueError):  # Missing, or the word "max".
             amounts.append(int(path.read_text()))
     return min(amounts)

@@ -1,20 +1,20 @@
-"""The embedded engines: PostgreSQL and SeaweedFS from wheels, for those who configure nothing.
+"""The embedded engines: PostgreSQL and SeaweedFS from wheels, used unless others are configured.
 
-Import it only when it is used: it needs the extra ``safelight[embedded]``.
+Import this only where it is used: it needs the extra ``safelight[embedded]``.
 
 ============== =================================================================================
-lies in        what
+path           content
 ============== =================================================================================
-lock           held while a Safelight uses the directory
-secrets/       passwords, keys and certificates, for their owner alone
+lock           locked while a Safelight uses the directory
+secrets/       passwords, keys and certificates, readable by their owner only
 ports.json     the ports of the object store
-postgres.json  where PostgreSQL's files lie, and as whom it runs
+postgres.json  where PostgreSQL's files are, and the user it runs as
 postgres/      PostgreSQL's files, if its user can reach them here
 seaweedfs/     the objects
-logs/          what both print
+logs/          the output of both
 ============== =================================================================================
 """
 
-from safelight.engines.embedded import EmbeddedEngines
+from safelight.engines.supervisor import EmbeddedEngines
 
 __all__ = ["EmbeddedEngines"]

@@ -1,7 +1,7 @@
-"""Become an engine: the few lines that run between the fork and the engine's own program.
+"""Prepare a new process and replace it with an engine's program.
 
-Run by path as a program of its own, ``python -I -S launch.py PARENT SIGNAL UID GID ARGV…``, so that
-nothing has to run in the forked copy of a process that has threads. Linux only.
+It is run as ``python -I -S launch.py PARENT SIGNAL UID GID ARGV…``, so that no code has to run in
+the forked copy of a process that has threads. Linux only.
 """
 
 import ctypes
@@ -11,11 +11,11 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def become(parent: int, signal: int, uid: int, gid: int, argv: list[str]) -> None:
-    """Replace this process by `argv`, ended by `signal` when the thread that spawned it ends.
+def exec_as(parent: int, signal: int, uid: int, gid: int, argv: list[str]) -> None:
+    """Replace this process with `argv`, which gets `signal` when the thread that spawned it ends.
 
-    A `uid` other than -1 is what it runs as, with `gid` as its only group. Files it makes are for
-    their owner alone. The signal has to be asked for after the change of user, which clears it.
+    Unless `uid` is -1, it runs as that user with `gid` as its only group. Only their owner can read
+    the files it creates. The signal must be set after changing the user, which clears it.
     """
     os.umask(0o077)
     if uid != -1:
@@ -25,10 +25,10 @@ def become(parent: int, signal: int, uid: int, gid: int, argv: list[str]) -> Non
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent:
-        sys.exit(1)  # the parent ended before its end could be noticed
+        sys.exit(1)  # the parent ended before the signal was set
     os.execv(argv[0], argv)  # noqa: S606  no shell is wanted here
 
 
 if __name__ == "__main__":
     _parent, _signal, _uid, _gid = map(int, sys.argv[1:5])
-    become(_parent, _signal, _uid, _gid, argv=sys.argv[5:])
+    exec_as(_parent, _signal, _uid, _gid, argv=sys.argv[5:])

@@ -1,4 +1,4 @@
-"""The engines' processes: spawned so that they can't outlive us, and found again if they did."""
+"""Spawn engine processes that end with this one, and stop those that an earlier run left."""
 
 import os
 import select
@@ -16,7 +16,7 @@ _LAUNCH = Path(__file__).with_name("launch.py")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The user and group, by number, that a process runs as."""
+    """The numeric user and group that a process runs as."""
 
     uid: int
     gid: int
@@ -24,11 +24,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A program with its arguments, and what it runs in.
+    """A program with its arguments, environment and account.
 
-    The environment is `environ` beside a PATH and a LANG, and nothing else, so that no secret of
-    ours is inherited. `account` None runs it as we do. `death_signal` is what it gets when the
-    thread that spawned it ends.
+    Its environment is `environ` with a PATH and a LANG; it inherits nothing else, and so none of
+    our secrets. Without `account` it runs as our user. It gets `death_signal` when the thread that
+    spawned it ends.
     """
 
     argv: Sequence[str | Path]
@@ -41,10 +41,10 @@ class Command:
 def spawn(
     command: Command, *, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
 ) -> subprocess.Popen[bytes]:
-    """Start it in a session of its own; its standard error goes where its standard output goes.
+    """Start a command in a new session, with standard error redirected to standard output.
 
-    Call it from the main thread: the kernel watches the thread, not the process. OSError if it
-    can't be started.
+    Call this from the main thread: the death signal follows the thread, not the process. Raises
+    OSError if the command can't be started.
     """
     user = command.account or Account(uid=-1, gid=-1)
     numbers = (os.getpid(), int(command.death_signal), user.uid, user.gid)
@@ -60,9 +60,9 @@ def spawn(
 
 
 def run(command: Command, text: str = "", *, timeout: float = 60) -> tuple[int, str]:
-    """Run it to its end with `text` as its input; its exit status and all it printed.
+    """Run a command with `text` as its input, and return its exit status and output.
 
-    `timeout` is seconds; past it the program is killed and its status is negative.
+    After `timeout` seconds the program is killed; its status is then negative.
     """
     child = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
@@ -77,17 +77,17 @@ def run(command: Command, text: str = "", *, timeout: float = 60) -> tuple[int, 
     return child.returncode, out.decode(errors="replace").strip()
 
 
-def end(child: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, float]]) -> None:
-    """Send each signal in turn, waiting so many seconds for the end after each, and then SIGKILL.
+def stop(child: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, float]]) -> None:
+    """Send each signal and wait its seconds for the process to end; then send SIGKILL.
 
-    The last goes to the whole process group. Nothing is raised; no zombie stays.
+    SIGKILL goes to the whole process group. Never raises, and leaves no zombie.
     """
-    for step, patience in steps:
+    for signal_number, seconds in steps:
         if child.poll() is not None:
             return
-        child.send_signal(step)
+        child.send_signal(signal_number)
         try:
-            child.wait(patience)
+            child.wait(seconds)
         except subprocess.TimeoutExpired:
             continue
         return
@@ -96,24 +96,24 @@ def end(child: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, fl
     child.wait()
 
 
-def end_leftovers(directory: Path, program: str, first: signal.Signals, patience: float) -> None:
-    """End every process called `program` whose working directory is `directory`.
+def stop_orphans(directory: Path, program: str, first: signal.Signals, seconds: float) -> None:
+    """Stop every process called `program` whose working directory is `directory`.
 
-    For what an earlier run of ours left behind; the caller holds the data directory's lock, so none
-    of them is anybody's. Each is sent `first`, and after `patience` seconds SIGKILL. A process is
-    held by a descriptor while it is looked at, so that a number used again hits no stranger.
+    They are left over from an earlier run, since the caller holds the data directory's lock. Each
+    is sent `first`, and after `seconds` SIGKILL. Pidfds ensure that a reused process id never hits
+    another process.
     """
-    found = [fd for pid in _pids() if (fd := _held(pid, directory, program)) is not None]
+    pidfds = [fd for pid in _pids() if (fd := _open_if(pid, directory, program)) is not None]
     try:
-        for step, seconds in ((first, patience), (signal.SIGKILL, 2.0)):
-            for fd in found:
+        for signal_number, limit in ((first, seconds), (signal.SIGKILL, 2.0)):
+            for fd in pidfds:
                 with suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(fd, step)
-            deadline = time.monotonic() + seconds
-            while not all(map(_ended, found)) and time.monotonic() < deadline:
+                    signal.pidfd_send_signal(fd, signal_number)
+            deadline = time.monotonic() + limit
+            while not all(map(_has_ended, pidfds)) and time.monotonic() < deadline:
                 time.sleep(0.01)
     finally:
-        for fd in found:
+        for fd in pidfds:
             os.close(fd)
 
 
@@ -121,20 +121,20 @@ def _pids() -> Iterator[int]:
     return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
 
 
-def _held(pid: int, directory: Path, program: str) -> int | None:
+def _open_if(pid: int, directory: Path, program: str) -> int | None:
     if pid == os.getpid():
         return None
     try:
         fd = os.pidfd_open(pid)
     except OSError:
         return None
-    if _is(pid, directory, program):
+    if _matches(pid, directory, program):
         return fd
     os.close(fd)
     return None
 
 
-def _is(pid: int, directory: Path, program: str) -> bool:
+def _matches(pid: int, directory: Path, program: str) -> bool:
     proc = Path(f"/proc/{pid}")
     try:
         name = (proc / "exe").readlink().name.removesuffix(" (deleted)")
@@ -143,6 +143,6 @@ def _is(pid: int, directory: Path, program: str) -> bool:
         return False
 
 
-def _ended(fd: int) -> bool:
-    """Whether a process has ended, though its parent may not have noticed yet."""
+def _has_ended(fd: int) -> bool:
+    """Return whether a process has ended, even if its parent hasn't reaped it yet."""
     return bool(select.select([fd], [], [], 0)[0])

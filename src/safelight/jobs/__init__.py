@@ -1,33 +1,33 @@
-"""Jobs: work that need not hold up an answer, kept in PostgreSQL by Procrastinate.
+"""Background jobs, stored in PostgreSQL by Procrastinate.
 
-It knows no photos: the library says what a task does.
+Nothing here knows about photos: the library defines the tasks.
 """
 
 from safelight.jobs.queue import (
     Job,
-    Jobs,
-    State,
-    clear,
-    counted,
+    JobList,
+    JobState,
+    count_jobs,
+    delete_ended_jobs,
     enqueue,
     enqueue_each,
-    listed,
-    retry,
+    list_jobs,
+    retry_jobs,
 )
 from safelight.jobs.task import Task
-from safelight.jobs.worker import Pace, Worker
+from safelight.jobs.worker import Worker, WorkerTimings
 
 __all__ = [
     "Job",
-    "Jobs",
-    "Pace",
-    "State",
+    "JobList",
+    "JobState",
     "Task",
     "Worker",
-    "clear",
-    "counted",
+    "WorkerTimings",
+    "count_jobs",
+    "delete_ended_jobs",
     "enqueue",
     "enqueue_each",
-    "listed",
-    "retry",
+    "list_jobs",
+    "retry_jobs",
 ]

@@ -1,4 +1,4 @@
-"""What a job does, and when it is tried again."""
+"""Tasks, and the backoff of failed jobs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,24 +11,23 @@ from procrastinate.jobs import Job
 from safelight.errors import Invalid
 
 QUEUE: Final = "safelight"
-"""The name of our queue: a host application's jobs may lie in the same tables."""
+"""The name of our queue: a host application may use the same tables."""
 
 REQUEST_ID: Final = "request_id"
-"""The name, in a job's arguments, of the request that it follows from; the task isn't told, and
-two jobs that differ in it alone are the same."""
+"""A job's argument with the id of the request that caused it. It is not passed to the task, and
+jobs that differ only in it are the same."""
 
-PAUSES: Final = (2, 4, 8, 15, 30, 60, 120, 300, 600, 900)
-"""Seconds before each new try of a job that failed. After the last it is kept as failed."""
+RETRY_DELAYS: Final = (2, 4, 8, 15, 30, 60, 120, 300, 600, 900)
+"""Seconds before each retry of a failed job. After the last one it stays failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Work with a name. It may run twice, so it does no harm then.
+    """Named work, called with the job's arguments. It must be idempotent: it may run twice.
 
-    It is called with what the job is about, by keyword. What raises Invalid isn't tried again.
-
-    `cron` has it run by itself, once in the whole fleet, and never two at a time; it isn't tried
-    again then, since its next time comes anyway. None: it runs when it is enqueued.
+    A job that raises Invalid isn't retried. A task with `cron` runs at these times, once for all
+    processes and never twice at a time; it isn't retried, since it runs again anyway. Other tasks
+    run when they are enqueued.
     """
 
     name: str
@@ -37,19 +36,19 @@ class Task:
 
     @property
     def full_name(self) -> str:
-        """The name as Procrastinate knows it."""
+        """The name in Procrastinate's tables."""
         return f"{QUEUE}.{self.name}"
 
 
-class GrowingPauses(BaseRetryStrategy):
-    """Try again after longer and longer; what was interrupted by the worker's end, at once."""
+class Backoff(BaseRetryStrategy):
+    """Retries with growing delays; a job interrupted by the worker's shutdown at once."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        """Say when; None is never."""
+        """Return when to retry; None for never."""
         if isinstance(exception, asyncio.CancelledError):
             return RetryDecision(retry_in={"seconds": 0})
         if isinstance(exception, Invalid):
-            return None  # the same bytes would give the same answer
-        if job.lock is not None or job.attempts >= len(PAUSES):
+            return None  # the same bytes would give the same result
+        if job.lock is not None or job.attempts >= len(RETRY_DELAYS):
             return None
-        return RetryDecision(retry_in={"seconds": PAUSES[job.attempts]})
+        return RetryDecision(retry_in={"seconds": RETRY_DELAYS[job.attempts]})

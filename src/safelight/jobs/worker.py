@@ -1,4 +1,4 @@
-"""A worker: takes jobs and does them, for as long as it runs."""
+"""The worker, which runs jobs."""
 
 import asyncio
 import contextlib
@@ -17,40 +17,41 @@ from psycopg import Error
 from psycopg_pool import PoolTimeout
 from sqlalchemy import make_url
 
-from safelight import trail
-from safelight.jobs.task import PAUSES, QUEUE, REQUEST_ID, GrowingPauses, Task
+from safelight import tracing
+from safelight.jobs.task import QUEUE, REQUEST_ID, RETRY_DELAYS, Backoff, Task
 
 _log = logging.getLogger(__name__)
-_each = logging.getLogger("safelight.each.job")
+_job_log = logging.getLogger("safelight.each.job")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How often a worker looks around.
+class WorkerTimings:
+    """The intervals of a worker.
 
-    New jobs are told at once; `polling` finds those whose time has come. A worker that gave no
-    sign for `given_up` is taken for dead, and who looks `looking` takes up what it held.
+    PostgreSQL notifies workers of new jobs; `polling` finds jobs that become due. A worker without
+    a heartbeat for `stalled_after` counts as dead. Every `rescue_interval`, each worker puts the
+    jobs of dead workers back into the queue.
     """
 
     polling: timedelta = timedelta(seconds=5)
     heartbeat: timedelta = timedelta(seconds=10)
-    given_up: timedelta = timedelta(seconds=30)
-    looking: timedelta = timedelta(seconds=15)
+    stalled_after: timedelta = timedelta(seconds=30)
+    rescue_interval: timedelta = timedelta(seconds=15)
     grace: timedelta = timedelta(seconds=1)
-    """What jobs under way may take at the end; after that they are handed back."""
+    """How long running jobs may take at shutdown; after that they go back into the queue."""
 
 
-DEFAULT = Pace()
+DEFAULT = WorkerTimings()
 
-_AT_ONCE: Final = 4
-_AGAIN: Final = (0.5, 1.0, 2.0, 5.0)
-"""Seconds before a worker that lost the database tries again."""
-_LONG_ENOUGH: Final = 60.0
-"""Seconds that it has to work for its next failure to count as its first."""
+_CONCURRENCY: Final = 4
+_RESTART_DELAYS: Final = (0.5, 1.0, 2.0, 5.0)
+"""Seconds before a worker that lost the database reconnects."""
+_STABLE_SECONDS: Final = 60.0
+"""A worker that ran for longer than this restarts with the first delay."""
 
-_TAKE_UP: Final = """
+_RESCUE: Final = """
     UPDATE procrastinate_jobs SET
-      status = (CASE WHEN attempts < %(most)s THEN 'todo' ELSE 'failed' END)
+      status = (CASE WHEN attempts < %(max_attempts)s THEN 'todo' ELSE 'failed' END)
         ::procrastinate_job_status,
       attempts = attempts + 1, scheduled_at = now(), worker_id = NULL, queueing_lock = NULL,
       abort_requested = false
@@ -66,96 +67,106 @@ _TAKE_UP: Final = """
 
 
 class Worker:
-    """Does the jobs of our queue. `url` is PostgreSQL's, as SQLAlchemy takes it."""
+    """Runs the jobs of our queue. `url` is SQLAlchemy's URL of the database."""
 
-    def __init__(self, url: str, tasks: Sequence[Task], *, pace: Pace | None = None) -> None:
-        self._conninfo = make_url(url).set(drivername="postgresql").render_as_string(False)  # noqa: FBT003  it takes it so
+    def __init__(
+        self, url: str, tasks: Sequence[Task], *, timings: WorkerTimings | None = None
+    ) -> None:
+        self._conninfo = (
+            make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        )
         self._tasks = tasks
-        self._pace = pace or DEFAULT
+        self._timings = timings or DEFAULT
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Work for as long as the context lasts; then finish what is under way, or hand it back."""
+        """Run jobs during the context; then finish those that are running, or put them back."""
         ending, opened = asyncio.Event(), asyncio.Event()
-        task = asyncio.create_task(self._for_ever(ending, opened))
+        task = asyncio.create_task(self._run_until(ending, opened))
         try:
             yield
         finally:
             ending.set()
-            # A pool that is still connecting takes a cancellation for a failure, and goes on.
+            # A pool that is still connecting would ignore the cancellation.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(opened.wait(), 2)
             task.cancel()
-            # A database that hangs would be waited for.
-            await asyncio.wait({task}, timeout=self._pace.grace.total_seconds() + 1)
+            # It would wait for a database that hangs.
+            await asyncio.wait({task}, timeout=self._timings.grace.total_seconds() + 1)
 
-    async def once(self) -> None:
-        """Do what is due, and return."""
+    async def run_due(self) -> None:
+        """Run the jobs that are due, and return."""
         app = self._app()
         async with app.open_async():
             await self._run(app, wait=False)
 
-    async def _for_ever(self, ending: asyncio.Event, opened: asyncio.Event) -> None:
+    async def _run_until(self, ending: asyncio.Event, opened: asyncio.Event) -> None:
         failures = 0
         while not ending.is_set():
-            began = asyncio.get_running_loop().time()
+            started_at = asyncio.get_running_loop().time()
             try:
                 app = self._app()
                 async with app.open_async():
                     opened.set()
                     await self._work(app)
             except (ProcrastinateException, PoolTimeout, Error, OSError) as error:
-                _log.warning("the worker lost the database: %s", error)
-            except Exception:  # noqa: BLE001  a worker that fails must not be the last
+                _log.warning(
+                    "the worker lost its database connection and will reconnect: %s", error
+                )
+            except Exception:  # noqa: BLE001  the worker must restart after any error
                 _log.exception("the worker failed")
-            lasted = asyncio.get_running_loop().time() - began
-            failures = 0 if lasted > _LONG_ENOUGH else min(failures + 1, len(_AGAIN) - 1)
-            await asyncio.sleep(_AGAIN[failures])
+            seconds = asyncio.get_running_loop().time() - started_at
+            failures = (
+                0 if seconds > _STABLE_SECONDS else min(failures + 1, len(_RESTART_DELAYS) - 1)
+            )
+            await asyncio.sleep(_RESTART_DELAYS[failures])
 
     async def _work(self, app: App) -> None:
-        watch = asyncio.create_task(self._take_up_for_ever(app))
+        rescue = asyncio.create_task(self._rescue_stalled_jobs(app))
         try:
             await self._run(app, wait=True)
         finally:
-            watch.cancel()
+            rescue.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await watch
+                await rescue
 
     async def _run(self, app: App, *, wait: bool) -> None:
         await app.run_worker_async(
             queues=[QUEUE],
-            concurrency=_AT_ONCE,
+            concurrency=_CONCURRENCY,
             wait=wait,
-            fetch_job_polling_interval=self._pace.polling.total_seconds(),
-            abort_job_polling_interval=3600.0,  # we abort none
-            update_heartbeat_interval=self._pace.heartbeat.total_seconds(),
-            stalled_worker_timeout=self._pace.given_up.total_seconds(),
-            shutdown_graceful_timeout=self._pace.grace.total_seconds(),
+            fetch_job_polling_interval=self._timings.polling.total_seconds(),
+            abort_job_polling_interval=3600.0,  # we never abort jobs
+            update_heartbeat_interval=self._timings.heartbeat.total_seconds(),
+            stalled_worker_timeout=self._timings.stalled_after.total_seconds(),
+            shutdown_graceful_timeout=self._timings.grace.total_seconds(),
             delete_jobs="successful",
             install_signal_handlers=False,
         )
 
-    async def _take_up_for_ever(self, app: App) -> None:
-        """Take up again what dead workers held."""
+    async def _rescue_stalled_jobs(self, app: App) -> None:
+        """Put the jobs of dead workers back into the queue."""
         while True:
             try:
-                taken = await app.connector.execute_query_all_async(
-                    _TAKE_UP,
+                rescued = await app.connector.execute_query_all_async(
+                    _RESCUE,
                     queue=QUEUE,
-                    most=len(PAUSES),
-                    seconds=self._pace.given_up.total_seconds(),
+                    max_attempts=len(RETRY_DELAYS),
+                    seconds=self._timings.stalled_after.total_seconds(),
                 )
-                if taken:
-                    _log.warning("took up %d jobs of a worker that is gone", len(taken))
+                if rescued:
+                    _log.warning(
+                        "put %d stalled jobs of a dead worker back into the queue", len(rescued)
+                    )
             except (ProcrastinateException, PoolTimeout) as error:
-                _log.warning("jobs of dead workers are looked for later: %s", error)
-            await asyncio.sleep(self._pace.looking.total_seconds())
+                _log.warning("can't rescue stalled jobs: %s", error)
+            await asyncio.sleep(self._timings.rescue_interval.total_seconds())
 
     def _app(self) -> App:
         connector = PsycopgConnector(
             conninfo=self._conninfo,
             min_size=1,
-            max_size=_AT_ONCE + 1,
+            max_size=_CONCURRENCY + 1,
             timeout=10.0,
             kwargs={
                 "connect_timeout": 5,
@@ -176,7 +187,7 @@ def _register(app: App, task: Task) -> None:
         queue=QUEUE,
         lock=lock,
         queueing_lock=lock,
-        retry=GrowingPauses(),
+        retry=Backoff(),
         pass_context=True,
     )(_callable(task))
     if task.cron:
@@ -184,28 +195,32 @@ def _register(app: App, task: Task) -> None:
 
 
 def _callable(task: Task) -> Callable[..., Coroutine[Any, Any, None]]:
-    async def work(context: JobContext, **about: object) -> None:
-        origin = about.pop(REQUEST_ID, None)
-        # Each job is an asyncio task, so this ends with it.
-        trail.request_id.set(str(origin) if origin else None)
-        with _told(task, context.job):
-            await task.work(**({} if task.cron else about))  # a periodic job is told its time
+    async def work(context: JobContext, **args: object) -> None:
+        origin = args.pop(REQUEST_ID, None)
+        # Each job is an asyncio task: the variable is set for this job only.
+        tracing.request_id.set(str(origin) if origin else None)
+        with _logged(task, context.job):
+            await task.work(**({} if task.cron else args))  # cron jobs get their time
 
     return work
 
 
 @contextmanager
-def _told(task: Task, job: Job) -> Iterator[None]:
-    """Have a job's line in the log, and its step in the trail."""
-    began, outcome = time.monotonic(), "interrupted"
-    facts: dict[str, str | int] = {"task": task.name, "job": job.id or 0, "tries": job.attempts}
+def _logged(task: Task, job: Job) -> Iterator[None]:
+    """Log a job when it ends, and record a span for it."""
+    started_at, outcome = time.monotonic(), "interrupted"
+    attributes: dict[str, str | int] = {
+        "task": task.name,
+        "job": job.id or 0,
+        "tries": job.attempts,
+    }
     try:
-        with trail.step(f"job {task.name}", **facts):
+        with tracing.span(f"job {task.name}", **attributes):
             yield
         outcome = "done"
     except Exception as error:
         outcome = f"failed by {type(error).__name__}"
         raise
     finally:
-        seconds = round(time.monotonic() - began, 4)
-        _each.info("job", extra={"facts": facts | {"outcome": outcome, "seconds": seconds}})
+        seconds = round(time.monotonic() - started_at, 4)
+        _job_log.info("job", extra={"facts": attributes | {"outcome": outcome, "seconds": seconds}})

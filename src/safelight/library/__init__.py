@@ -1,7 +1,15 @@
 """The library: the one place where bytes, rows and pixels meet."""
 
-from safelight.library.intake import Added
-from safelight.library.library import MAX_PAGE, MAX_SKIP, Library
-from safelight.library.uploads import Begun, Operation
+from safelight.library.direct_uploads import Operation, StartedUpload
+from safelight.library.ingest import AddResult
+from safelight.library.library import MAX_PAGE, MAX_SKIP, Library, PhotoLinks
 
-__all__ = ["MAX_PAGE", "MAX_SKIP", "Added", "Begun", "Library", "Operation"]
+__all__ = [
+    "MAX_PAGE",
+    "MAX_SKIP",
+    "AddResult",
+    "Library",
+    "Operation",
+    "PhotoLinks",
+    "StartedUpload",
+]

@@ -1,89 +1,120 @@
-"""The spool: where the bytes of uploads under way lie, on disk and without a name.
+"""The spool: uploads in progress, in files on disk that have no name.
 
-A spooled file is unlinked from its beginning, so a crash leaves nothing to clear away.
+A spooled file is unlinked when it is created, so a crash leaves nothing behind.
 """
 
+import asyncio
 import errno
+import hashlib
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
-from safelight.errors import Busy, StorageFull, TooLarge
+from safelight.errors import Busy, StorageFull, TooLarge, format_size
 
 _CHUNK = 256 * 1024
+_SHARE = 3
+"""An owner's uploads may hold this many times the room that they leave to others."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def _is_nameless(file: BinaryIO) -> bool:
-    try:
-        return os.fstat(file.fileno()).st_nlink == 0
-    except OSError:
-        return False
-
-
 class Spool:
-    """Files under one folder, `max_bytes` in all of them together at the most."""
+    """Temporary files in one folder, with at most `max_bytes` in all of them together.
+
+    One owner alone can use three quarters of it, so that there is always room for others; a single
+    upload can use all of it.
+    """
 
     def __init__(self, folder: Path, *, max_bytes: int) -> None:
         self._folder = folder
-        self._left = max_bytes
-
-    def file(self) -> "SpooledUpload":
-        """Open an empty file. Raises StorageFull if there is no room even for that."""
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return SpooledUpload(self, tempfile.TemporaryFile(dir=self._folder, buffering=0))
-        except OSError as error:
-            raise StorageFull from error
+        self.free_bytes = max_bytes
+        self.held_bytes: Counter[str] = Counter()
 
     @contextmanager
-    def nameless(self, file: BinaryIO, *, limit: int) -> Iterator[BinaryIO]:
-        """Give the file if nobody else can reach it by a name, else a copy.
+    def file(self, owner: str, *, hashed: bool = True) -> Iterator["SpooledUpload"]:
+        """Yield an empty file for an owner's upload, which is deleted when the context ends.
 
-        What is checked must be what is stored: a file that has a name may be changed meanwhile.
-        Raises TooLarge for one of more than `limit` bytes.
+        What is written to it is hashed on the way, unless `hashed` is false. Raises StorageFull if
+        there is no room even for a file.
         """
-        if file.seek(0, os.SEEK_END) > limit:
-            raise TooLarge(f"The photo is larger than {limit} bytes.")
-        if _is_nameless(file):
-            file.flush()
+        try:
+            self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  below
+        except OSError as error:
+            raise StorageFull from error
+        with file:
+            hash_ = hashlib.sha256() if hashed else None
+            upload = SpooledUpload(spool=self, owner=owner, file=file, hash=hash_)
+            try:
+                yield upload
+            finally:
+                upload.release()
+
+    @contextmanager
+    def private_file(
+        self, owner: str, file: "BinaryIO | SpooledUpload", *, limit: int
+    ) -> Iterator["SpooledUpload"]:
+        """Yield the file itself if it has no name on disk, otherwise a copy.
+
+        What is checked must be what is stored, and a file with a name can be changed in between.
+        Raises TooLarge for a file of more than `limit` bytes.
+        """
+        if isinstance(file, SpooledUpload):
+            if file.size > limit:
+                raise too_large(file.size, limit)
             yield file
             return
-        with self.file() as copy:
+        size = file.seek(0, os.SEEK_END)
+        if size > limit:
+            raise too_large(size, limit)
+        try:
+            is_private = os.fstat(file.fileno()).st_nlink == 0
+        except OSError:  # a file in memory
+            is_private = False
+        if is_private:
+            file.flush()
+            yield SpooledUpload(spool=self, owner=owner, file=file, hash=None, size=size)
+            return
+        with self.file(owner) as copy:
             file.seek(0)
             while chunk := file.read(_CHUNK):
                 copy.write(chunk)
                 if copy.size > limit:
-                    raise TooLarge(f"The photo is larger than {limit} bytes.")
-            yield copy.file
-
-    def take(self, count: int) -> None:
-        """Reserve bytes, or raise Busy."""
-        if count > self._left:
-            raise Busy("Too many uploads are under way: try again shortly.")
-        self._left -= count
-
-    def give_back(self, count: int) -> None:
-        """Return what was reserved."""
-        self._left += count
+                    raise too_large(copy.size, limit)
+            yield copy
 
 
+@dataclass(slots=True, kw_only=True)
 class SpooledUpload:
-    """One upload's bytes. Closing it, or leaving its context, drops them."""
+    """The bytes of one upload, `size` of them; `hash` is theirs, None until it is computed."""
 
-    def __init__(self, spool: Spool, file: BinaryIO) -> None:
-        self._spool = spool
-        self.file = file
-        self.size = 0
+    spool: Spool
+    owner: str
+    file: BinaryIO
+    hash: "hashlib._Hash | None"
+    size: int = 0
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append bytes. Raises Busy past the spool's limit, StorageFull when the disk is."""
-        self._spool.take(len(data))
+        """Append bytes.
+
+        Raises Busy if the spool is full or the owner has its share of it, StorageFull if the disk
+        is full.
+        """
+        spool, held = self.spool, self.spool.held_bytes[self.owner]
+        free = spool.free_bytes - len(data)
+        if free < 0 or (held > self.size and held + len(data) > _SHARE * free):
+            raise Busy("Too many uploads are in progress. Try again in a few seconds.")
+        spool.free_bytes = free
+        spool.held_bytes[self.owner] += len(data)
         self.size += len(data)
+        if self.hash:  # Here, since the bytes are at hand: 64 KB take less time than their write.
+            self.hash.update(data)
         try:
             while data:
                 data = data[os.write(self.file.fileno(), data) :]
@@ -92,21 +123,34 @@ class SpooledUpload:
                 raise StorageFull from error
             raise
 
-    def close(self) -> None:
-        """Drop the bytes; a second time does nothing."""
-        self._spool.give_back(self.size)
-        self.size = 0
-        self.file.close()
+    def release(self) -> None:
+        """Give its room back."""
+        self.spool.free_bytes += self.size
+        self.spool.held_bytes[self.owner] -= self.size
+        if not self.spool.held_bytes[self.owner]:
+            del self.spool.held_bytes[self.owner]
 
-    def __enter__(self) -> Self:
-        """Be closed by the end of a with statement."""
-        return self
+    async def sha256(self) -> str:
+        """Return the SHA-256 of all bytes, in lower-case hex.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
+        A file that was not written here is read for it, on a thread.
+        """
+        if self.hash is None:
+            self.hash = await asyncio.to_thread(_hash_file, self.file.fileno())
+        return self.hash.hexdigest()
+
+
+def _hash_file(descriptor: int) -> "hashlib._Hash":
+    hash_, position = hashlib.sha256(), 0
+    while chunk := os.pread(descriptor, _CHUNK, position):
+        hash_.update(chunk)
+        position += len(chunk)
+    return hash_
+
+
+def too_large(size: int, limit: int) -> TooLarge:
+    """Return the error for a photo of more than `limit` bytes."""
+    shown, limit_shown = format_size(size), format_size(limit)
+    if shown == limit_shown:
+        shown = f"just over {limit_shown}"
+    return TooLarge(f"This photo is too large ({shown}). The limit is {limit_shown}.")

@@ -1,8 +1,8 @@
-"""The sweep: what a deletion, a crash or a store that was away left undone is done later.
+"""The sweep: finish what a deletion, a crash or an unavailable store left undone.
 
-A tombstone's objects, whose keys its row tells, are deleted at once if the store answers. After
-FORGET_AFTER, when nothing that was under way at its death can still write, whatever lies under its
-prefix goes, and only then the row. A row that has been pending for STALE_AFTER becomes a
+A tombstone's objects, whose keys its row has, are deleted at once if the store answers. After
+FORGET_AFTER, when no write that had begun before the deletion can still be in progress, everything
+under its prefix is deleted, and then the row. A row that has been pending for STALE_AFTER becomes a
 tombstone.
 """
 
@@ -12,114 +12,121 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from safelight import keys
-from safelight.catalog import Catalog, Doomed
+from safelight.catalog import Catalog, Tombstone
 from safelight.crash_points import reached
 from safelight.errors import StorageUnavailable, Unavailable
-from safelight.storage import Storage
+from safelight.storage import Bucket
 
 _log = logging.getLogger(__name__)
 
 STALE_AFTER = timedelta(hours=1)
 FORGET_AFTER = timedelta(hours=1)
-AT_MOST = timedelta(seconds=3)
-"""How long an answer waits for its photo's objects to be deleted; a job does it otherwise."""
+PURGE_DEADLINE = timedelta(seconds=3)
+"""How long a response waits for a photo's objects to be deleted; after that, a job does it."""
 
 _BATCH = 500
 _AT_ONCE = 16
-_TOO_MANY = 3
+_MAX_ERRORS = 3
 
 
 class Sweep:
-    """Deletes the objects that tombstones name, and then the tombstones."""
+    """Deletes the objects of tombstones, and then the tombstones."""
 
-    def __init__(
-        self, catalog: Catalog, storage: Storage, *, clock: Callable[[], datetime]
-    ) -> None:
-        self._catalog = catalog
-        self._storage = storage
+    def __init__(self, catalog: Catalog, bucket: Bucket, *, clock: Callable[[], datetime]) -> None:
+        self._tombstones = catalog.tombstones
+        self._bucket = bucket
         self._clock = clock
 
-    async def purge_soon(self, doomed: Doomed, *, passing: str) -> None:
-        """Delete a tombstone's objects now, or leave it to the job; `passing` names crash points.
+    async def purge_now(self, tombstone: Tombstone, *, passing: str) -> None:
+        """Delete a tombstone's objects now, or leave it to the job.
 
-        Returns within AT_MOST, and a little for the note.
+        Returns within PURGE_DEADLINE, plus the time of one statement. `passing` names the crash
+        points.
         """
         try:
-            async with asyncio.timeout(AT_MOST.total_seconds()):
-                await self._storage.delete(_known([doomed]))
+            async with asyncio.timeout(PURGE_DEADLINE.total_seconds()):
+                await self._bucket.delete(_keys([tombstone]))
             reached(f"{passing}: objects gone")
-            await self._catalog.tombstones.note_purged([doomed.id], now=self._clock())
+            await self._tombstones.mark_purged([tombstone.id], now=self._clock())
         except (Unavailable, TimeoutError) as error:
-            _log.warning("photo %s is purged later: %s", doomed.id, error or "the store is slow")
+            _log.warning(
+                "photo %s will be purged later: %s", tombstone.id, error or "the store is slow"
+            )
 
-    async def once(self) -> int:
-        """Do a whole round; returns the number of tombstones purged. Raises as `purge` does."""
+    async def run(self) -> int:
+        """Abandon stale rows, purge tombstones, and delete old ones; return the number purged.
+
+        Raises as `purge` does.
+        """
         now = self._clock()
-        await self._catalog.tombstones.abandon_stale(reserved_before=now - STALE_AFTER, now=now)
+        await self._tombstones.abandon_stale(reserved_before=now - STALE_AFTER, now=now)
         reached("sweep: stale rows abandoned")
         try:
             purged = await self.purge()
-        finally:  # one that can't be purged keeps no old one
+        finally:  # a tombstone that can't be purged must not hold up old ones
             forgotten = await self._forget()
         return purged + forgotten
 
     async def purge(self) -> int:
-        """Delete the objects of every fresh tombstone; returns the number of these.
+        """Delete the objects of all recent tombstones; return the number of these.
 
-        One that can't be purged doesn't hold up the others. After _TOO_MANY of them the store is
-        taken to be away. Whatever failed is raised at the end: Unavailable.
+        One that can't be purged doesn't hold up the others. After _MAX_ERRORS of them, the store is
+        considered down. Raises Unavailable at the end if anything failed.
         """
         reached("purge: begun")
         since = self._clock() - FORGET_AFTER
-        return await _each_batch(
-            lambda after: self._catalog.tombstones.fresh(
-                buried_since=since, after=after, limit=_BATCH
+        return await _process_batches(
+            lambda after: self._tombstones.list_unpurged(
+                deleted_since=since, after=after, limit=_BATCH
             ),
-            self._purged,
+            self._purge_batch,
         )
 
     async def _forget(self) -> int:
-        """Empty the prefixes of old tombstones, and drop these; returns their number."""
+        """Empty the prefixes of old tombstones and delete their rows; return their number."""
         before = self._clock() - FORGET_AFTER
-        return await _each_batch(
-            lambda after: self._catalog.tombstones.settled(
-                before=before, after=after, limit=_BATCH
-            ),
-            self._emptied,
+        return await _process_batches(
+            lambda after: self._tombstones.list_due(before=before, after=after, limit=_BATCH),
+            self._forget_batch,
         )
 
-    async def _purged(self, batch: Sequence[Doomed]) -> list[Unavailable]:
+    async def _purge_batch(self, batch: Sequence[Tombstone]) -> list[Unavailable]:
         try:
-            await self._storage.delete(_known(batch))
-        except StorageUnavailable:  # of which of them, it doesn't tell
-            gone, errors = await _tried(batch, lambda each: self._storage.delete(_known([each])))
+            await self._bucket.delete(_keys(batch))
+        except StorageUnavailable:  # it doesn't say which of them failed
+            purged, errors = await _try_each(
+                batch, lambda tombstone: self._bucket.delete(_keys([tombstone]))
+            )
         else:
-            gone, errors = list(batch), []
+            purged, errors = list(batch), []
         reached("purge: objects gone")
-        if gone:
-            await self._catalog.tombstones.note_purged([d.id for d in gone], now=self._clock())
+        if purged:
+            ids = [tombstone.id for tombstone in purged]
+            await self._tombstones.mark_purged(ids, now=self._clock())
         reached("purge: noted")
         return errors
 
-    async def _emptied(self, batch: Sequence[Doomed]) -> list[Unavailable]:
-        gone, errors = await _tried(
-            batch, lambda each: self._storage.delete_prefix(keys.prefix(each.name))
+    async def _forget_batch(self, batch: Sequence[Tombstone]) -> list[Unavailable]:
+        emptied, errors = await _try_each(
+            batch, lambda tombstone: self._bucket.delete_prefix(keys.prefix(tombstone.storage_id))
         )
         reached("sweep: prefixes emptied")
-        if gone:
-            await self._catalog.tombstones.forget([d.id for d in gone], now=self._clock())
+        if emptied:
+            await self._tombstones.delete(
+                [tombstone.id for tombstone in emptied], now=self._clock()
+            )
         reached("sweep: rows forgotten")
         return errors
 
 
-async def _each_batch(
-    listed: Callable[[int], Awaitable[list[Doomed]]],
-    done: Callable[[Sequence[Doomed]], Awaitable[list[Unavailable]]],
+async def _process_batches(
+    list_batch: Callable[[int], Awaitable[list[Tombstone]]],
+    process: Callable[[Sequence[Tombstone]], Awaitable[list[Unavailable]]],
 ) -> int:
-    """Do all that is listed, a batch after the other; returns how many. Raises what failed."""
+    """Process everything listed, batch by batch; return the number. Raises the first error."""
     count, after, errors = 0, 0, list[Unavailable]()
-    while len(errors) < _TOO_MANY and (batch := await listed(after)):
-        failed = await done(batch)
+    while len(errors) < _MAX_ERRORS and (batch := await list_batch(after)):
+        failed = await process(batch)
         errors += failed
         count += len(batch) - len(failed)
         after = batch[-1].id
@@ -128,33 +135,33 @@ async def _each_batch(
     return count
 
 
-async def _tried(
-    batch: Sequence[Doomed], work: Callable[[Doomed], Awaitable[None]]
-) -> tuple[list[Doomed], list[Unavailable]]:
-    """Do something to each, several at once; gives those done, and the errors of the others.
+async def _try_each(
+    batch: Sequence[Tombstone], work: Callable[[Tombstone], Awaitable[None]]
+) -> tuple[list[Tombstone], list[Unavailable]]:
+    """Do `work` for each, several at once; return those done, and the errors of the others.
 
-    After _TOO_MANY errors the rest isn't tried.
+    After _MAX_ERRORS errors the rest isn't tried.
     """
-    waiting, done, errors = iter(batch), list[Doomed](), list[Unavailable]()
+    waiting, done, errors = iter(batch), list[Tombstone](), list[Unavailable]()
 
-    async def hand() -> None:
-        for each in waiting:
-            if len(errors) >= _TOO_MANY:
+    async def work_through() -> None:
+        for tombstone in waiting:
+            if len(errors) >= _MAX_ERRORS:
                 return
             try:
-                await work(each)
+                await work(tombstone)
             except Unavailable as error:
                 errors.append(error)
             else:
-                done.append(each)
+                done.append(tombstone)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(_AT_ONCE):
-            group.create_task(hand())
+            group.create_task(work_through())
     return done, errors
 
 
-def _known(batch: Sequence[Doomed]) -> list[str]:
-    """List the keys that the rows tell."""
-    originals = [keys.original(each.name) for each in batch]
-    return originals + [key for each in batch for key in each.renditions]
+def _keys(batch: Sequence[Tombstone]) -> list[str]:
+    """List the keys that the rows have."""
+    originals = [keys.original(tombstone.storage_id) for tombstone in batch]
+    return originals + [key for tombstone in batch for key in tombstone.renditions]

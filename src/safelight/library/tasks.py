@@ -1,6 +1,6 @@
-"""The tasks: what the library has done by jobs, and when.
+"""The tasks that the library's jobs run, and when.
 
-Each may run twice, and several at once; none needs another to have run before.
+Each may run twice, or several times at once; none relies on another having run before.
 """
 
 import contextlib
@@ -17,22 +17,22 @@ from safelight import jobs
 from safelight.catalog import Catalog
 from safelight.errors import NotFound, Unavailable
 from safelight.jobs import Task
-from safelight.library.incoming import Incoming
-from safelight.library.prints import Prints
+from safelight.library.renditions import RenditionMaker
 from safelight.library.sweep import Sweep
-from safelight.photo import Photo
+from safelight.library.upload_cleanup import UploadCleanup
+from safelight.models import Photo
 
 _log = logging.getLogger(__name__)
 
 PURGE: Final = "purge"
-_PURGE_AFTER = timedelta(seconds=5)
-"""By then whoever deleted the photo has purged it, or won't."""
+_PURGE_DELAY = timedelta(seconds=5)
+"""By then the request that deleted the photo has purged it, or won't."""
 
 CLEAR: Final = "incoming"
 
-DEVELOP: Final = "develop"
-_AFTER_OTHERS: Final = -1
-"""Its priority: a crowd of photos to develop must not keep deleted ones in the store."""
+RENDER: Final = "develop"
+_LOW_PRIORITY: Final = -1
+"""Many photos to render must not delay the deletion of others from the store."""
 
 _BATCH: Final = 1000
 
@@ -41,101 +41,102 @@ _KEEP_FAILED = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Undeveloped:
-    """How many photos lacked renditions; `next` is where to go on, None at the end."""
+class RenderBatch:
+    """The number of photos that lack renditions; `next` continues the scan, None at the end."""
 
     photos: int
     next: int | None
 
 
-async def purge_later(connection: AsyncConnection) -> None:
-    """Have tombstones purged after the connection's transaction is committed."""
-    await jobs.enqueue(connection, PURGE, after=_PURGE_AFTER)
+def enqueue_purge(connection: AsyncConnection) -> Awaitable[None]:
+    """Enqueue the purge of tombstones; it runs after the transaction is committed."""
+    return jobs.enqueue(connection, PURGE, after=_PURGE_DELAY)
 
 
-async def clear_later(connection: AsyncConnection) -> None:
-    """Have what was sent for ended uploads cleared away after the transaction is committed."""
-    await jobs.enqueue(connection, CLEAR, after=_PURGE_AFTER)
+def enqueue_clear(connection: AsyncConnection) -> Awaitable[None]:
+    """Enqueue the clearing of ended uploads; it runs after the transaction is committed."""
+    return jobs.enqueue(connection, CLEAR, after=_PURGE_DELAY)
 
 
-async def develop_later(connection: AsyncConnection, photo: Photo) -> None:
-    """Have a photo's missing renditions made after the connection's transaction is committed."""
-    await jobs.enqueue_each(connection, DEVELOP, [_about(photo)], priority=_AFTER_OTHERS)
+def enqueue_render(connection: AsyncConnection, photo: Photo) -> Awaitable[None]:
+    """Enqueue a photo's missing renditions; they are made after the transaction is committed."""
+    args: dict[str, str | int] = {"owner": photo.owner, "id": photo.id}
+    return jobs.enqueue_each(connection, RENDER, [args], priority=_LOW_PRIORITY)
 
 
-async def develop_row_later(connection: AsyncConnection, *, owner: str, id_: int) -> None:
-    """Do the same for a photo that is known by its row alone."""
-    about: dict[str, str | int] = {"owner": owner, "id": id_}
-    await jobs.enqueue(connection, DEVELOP, about=about, priority=_AFTER_OTHERS)
+def enqueue_render_for_row(connection: AsyncConnection, *, owner: str, id_: int) -> Awaitable[None]:
+    """Do the same for a photo of which only the row's id is known."""
+    args: dict[str, str | int] = {"owner": owner, "id": id_}
+    return jobs.enqueue(connection, RENDER, args=args, priority=_LOW_PRIORITY)
 
 
-async def develop_each_later(
-    catalog: Catalog, prints: Prints, owner: str, *, after: int
-) -> Undeveloped:
-    """Have made what an owner's photos lack, of those that come next by their ids."""
-    found = await catalog.next(owner, after=after, limit=_BATCH)
-    lacking = [_about(photo) for photo in found if prints.lacks(photo.facts, photo.renditions)]
-    if lacking:
-        await catalog.change(
+async def enqueue_missing_renditions(
+    catalog: Catalog, renditions: RenditionMaker, owner: str, *, after: int
+) -> RenderBatch:
+    """Enqueue the missing renditions of the owner's next photos, by their ids."""
+    photos = await catalog.next_photos(owner, after=after, limit=_BATCH)
+    incomplete: list[dict[str, str | int]] = [
+        {"owner": photo.owner, "id": photo.id} for photo in photos if renditions.missing(photo)
+    ]
+    if incomplete:
+        await catalog.transaction(
             lambda connection: jobs.enqueue_each(
-                connection, DEVELOP, lacking, priority=_AFTER_OTHERS
+                connection, RENDER, incomplete, priority=_LOW_PRIORITY
             )
         )
-    return Undeveloped(photos=len(lacking), next=found[-1].id if len(found) == _BATCH else None)
+    return RenderBatch(
+        photos=len(incomplete), next=photos[-1].id if len(photos) == _BATCH else None
+    )
 
 
-def _about(photo: Photo) -> dict[str, str | int]:
-    return {"owner": photo.owner, "id": photo.id}
-
-
-def tasks(  # noqa: PLR0913  a library has these
+def make_tasks(
     catalog: Catalog,
     sweep: Sweep,
-    incoming: Incoming,
-    prints: Prints,
+    uploads: UploadCleanup,
+    renditions: RenditionMaker,
     clock: Callable[[], datetime],
     *,
     reconcile: Callable[[], Awaitable[object]],
 ) -> list[Task]:
-    """List all tasks of a library. `reconcile` is what is safe to be put right unasked."""
+    """List all tasks of a library. `reconcile` repairs what is safe to repair unattended."""
 
-    async def develop(*, owner: str, id: int) -> None:  # noqa: A002  as it is in the job
-        with contextlib.suppress(NotFound):  # it was deleted meanwhile
-            await prints.complete(await catalog.photo(owner, id))
+    async def render(*, owner: str, id: int) -> None:  # noqa: A002  the name in the job
+        with contextlib.suppress(NotFound):  # the photo was deleted meanwhile
+            await renditions.render_missing(await catalog.photo(owner, id))
 
-    async def swept() -> None:
-        await settled(sweep, incoming)
+    async def sweep_all() -> None:
+        await settle(sweep, uploads)
 
     async def clear() -> None:
-        await cleared(catalog, now=clock())
+        await clear_expired(catalog, now=clock())
 
     return [
         Task(name=PURGE, work=sweep.purge),
-        Task(name=DEVELOP, work=develop),
-        Task(name=CLEAR, work=incoming.clear),
-        Task(name="sweep", work=_patient(swept), cron="* * * * *"),
-        Task(name="clear", work=_patient(clear), cron="17 * * * *"),
-        Task(name="reconcile", work=_patient(reconcile), cron="41 4 * * *"),
+        Task(name=RENDER, work=render),
+        Task(name=CLEAR, work=uploads.clear),
+        Task(name="sweep", work=_skip_if_unavailable(sweep_all), cron="* * * * *"),
+        Task(name="clear", work=_skip_if_unavailable(clear), cron="17 * * * *"),
+        Task(name="reconcile", work=_skip_if_unavailable(reconcile), cron="41 4 * * *"),
     ]
 
 
-async def settled(sweep: Sweep, incoming: Incoming) -> None:
-    """Do what follows from the rows: undo what was given up, purge what was deleted."""
+async def settle(sweep: Sweep, uploads: UploadCleanup) -> None:
+    """Do what the rows call for: undo abandoned reservations, purge deleted photos and uploads."""
     try:
-        await sweep.once()
-    finally:  # photos that can't be purged keep no upload
-        await incoming.once()
+        await sweep.run()
+    finally:  # photos that can't be purged must not hold up uploads
+        await uploads.run()
 
 
-async def cleared(catalog: Catalog, *, now: datetime) -> None:
-    """Drop what has ended: sessions, one-time codes, old jobs."""
-    await catalog.sessions.clear(now=now)
-    # So few at a time that a crowd of them, as an import leaves, never runs into the deadline.
+async def clear_expired(catalog: Catalog, *, now: datetime) -> None:
+    """Delete expired sessions and one-time codes, and the rows of old jobs."""
+    await catalog.sessions.delete_expired(now=now)
+    # In batches: all the jobs of an import at once would exceed the deadline.
     after: int | None = 0
     while after is not None:
-        after = await catalog.change(
+        after = await catalog.transaction(
             partial(
-                jobs.clear,
+                jobs.delete_ended_jobs,
                 ended=now - _KEEP_ENDED,
                 failed=now - _KEEP_FAILED,
                 after=after,
@@ -144,13 +145,15 @@ async def cleared(catalog: Catalog, *, now: datetime) -> None:
         )
 
 
-def _patient(work: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
-    """Leave it to the next time if an engine is away: that is soon, and nobody's fault."""
+def _skip_if_unavailable(
+    work: Callable[[], Awaitable[object]],
+) -> Callable[[], Awaitable[None]]:
+    """Wrap work that can wait for its next run if an engine is down."""
 
-    async def tried() -> None:
+    async def run() -> None:
         try:
             await work()
         except Unavailable as error:
-            _log.warning("it is tried again at its next time: %s", error)
+            _log.warning("a scheduled job waits for its next run: %s", error)
 
-    return tried
+    return run

@@ -1,15 +1,15 @@
-"""What can be configured: frozen, validated, read once at the edge.
+"""Settings: immutable, validated, and read once from environment variables.
 
-Every setting is an environment variable: ``SAFELIGHT_`` and the name in capitals, with ``__``
-between a group and its member (``SAFELIGHT_S3__ENDPOINT_URL``). Lists are separated by commas.
-Sizes are bytes. Times are seconds, or ISO 8601 durations (``P7D``). docs/settings.md names all.
+A variable is ``SAFELIGHT_`` and the setting's name in capitals, with ``__`` between a group and its
+member (``SAFELIGHT_S3__ENDPOINT_URL``). Lists are separated by commas, sizes are in bytes, and
+durations are in seconds or ISO 8601 (``P7D``). docs/settings.md lists all settings.
 """
 
-from safelight.settings.observed import LogSettings, MetricsSettings, TraceSettings
+from safelight.settings.delivery import LinkSettings, RenditionSettings
+from safelight.settings.limits import LimitSettings, UploadSettings
+from safelight.settings.observability import LogSettings, MetricsSettings, TraceSettings
+from safelight.settings.s3 import S3Settings
 from safelight.settings.settings import Settings
-from safelight.settings.shown import LinkSettings, RenditionSettings
-from safelight.settings.store import S3Settings
-from safelight.settings.upload import LimitSettings, UploadSettings
 
 __all__ = [
     "LimitSettings",

@@ -1,24 +1,34 @@
-"""All settings together."""
+"""All settings of a server."""
 
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from safelight.settings.observed import LogSettings, MetricsSettings, TraceSettings
-from safelight.settings.shown import LinkSettings, RenditionSettings
-from safelight.settings.store import S3Settings
-from safelight.settings.upload import LimitSettings, UploadSettings
-from safelight.settings.values import http_url, sendable, split
+from safelight.settings.darkroom import DarkroomSettings
+from safelight.settings.delivery import LinkSettings, RenditionSettings
+from safelight.settings.limits import LimitSettings, UploadSettings
+from safelight.settings.observability import LogSettings, MetricsSettings, TraceSettings
+from safelight.settings.s3 import S3Settings
+from safelight.settings.validators import (
+    check_contact,
+    check_host_names,
+    check_token,
+    parse_endpoint,
+    parse_networks,
+    split_list,
+)
 
 _MAX_PARTS = 1_000
+"""A store lists no more parts in one response."""
 
 
 class Settings(BaseSettings):
-    """Everything that can be configured, read from the environment."""
+    """A server's settings, read from environment variables."""
 
     model_config = SettingsConfigDict(
         env_prefix="SAFELIGHT_",
@@ -32,77 +42,97 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     data_dir: Path = Path("safelight-data")
-    """Where the embedded engines keep everything, and where uploads are spooled."""
+    """The directory of the embedded engines, the secrets and the upload spool."""
     token: SecretStr | None = None
-    """What `Authorization: Bearer` must carry. None: made at the first start, and kept."""
+    """The access token. None: generated at the first start, and stored in the data directory."""
     auth: Literal["token", "none"] = "token"
-    """`none` serves one fixed owner without asking, on loopback only."""
+    """`none` needs no token, on loopback only."""
     owner: str = Field(default="owner", min_length=1, max_length=200)
-    """Whose photos this installation serves."""
+    """The owner of all photos uploaded here, as stored in the database."""
     database_url: SecretStr | None = None
-    """PostgreSQL, as postgresql://USER:PASSWORD@HOST:PORT/NAME. None: the embedded one."""
+    """A PostgreSQL URL: postgresql://USER:PASSWORD@HOST:PORT/NAME. None: the embedded one."""
     drain: timedelta = Field(default=timedelta(0), ge=timedelta(0), le=timedelta(minutes=10))
-    """How long SIGTERM lets `serve` go on, while /readyz says 503; and again as long for what is
-    under way then. For where a load balancer has others to turn to."""
+    """For servers behind a load balancer: how long `serve` continues after SIGTERM while /readyz
+    returns 503. Requests still open after that get the same time again."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost", "127.0.0.1", "[::1]")
-    """The host names that requests may come to, without ports; `*` allows any."""
+    """Accepted host names, without ports; `*` accepts any."""
     origins: Annotated[tuple[str, ...], NoDecode] = ()
-    """Other sites' origins whose pages may call the API (CORS)."""
+    """Origins of other sites whose pages may call the API (CORS)."""
+    public_url: str | None = None
+    """The address of the service in its own links. None: the address that it listens on."""
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = (
+        ip_network("127.0.0.0/8"),
+        ip_network("::1"),
+    )
+    """The proxies whose X-Forwarded-For, -Proto and -Host headers are used."""
+    security_contact: str | None = None
+    """A URI for reports of vulnerabilities, shown at ``/.well-known/security.txt``."""
     s3: S3Settings = S3Settings()
     links: LinkSettings = LinkSettings()
     limits: LimitSettings = LimitSettings()
+    darkroom: DarkroomSettings = DarkroomSettings()
     renditions: RenditionSettings = RenditionSettings()
     uploads: UploadSettings = UploadSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     traces: TraceSettings = TraceSettings()
 
-    _lists = field_validator("allowed_hosts", "origins", mode="before")(split)
+    _split_lists = field_validator("allowed_hosts", "origins", mode="before")(split_list)
+    _check_hosts = field_validator("allowed_hosts")(check_host_names)
+    _parse_networks = field_validator("trusted_proxies", mode="before")(parse_networks)
+    _check_contact = field_validator("security_contact")(check_contact)
+    _check_public_url = field_validator("public_url")(parse_endpoint)
 
     @field_validator("origins")
     @classmethod
-    def _origins_are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(filter(None, map(http_url, origins)))
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(filter(None, map(parse_endpoint, origins)))
 
     @field_validator("token")
     @classmethod
-    def _token_can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
-        return sendable(token)
+    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+        return check_token(token)
 
     @field_validator("database_url")
     @classmethod
-    def _database_is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+    def _check_database_url(cls, url: SecretStr | None) -> SecretStr | None:
         if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("give it as postgresql://USER:PASSWORD@HOST:PORT/NAME")
+            raise ValueError("write it as postgresql://USER:PASSWORD@HOST:PORT/NAME")
         return url
 
     @model_validator(mode="after")
-    def _no_questions_only_on_loopback(self) -> Self:
+    def _check_auth_none(self) -> Self:
         if self.auth == "none" and not self.on_loopback:
             raise ValueError(
-                "SAFELIGHT_AUTH=none is for loopback only: set SAFELIGHT_HOST=127.0.0.1, or"
+                "SAFELIGHT_AUTH=none is allowed on loopback only: set SAFELIGHT_HOST=127.0.0.1, or"
                 " SAFELIGHT_AUTH=token"
             )
         if self.auth == "none" and "*" in self.allowed_hosts:
-            # Any site could give its own name our address, and its pages would then be ours.
+            # Any site could resolve its host name to our address (DNS rebinding).
             raise ValueError(
-                "SAFELIGHT_AUTH=none needs SAFELIGHT_ALLOWED_HOSTS without '*', or any site's page"
-                " could come in by DNS rebinding: name the hosts, or set SAFELIGHT_AUTH=token"
+                "SAFELIGHT_AUTH=none with SAFELIGHT_ALLOWED_HOSTS=* would give any web page access"
+                " by DNS rebinding: list the host names, or set SAFELIGHT_AUTH=token"
             )
         return self
 
     @model_validator(mode="after")
-    def _the_largest_upload_has_few_parts(self) -> Self:
+    def _check_part_size(self) -> Self:
         if self.limits.max_direct_bytes > self.uploads.part_size * _MAX_PARTS:
             raise ValueError(
-                f"SAFELIGHT_UPLOADS__PART_SIZE must be a {_MAX_PARTS:,}th of"
-                " SAFELIGHT_LIMITS__MAX_DIRECT_BYTES or more: a store lists no more parts at once"
+                "SAFELIGHT_UPLOADS__PART_SIZE is too small for SAFELIGHT_LIMITS__MAX_DIRECT_BYTES:"
+                f" an upload may have up to {_MAX_PARTS:,} parts"
             )
         return self
 
     @property
+    def accepted_hosts(self) -> tuple[str, ...]:
+        """The host names of requests that are answered: all that name this service."""
+        public = (urlsplit(self.public_url).hostname or "",) if self.public_url else ()
+        return (*self.allowed_hosts, self.host, *public)
+
+    @property
     def on_loopback(self) -> bool:
-        """Whether `host` can be reached from this machine alone."""
+        """Whether `host` is reachable only from this machine."""
         if self.host == "localhost":
             return True
         try:

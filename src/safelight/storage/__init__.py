@@ -1,24 +1,29 @@
-"""The object store: one bucket in any S3. It knows no photos."""
+"""One bucket in any S3-compatible store. Nothing here knows about photos."""
 
-from safelight.storage.access import Access
-from safelight.storage.bucket import ensure_bucket
-from safelight.storage.inventory import Inventory, Stored
-from safelight.storage.multiparts import Multiparts, Unfinished
+from safelight.storage.bucket import Bucket, StoredObject
+from safelight.storage.config import BucketConfig
+from safelight.storage.multipart import MultipartUploads, UnfinishedUpload
 from safelight.storage.rules import page_origins
-from safelight.storage.setup import Outcome, Step, is_there, set_up
-from safelight.storage.storage import Storage
+from safelight.storage.setup import (
+    SetupOutcome,
+    SetupStep,
+    bucket_exists,
+    configure_bucket,
+    ensure_bucket,
+)
+from safelight.storage.versions import find_outdated_store
 
 __all__ = [
-    "Access",
-    "Inventory",
-    "Multiparts",
-    "Outcome",
-    "Step",
-    "Storage",
-    "Stored",
-    "Unfinished",
+    "Bucket",
+    "BucketConfig",
+    "MultipartUploads",
+    "SetupOutcome",
+    "SetupStep",
+    "StoredObject",
+    "UnfinishedUpload",
+    "bucket_exists",
+    "configure_bucket",
     "ensure_bucket",
-    "is_there",
+    "find_outdated_store",
     "page_origins",
-    "set_up",
 ]

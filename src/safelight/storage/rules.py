@@ -1,7 +1,7 @@
-"""What a bucket is set up with: who may call it from pages, and what is cleared after a day.
+"""The bucket's CORS rule, lifecycle rule and public-access block.
 
-Each is a rule that goes beside those of others: ours is known by its ID, or by what it says, since
-some stores keep no IDs. The documents are those of the Amazon S3 API Reference, as XML.
+They are added to the rules that a bucket already has. Our rule is recognised by its ID or, since
+some stores keep no IDs, by its content. The XML is that of the Amazon S3 API Reference.
 """
 
 from collections.abc import Sequence
@@ -12,96 +12,108 @@ from xml.etree.ElementTree import Element, SubElement
 from safelight.settings import Settings
 
 METHODS = ("GET", "PUT", "POST", "DELETE")
-"""POST begins and ends an upload in parts, DELETE aborts one."""
+"""POST starts and completes a multipart upload, DELETE aborts it."""
 HEADERS = ("content-type", "x-amz-checksum-sha256")
-"""Those we sign that a page has to send by itself. Host and Content-Length are the browser's."""
+"""Signed headers that a page sets; the browser sets Host and Content-Length."""
 EXPOSED = ("ETag",)
-"""What a page may read of the answer: an upload in parts is completed by the parts' ETags."""
+"""Headers that a page may read: completing a multipart upload needs the parts' ETags."""
 MAX_AGE = 3600
-"""Seconds that a browser may remember the answer to its question beforehand."""
+"""Seconds that a browser may cache a preflight response."""
 DAYS = 1
 
 _ID = "safelight"
 _BLOCKED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-_OWN_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
-Said = frozenset[tuple[str, str]]
+Content = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One thing that a bucket can be told: a document at a subresource, with our rule in it."""
+class BucketRule:
+    """One of our rules, and the document at a subresource of the bucket that contains it."""
 
     title: str
     subresource: str
     root: str
     rule: Element
-    alone: bool = False
-    """Whether the document is no list of rules, but ours as a whole."""
+    is_whole_document: bool = False
+    """Whether the document isn't a list of rules, but the rule itself."""
 
-    def missing_in(self, document: Element) -> bool:
-        """Whether what the bucket was told before lacks our rule, or has an older one too."""
+    def is_missing_from(self, document: Element) -> bool:
+        """Return whether the document lacks our rule, or has another version of it."""
         rules = self._rules(document)
-        ours = [each for each in rules if self._is_ours(each)]
-        return [_said(each) for each in ours] != [_said(self.rule)]
+        ours = [rule for rule in rules if self._is_ours(rule)]
+        return [_content(rule) for rule in ours] != [_content(self.rule)]
 
-    def added_to(self, document: Element) -> Element:
-        """Put our rule in the place of the one there was; all others stay as they are."""
-        if self.alone:
+    def add_to(self, document: Element) -> Element:
+        """Return the document with our rule in place of an older one; other rules stay."""
+        if self.is_whole_document:
             return self.rule
         whole = Element(self.root)
-        whole.extend([each for each in document if not self._is_ours(each)])
+        whole.extend([rule for rule in document if not self._is_ours(rule)])
         whole.append(self.rule)
         return whole
 
     def _rules(self, document: Element) -> list[Element]:
         return (
-            [document] if self.alone else [each for each in document if each.tag == self.rule.tag]
+            [document]
+            if self.is_whole_document
+            else [rule for rule in document if rule.tag == self.rule.tag]
         )
 
     def _is_ours(self, rule: Element) -> bool:
         if rule.tag != self.rule.tag:
             return False
-        return self.alone or rule.findtext("ID") == _ID or _said(rule) == _said(self.rule)
+        return (
+            self.is_whole_document
+            or rule.findtext("ID") == _ID
+            or _content(rule) == _content(self.rule)
+        )
 
 
-def parts(origins: Sequence[str]) -> tuple[Part, ...]:
-    """List what is put into a bucket whose pages are of these origins."""
+def bucket_rules(origins: Sequence[str]) -> tuple[BucketRule, ...]:
+    """Return our rules for a bucket that pages of these origins use."""
     return (
-        Part(
-            title="Lifecycle", subresource="lifecycle", root="LifecycleConfiguration", rule=_day()
+        BucketRule(
+            title="Lifecycle",
+            subresource="lifecycle",
+            root="LifecycleConfiguration",
+            rule=_lifecycle_rule(),
         ),
-        Part(title="CORS", subresource="cors", root="CORSConfiguration", rule=_cors(origins)),
-        Part(
+        BucketRule(
+            title="CORS", subresource="cors", root="CORSConfiguration", rule=_cors_rule(origins)
+        ),
+        BucketRule(
             title="Public access",
             subresource="publicAccessBlock",
             root="PublicAccessBlockConfiguration",
-            rule=_block(),
-            alone=True,
+            rule=_public_access_block(),
+            is_whole_document=True,
         ),
     )
 
 
 def page_origins(settings: Settings) -> tuple[str, ...]:
-    """List the origins of the pages that send photos: those configured, and the service's own.
+    """Return the origins of pages that upload photos: those configured, and the service's own.
 
-    A page of ours is of another origin than the store, if only by the port. Its host is any that
-    requests may come to; behind a proxy it has its scheme's own port.
+    The service's pages can have any allowed host, with the service's port or, behind a proxy, the
+    scheme's default port; or the public URL.
     """
     if "*" in settings.allowed_hosts:
         return ("*",)
-    names = dict.fromkeys(filter(None, map(_in_url, (*settings.allowed_hosts, settings.host))))
+    hosts = dict.fromkeys(filter(None, map(_url_host, (*settings.allowed_hosts, settings.host))))
     own = [
-        f"{scheme}://{name}{port}"
-        for name in names
-        for scheme, usual in _OWN_PORTS.items()
-        for port in ("", *([f":{settings.port}"] if settings.port not in {0, usual} else []))
+        f"{scheme}://{host}{port}"
+        for host in hosts
+        for scheme, default in _DEFAULT_PORTS.items()
+        for port in ("", *([f":{settings.port}"] if settings.port not in {0, default} else []))
     ]
-    return tuple(dict.fromkeys((*settings.origins, *own)))
+    public = (settings.public_url,) if settings.public_url else ()
+    return tuple(dict.fromkeys((*settings.origins, *public, *own)))
 
 
-def _in_url(host: str) -> str | None:
-    """Write a host as a browser does; None for the addresses that mean all."""
+def _url_host(host: str) -> str | None:
+    """Return a host as in a URL; None for the addresses that mean all interfaces."""
     host = host.strip("[]").lower()
     try:
         address = ip_address(host)
@@ -112,7 +124,7 @@ def _in_url(host: str) -> str | None:
     return f"[{address}]" if ":" in host else str(address)
 
 
-def _cors(origins: Sequence[str]) -> Element:
+def _cors_rule(origins: Sequence[str]) -> Element:
     rule = Element("CORSRule")
     _add(rule, "ID", _ID)
     for tag, values in (
@@ -127,7 +139,7 @@ def _cors(origins: Sequence[str]) -> Element:
     return rule
 
 
-def _day() -> Element:
+def _lifecycle_rule() -> Element:
     rule = Element("Rule")
     _add(rule, "ID", _ID)
     _add(SubElement(rule, "Filter"), "Prefix", "incoming/")
@@ -137,7 +149,7 @@ def _day() -> Element:
     return rule
 
 
-def _block() -> Element:
+def _public_access_block() -> Element:
     block = Element("PublicAccessBlockConfiguration")
     for tag in _BLOCKED:
         _add(block, tag, "true")
@@ -148,14 +160,14 @@ def _add(parent: Element, tag: str, text: str) -> None:
     SubElement(parent, tag).text = text
 
 
-def _said(rule: Element, way: str = "") -> Said:
-    """Give what a rule says, whatever its ID and the order: each text with its way there."""
-    said: set[tuple[str, str]] = set()
+def _content(rule: Element, path: str = "") -> Content:
+    """Return all texts of a rule with their paths, regardless of ID and order."""
+    content: set[tuple[str, str]] = set()
     for child in rule:
-        there = f"{way}{child.tag}"
+        child_path = f"{path}{child.tag}"
         if len(child):
-            said |= _said(child, f"{there}/")
-        elif there != "ID":
+            content |= _content(child, f"{child_path}/")
+        elif child_path != "ID":
             text = (child.text or "").strip()
-            said.add((there, text.lower() if child.tag.endswith("Header") else text))
-    return frozenset(said)
+            content.add((child_path, text.lower() if child.tag.endswith("Header") else text))
+    return frozenset(content)

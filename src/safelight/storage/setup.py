@@ -1,120 +1,192 @@
-"""A bucket, told what Safelight wants of it: only what it wasn't told already, and all of it told.
+"""Create a bucket, and configure its CORS, lifecycle rules and public-access block.
 
-Stores differ in what they know, so no step holds up the others: each has its own outcome.
+Only what is missing is written. Stores support different subsets, so each step has its own
+outcome and none prevents the others.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
-from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
+from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, tostring
 
-from safelight.errors import SettingsError
-from safelight.sigv4 import Credentials
-from safelight.storage.access import Access
-from safelight.storage.calls import Answer, BucketCalls
-from safelight.storage.rules import Part, parts
+from safelight.errors import SettingsError, StorageUnavailable
+from safelight.signing.credentials import StaticCredentials
+from safelight.signing.sigv4 import Credentials
+from safelight.storage.config import BucketConfig
+from safelight.storage.rules import BucketRule, bucket_rules
+from safelight.storage.s3_api import APIResponse, BucketAPI
+
+_log = logging.getLogger(__name__)
 
 _XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
-_UNKNOWN = {
-    "NotImplemented",
-    "MethodNotAllowed",
-    "NotSupported",
-    "UnsupportedOperation",
-    "405",
-    "501",
-}
-_WRONG_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch"}
+_TIMEOUT = timedelta(seconds=10)
 _NO_BUCKET = "NoSuchBucket"
 _NOT_FOUND = str(HTTPStatus.NOT_FOUND.value)
+_BUCKET_MISSING = frozenset({_NO_BUCKET, "NotFound", _NOT_FOUND})
+_BUCKET_EXISTS = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
+_BAD_CREDENTIALS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
+_UNSUPPORTED = frozenset(
+    {
+        "NotImplemented",
+        "MethodNotAllowed",
+        "NotSupported",
+        "UnsupportedOperation",
+        _NOT_FOUND,
+        "405",
+        "501",
+    }
+)
 
 
-class Outcome(StrEnum):
-    """What became of a step."""
+class SetupOutcome(StrEnum):
+    """The result of a step."""
 
     DONE = "done"
-    WANTED = "would be done"
-    THERE = "was so already"
-    UNKNOWN = "the store doesn't know it"
+    PLANNED = "would be done"
+    ALREADY_SET = "already set"
+    UNSUPPORTED = "not supported by the store"
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing that a bucket was to be told, and what became of it; `code` is the store's own."""
+class SetupStep:
+    """One part of a bucket's configuration, and its outcome; `code` is the store's error code."""
 
     title: str
-    outcome: Outcome
+    outcome: SetupOutcome
     code: str = ""
 
 
-def is_there(access: Access, credentials: Credentials) -> bool:
-    """Whether there is such a bucket, as far as these keys are told. Raises as `set_up` does."""
-    return BucketCalls(access, credentials).get("cors").code != _NO_BUCKET
+async def ensure_bucket(config: BucketConfig, credentials: Credentials) -> bool:
+    """Create the bucket if it doesn't exist; return whether it was created.
 
-
-def set_up(
-    access: Access, credentials: Credentials, *, origins: Sequence[str], dry_run: bool = False
-) -> list[Step]:
-    """Tell the bucket which pages may call it, what to clear after a day, and to stay closed.
-
-    Blocking; rules of others stay. With `dry_run` nothing is changed. Raises SettingsError if the
-    store doesn't answer, doesn't take the keys, or has no such bucket.
+    Raises SettingsError if it can't be created, the store doesn't answer or rejects the keys. A
+    store that accepts the keys but refuses to list the bucket is assumed to have it.
     """
-    calls = BucketCalls(access, credentials)
-    return [_step(calls, access, part, dry_run=dry_run) for part in parts(origins)]
+    async with _open_api(config, credentials) as api:
+        # Not HEAD: its response doesn't distinguish wrong keys from a missing permission.
+        response = await api.request(
+            "GET", {"list-type": "2", "prefix": "photos/-/", "max-keys": "1"}
+        )
+        _raise_for_credentials(response, config)
+        if response.code in _BUCKET_MISSING:
+            return await _create_bucket(api, config)
+        if not response.is_success:
+            _log.warning(
+                "the bucket %s can't be listed (%s): deleting photos needs s3:ListBucket",
+                config.bucket,
+                response.code,
+            )
+        return False
 
 
-def _step(calls: BucketCalls, access: Access, part: Part, *, dry_run: bool) -> Step:
-    answer = calls.get(part.subresource)
-    _check(answer, access)
-    before = _document(answer, part)
-    if before is None:
-        return _failed(part, answer)
-    if not part.missing_in(before):
-        return Step(title=part.title, outcome=Outcome.THERE)
+async def bucket_exists(config: BucketConfig, credentials: Credentials) -> bool:
+    """Return whether the bucket exists; true also if these keys aren't allowed to know.
+
+    Raises SettingsError if the store doesn't answer.
+    """
+    async with _open_api(config, credentials) as api:
+        return (await api.request("GET", {"cors": ""})).code != _NO_BUCKET
+
+
+async def configure_bucket(
+    config: BucketConfig, credentials: Credentials, *, origins: Sequence[str], dry_run: bool = False
+) -> list[SetupStep]:
+    """Allow pages of `origins`, expire uploads after a day, and block public access.
+
+    Other rules stay. With `dry_run` nothing is changed. Raises SettingsError if the store doesn't
+    answer, rejects the keys, or has no such bucket.
+    """
+    async with _open_api(config, credentials) as api:
+        return [await _apply(rule, api, config, dry_run=dry_run) for rule in bucket_rules(origins)]
+
+
+@asynccontextmanager
+async def _open_api(config: BucketConfig, credentials: Credentials) -> AsyncIterator[BucketAPI]:
+    async with BucketAPI(config, StaticCredentials(credentials), timeout=_TIMEOUT) as api:
+        try:
+            yield api
+        except StorageUnavailable as error:
+            raise SettingsError(
+                f"The store at {config.endpoint_url} does not answer: start it, or correct"
+                " SAFELIGHT_S3__ENDPOINT_URL."
+            ) from error
+
+
+async def _create_bucket(api: BucketAPI, config: BucketConfig) -> bool:
+    body = b""
+    if config.region != "us-east-1":
+        document = Element("CreateBucketConfiguration", xmlns=_XMLNS)
+        SubElement(document, "LocationConstraint").text = config.region
+        body = tostring(document)
+    response = await api.request("PUT", {}, body=body)
+    if response.code in _BUCKET_EXISTS:
+        return False
+    if not response.is_success:
+        raise SettingsError(
+            f"The bucket {config.bucket!r} does not exist and can't be created with these keys"
+            f" ({response.code}): create it, or correct SAFELIGHT_S3__BUCKET."
+        )
+    _log.info("created the bucket %s", config.bucket)
+    return True
+
+
+async def _apply(
+    rule: BucketRule, api: BucketAPI, config: BucketConfig, *, dry_run: bool
+) -> SetupStep:
+    query = {rule.subresource: ""}
+    response = await api.request("GET", query)
+    _raise_for_credentials(response, config)
+    if response.code == _NO_BUCKET:
+        raise SettingsError(
+            f"The bucket {config.bucket!r} does not exist at {config.endpoint_url}: create it, or"
+            " correct SAFELIGHT_S3__BUCKET."
+        )
+    document = _parse(response, rule)
+    if document is None:
+        return _failure(rule, response)
+    if not rule.is_missing_from(document):
+        return SetupStep(title=rule.title, outcome=SetupOutcome.ALREADY_SET)
     if dry_run:
-        return Step(title=part.title, outcome=Outcome.WANTED)
-    whole = part.added_to(before)
-    whole.set("xmlns", _XMLNS)
-    answer = calls.put(part.subresource, tostring(whole))
-    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-        return _failed(part, answer)
-    return Step(title=part.title, outcome=Outcome.DONE)
+        return SetupStep(title=rule.title, outcome=SetupOutcome.PLANNED)
+    changed = rule.add_to(document)
+    changed.set("xmlns", _XMLNS)
+    response = await api.request("PUT", query, body=tostring(changed))
+    if not response.is_success:
+        return _failure(rule, response)
+    return SetupStep(title=rule.title, outcome=SetupOutcome.DONE)
 
 
-def _document(answer: Answer, part: Part) -> Element | None:
-    """Read what the bucket was told before; None if that can't be known.
+def _parse(response: APIResponse, rule: BucketRule) -> Element | None:
+    """Return the current document; None if the response is another one.
 
-    Nothing yet is a 404 of a code of its own. A store that knows no such subresource may list the
-    bucket instead, and a PUT there would mean making it.
+    An empty configuration is a 404 with a code of its own. A store that doesn't know a subresource
+    may list the bucket instead, and a PUT there would mean creating it.
     """
-    if answer.status == HTTPStatus.NOT_FOUND and answer.code.startswith("NoSuch"):
-        return Element(part.root)
+    if response.status == HTTPStatus.NOT_FOUND and response.code.startswith("NoSuch"):
+        return Element(rule.root)
     try:
-        document = fromstring(answer.body)  # noqa: S314  the answer of the operator's own store
+        document = fromstring(response.body)  # noqa: S314  from the operator's own store
     except ParseError:
         return None
-    for each in document.iter():
-        each.tag = each.tag.rpartition("}")[2]
-    return document if document.tag == part.root else None
+    for element in document.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return document if document.tag == rule.root else None
 
 
-def _check(answer: Answer, access: Access) -> None:
-    if answer.code in _WRONG_KEYS:
+def _raise_for_credentials(response: APIResponse, config: BucketConfig) -> None:
+    if response.code in _BAD_CREDENTIALS:
         raise SettingsError(
-            f"The store at {access.endpoint_url} doesn't take the keys ({answer.code}): correct"
-            " SAFELIGHT_S3__ACCESS_KEY and SAFELIGHT_S3__SECRET_KEY, or where the AWS chain has"
-            " them from."
-        )
-    if answer.code == _NO_BUCKET:
-        raise SettingsError(
-            f"There is no bucket {access.bucket!r} at {access.endpoint_url}: make it, or correct"
-            " SAFELIGHT_S3__BUCKET."
+            f"The store at {config.endpoint_url} rejects the keys ({response.code}): correct"
+            " SAFELIGHT_S3__ACCESS_KEY and SAFELIGHT_S3__SECRET_KEY, or the keys of the AWS chain."
         )
 
 
-def _failed(part: Part, answer: Answer) -> Step:
-    knows_not = answer.status < HTTPStatus.MULTIPLE_CHOICES or answer.code in _UNKNOWN
-    outcome = Outcome.UNKNOWN if knows_not or answer.code == _NOT_FOUND else Outcome.REFUSED
-    return Step(title=part.title, outcome=outcome, code=answer.code)
+def _failure(rule: BucketRule, response: APIResponse) -> SetupStep:
+    is_unsupported = response.is_success or response.code in _UNSUPPORTED
+    outcome = SetupOutcome.UNSUPPORTED if is_unsupported else SetupOutcome.REFUSED
+    return SetupStep(title=rule.title, outcome=outcome, code=response.code)

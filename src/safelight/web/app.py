@@ -1,4 +1,4 @@
-"""The whole service as an app: the API, the pages, and what stands around them."""
+"""The service as an app: the API, the pages and the middleware."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,37 +14,45 @@ import safelight
 from safelight.errors import TooManyAttempts, UnknownHost
 from safelight.library import Library
 from safelight.settings import Settings
-from safelight.web import docs, problems, schema
-from safelight.web.edge import EarlyAnswers, Heads, KnownHosts, SecurityHeaders
-from safelight.web.farewell import Farewell, LastAnswers
-from safelight.web.gallery import Assets
-from safelight.web.health import health_router
-from safelight.web.jobs import job_router
-from safelight.web.ledger import Entries, Ledger
-from safelight.web.metrics import metrics_router
-from safelight.web.pages import Pages
-from safelight.web.photos import photo_router
-from safelight.web.reconciliation import reconciliation_router
-from safelight.web.sessions import session_router
-from safelight.web.visitors import Visitors
+from safelight.web import problems
+from safelight.web.api import openapi
+from safelight.web.api.health import health_router
+from safelight.web.api.jobs import job_router
+from safelight.web.api.photos import service_photo_router
+from safelight.web.api.prometheus import metrics_router
+from safelight.web.api.reconcile import reconciliation_router
+from safelight.web.api.sessions import session_router
+from safelight.web.auth.auth import Authenticator
+from safelight.web.http.proxies import TrustedProxies
+from safelight.web.middleware.exchange import Drain, ExchangeMiddleware
+from safelight.web.middleware.head import HeadMiddleware
+from safelight.web.middleware.proxy_headers import ProxyHeadersMiddleware
+from safelight.web.middleware.request_log import RequestMetrics
+from safelight.web.middleware.trusted_host import TrustedHostMiddleware
+from safelight.web.pages import docs
+from safelight.web.pages.gallery_files import GalleryFiles
+from safelight.web.pages.routing import page_router
+from safelight.web.pages.security_txt import security_txt_router
 
-_ANYWHERE = schema.problems(UnknownHost)
-_API = schema.problems(UnknownHost, TooManyAttempts)
-"""What any call of the API may be answered with, besides its own errors."""
+_ANYWHERE = openapi.problems(UnknownHost)
+_API = openapi.problems(UnknownHost, TooManyAttempts)
+"""The errors that every call of the API can return, besides its own."""
 
 
 def create_app(
     library: Library, settings: Settings, *, token: str | Callable[[], str] | None
 ) -> FastAPI:
-    """Make the app. It starts and closes the library, unless that was started before it.
+    """Make the app. It starts and closes the library, unless the library is already started.
 
-    `token` is what a bearer must carry, or gives it, where it may change while the app runs; None
-    only with ``auth="none"``. ``app.state.visitors`` makes sign-in links, by `invite`;
-    ``app.state.farewell`` is begun by who is about to end the server.
+    `token` is the access token, or a function that returns the current one; None only with
+    ``auth="none"``. ``app.state.authenticator`` creates sign-in codes. Set
+    ``app.state.drain.begun`` before the server stops.
     """
-    farewell = Farewell()
-    visitors = Visitors(library, settings, token=token if callable(token) else lambda: token)
-    ledger = Ledger()
+    drain = Drain()
+    authenticator = Authenticator(
+        library, settings, token=token if callable(token) else lambda: token
+    )
+    request_metrics = RequestMetrics()
     app = FastAPI(
         title="Safelight",
         version=safelight.__version__,
@@ -52,36 +60,37 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_around(settings, ledger, farewell),
-        # Theirs would tell collectors the query, with a sign-in code in it.
+        middleware=_middleware(settings, request_metrics, drain),
+        # FastAPI's own would export the query, which may contain a sign-in code.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.visitors = visitors
-    app.state.farewell = farewell
+    app.state.authenticator = authenticator
+    app.state.drain = drain
     problems.install(app)
-    app.include_router(photo_router(library, owner=visitors), prefix="/api")
-    app.include_router(session_router(visitors), prefix="/api")
-    app.include_router(job_router(library, visitors), prefix="/api")
-    app.include_router(reconciliation_router(library, visitors), prefix="/api")
-    app.include_router(health_router(library, farewell))
-    app.include_router(metrics_router(library, ledger, visitors, settings.metrics))
-    app.include_router(Pages(library, visitors).router())
+    app.include_router(service_photo_router(library, authenticator), prefix="/api")
+    app.include_router(session_router(authenticator), prefix="/api")
+    app.include_router(job_router(library, authenticator), prefix="/api")
+    app.include_router(reconciliation_router(library, authenticator), prefix="/api")
+    app.include_router(health_router(library, drain))
+    app.include_router(metrics_router(library, request_metrics, authenticator, settings.metrics))
+    app.include_router(page_router(library, authenticator))
+    app.include_router(security_txt_router(settings, library.now))
     docs.install(app)
-    app.mount("/static", StaticFiles(packages=[("safelight.web", "static")]), name="static")
-    app.mount("/gallery", Assets(), name="gallery")
+    app.mount("/static", StaticFiles(packages=[("safelight.web.pages", "static")]), name="static")
+    app.mount("/gallery", GalleryFiles(), name="gallery")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's way to extend
     return app
 
 
-def _around(settings: Settings, ledger: Ledger, farewell: Farewell) -> list[Middleware]:
-    """Order matters: the first is the outermost."""
+def _middleware(
+    settings: Settings, request_metrics: RequestMetrics, drain: Drain
+) -> list[Middleware]:
+    """List the middleware, outermost first."""
     return [
-        Middleware(Entries, ledger=ledger),
-        *_traced(settings, ledger),
-        Middleware(LastAnswers, farewell=farewell),
-        Middleware(EarlyAnswers),
-        Middleware(SecurityHeaders),
-        Middleware(KnownHosts, allowed=(*settings.allowed_hosts, settings.host)),
+        Middleware(ProxyHeadersMiddleware, proxies=TrustedProxies(settings.trusted_proxies)),
+        Middleware(ExchangeMiddleware, request_metrics=request_metrics, drain=drain),
+        *_tracing(settings, request_metrics),
+        Middleware(TrustedHostMiddleware, allowed=settings.accepted_hosts),
         Middleware(
             CORSMiddleware,
             allow_origins=settings.origins,
@@ -90,25 +99,25 @@ def _around(settings: Settings, ledger: Ledger, farewell: Farewell) -> list[Midd
             expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-Id"],
             max_age=3600,
         ),
-        Middleware(Heads),
+        Middleware(HeadMiddleware),
         Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
     ]
 
 
-def _traced(settings: Settings, ledger: Ledger) -> list[Middleware]:
+def _tracing(settings: Settings, request_metrics: RequestMetrics) -> list[Middleware]:
     if settings.traces.endpoint_url is None:
         return []
-    from safelight.web.traces import Traces  # noqa: PLC0415  an extra, only when used
+    from safelight.web.middleware.tracing import TracingMiddleware
 
-    return [Middleware(Traces, ledger=ledger)]
+    return [Middleware(TracingMiddleware, request_metrics=request_metrics)]
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
         components = document.setdefault("components", {})
-        components["schemas"] = components.get("schemas", {}) | schema.components()
-        _drop_frameworks_errors(document)
+        components["schemas"] = components.get("schemas", {}) | openapi.components()
+        _remove_fastapi_errors(document)
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, calls in document["paths"].items():
             of_api = path.startswith("/api/")
@@ -121,8 +130,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _drop_frameworks_errors(document: dict[str, Any]) -> None:
-    """Leave out the answer that FastAPI gives to a wrong parameter by itself; ours is a problem."""
+def _remove_fastapi_errors(document: dict[str, Any]) -> None:
+    """Remove FastAPI's own response to an invalid parameter; Safelight returns a problem."""
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     calls = [call for path in document["paths"].values() for call in path.values()]

@@ -1,8 +1,8 @@
-"""Errors as answers: RFC 9457 ``application/problem+json`` with a stable ``code``."""
+"""Errors as responses: RFC 9457 ``application/problem+json`` with a stable ``code``."""
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -37,18 +37,18 @@ STATUSES: Mapping[type[errors.SafelightError], int] = {
     errors.CatalogUnavailable: 503,
     errors.StorageFull: 503,
 }
-"""What every error that a visitor can meet is answered with; the others are a 500."""
+"""The status of each error that a client can get; all others are a 500."""
 
 MEDIA_TYPE = "application/problem+json"
 
 
 def status_of(error: errors.SafelightError) -> int:
-    """Tell the HTTP status of an error."""
+    """Return the HTTP status of an error."""
     return STATUSES.get(type(error), 500)
 
 
 def headers_of(error: errors.SafelightError) -> dict[str, str]:
-    """Tell the headers that go with an error's answer."""
+    """Return the headers of an error's response."""
     if error.retry_after is not None:
         return {"Retry-After": str(max(1, math.ceil(error.retry_after.total_seconds())))}
     if isinstance(error, errors.Unauthenticated):
@@ -56,10 +56,10 @@ def headers_of(error: errors.SafelightError) -> dict[str, str]:
     return {}
 
 
-def problem(
+def make_problem(
     status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Make the answer."""
+    """Make a problem response."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -75,61 +75,62 @@ def problem(
     )
 
 
-def answer(error: errors.SafelightError) -> Response:
-    """Answer an error of ours; what is not for the public goes to the log."""
+def problem_response(error: errors.SafelightError) -> Response:
+    """Return the response to an error, and log what clients must not see."""
     status = status_of(error)
     if isinstance(error, errors.Unavailable):
-        _log.warning("%s: %s", error.code, _in_a_line(error.__cause__))
+        _log.warning("%s: %s", error.code, _first_line(error.__cause__))
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("unexpected %s", error.code, exc_info=error)
-        return unexpected()
-    return problem(status, error.code, str(error), headers_of(error))
+        return internal_error()
+    return make_problem(status, error.code, str(error), headers_of(error))
 
 
-def _in_a_line(cause: BaseException | None) -> str:
-    """Say what an engine said, without what its library adds for those who debug that."""
+def _first_line(cause: BaseException | None) -> str:
+    """Return the first line of an engine's error, without its library's hints."""
     first, *_ = str(cause).splitlines() or [""]
-    return f"{type(cause).__name__}: {first}" if cause else "no cause known"
+    return f"{type(cause).__name__}: {first}" if cause else "unknown cause"
 
 
 def install(app: FastAPI) -> None:
-    """Let an app answer with problems; without it a router's errors would be plain 500s."""
-    app.add_exception_handler(errors.SafelightError, _ours)
-    app.add_exception_handler(HTTPException, _starlettes)
-    app.add_exception_handler(RequestValidationError, _fastapis)
-    app.add_exception_handler(Exception, _anything)
+    """Register the exception handlers of an app."""
+    for kind, handler in HANDLERS.items():
+        app.exception_handler(kind)(handler)
+    app.exception_handler(HTTPException)(_handle_http)
+    app.exception_handler(Exception)(_handle_unexpected)
 
 
-async def _ours(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.SafelightError)  # noqa: S101  that is what it's installed for
-    return answer(error)
+async def _handle_safelight(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.SafelightError)
+    return problem_response(error)
 
 
-async def _starlettes(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  that is what it's installed for
-    if error.status_code == HTTPStatus.NOT_FOUND:
-        return answer(errors.NotFound("There is nothing at this address."))
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return problem(405, "method_not_allowed", errors.MethodNotAllowed.text, error.headers)
-    return problem(error.status_code, "invalid_request", str(error.detail), error.headers)
-
-
-async def _fastapis(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  that is what it's installed for
-    return invalid(error)
-
-
-def invalid(error: RequestValidationError) -> Response:
-    """Answer what FastAPI found wrong with a request."""
+async def _handle_validation(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(step) for step in first["loc"][1:])
-    return answer(errors.InvalidRequest(f"{where or 'The request'}: {first['msg']}."))
+    return problem_response(errors.InvalidRequest(f"{where or 'The request'}: {first['msg']}."))
 
 
-async def _anything(_request: Request, _error: Exception) -> Response:
-    return unexpected()
+HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    errors.SafelightError: _handle_safelight,
+    RequestValidationError: _handle_validation,
+}
+"""The handlers of errors that any call of the API can raise."""
 
 
-def unexpected() -> Response:
-    """Answer what was not foreseen."""
-    return problem(500, "error", errors.SafelightError.text)
+async def _handle_http(_request: Request, error: HTTPException) -> Response:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return problem_response(errors.NotFound("There is nothing at this address."))
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return make_problem(405, "method_not_allowed", errors.MethodNotAllowed.text, error.headers)
+    return make_problem(error.status_code, "invalid_request", str(error.detail), error.headers)
+
+
+async def _handle_unexpected(_request: Request, _error: Exception) -> Response:
+    return internal_error()
+
+
+def internal_error() -> Response:
+    """Return the response to an unexpected error."""
+    return make_problem(500, "error", errors.SafelightError.text)

@@ -1,8 +1,8 @@
-"""Alembic's entry: it upgrades over the connection that the catalog hands it."""
+"""Alembic's entry point: run migrations on the connection that the catalog passes."""
 
 from alembic import context
 
-from safelight.tables import metadata
+from safelight.catalog.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

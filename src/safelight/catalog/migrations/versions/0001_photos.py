@@ -1,4 +1,4 @@
-"""Photos: one row each, with its renditions."""
+"""Photos: a row for each, including its renditions."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ _READY = sa.text("status = 'ready'")
 
 
 def upgrade() -> None:
-    """Make the table and its indexes."""
+    """Create the table and its indexes."""
     op.create_table(
         "safelight_photos",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),

@@ -1,4 +1,4 @@
-"""Sessions of browsers, and the one-time codes that begin them."""
+"""Browser sessions, and the one-time codes that start them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make both tables."""
+    """Create both tables."""
     op.create_table(
         "safelight_sessions",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),

@@ -1,8 +1,8 @@
 """Jobs: Procrastinate's own tables, types and functions.
 
-Its statements come from the package, whose version pyproject.toml holds fast; later versions'
-changes come as migrations of ours (docs/decisions/0005-jobs.md). Where a host application has
-Procrastinate's tables already, they are shared.
+The statements come from the package, whose version pyproject.toml limits; changes of later versions
+need migrations of our own (docs/decisions/0005-jobs.md). If a host application already has
+Procrastinate's tables, they are shared.
 """
 
 import sqlalchemy as sa
@@ -16,9 +16,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make them, unless they are there."""
+    """Create them, unless they exist."""
     connection = op.get_bind()
     if connection.scalar(sa.text("SELECT to_regclass('procrastinate_jobs')")) is None:
-        # Without parameters the driver takes several statements at once.
+        # The driver accepts several statements only without parameters.
         plain = connection.execution_options(no_parameters=True)
         plain.exec_driver_sql(SchemaManager.get_schema())

@@ -1,4 +1,4 @@
-"""What else a picture tells of itself."""
+"""More facts about photos, as JSON."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; of photos that are there already nothing is known."""
+    """Add the column; it is empty for existing photos."""
     op.add_column(
         "safelight_photos",
         sa.Column("details", JSONB, nullable=False, server_default=sa.text("'{}'")),

@@ -1,4 +1,4 @@
-"""Uploads that go straight to the bucket: a row each, from the reservation on."""
+"""Direct uploads: a row for each, from its reservation."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _TABLE = "safelight_uploads"
 
 
 def upgrade() -> None:
-    """Make the table and its indexes."""
+    """Create the table and its indexes."""
     op.create_table(
         _TABLE,
         sa.Column("name", sa.Text, primary_key=True),

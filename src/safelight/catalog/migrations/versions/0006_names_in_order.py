@@ -1,4 +1,4 @@
-"""Names sorted byte by byte, as every store sorts its keys."""
+"""Sort names by bytes, as every store sorts its keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,5 +10,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Change the column's order; its index is built anew, the table isn't written again."""
+    """Change the column's collation; this rebuilds its index, but not the table."""
     op.alter_column("safelight_photos", "name", type_=sa.Text(collation="C"))

@@ -1,0 +1,91 @@
+import { useRef, useState } from 'preact/hooks'
+import type { Photo } from '../api'
+import { Icon } from '../icons'
+import { formatDay, texts } from '../texts'
+
+/** Copies expiring links to the largest rendition and to the original. */
+export function Share({ photo }: { photo: Photo }) {
+  const [status, setStatus] = useState('')
+  const [isConfirming, setConfirming] = useState(false)
+  const [shownUrl, setShownUrl] = useState('')
+  const until = formatDay(photo.expires_at)
+  const largest = photo.renditions.reduce(
+    (best, rendition) => (rendition.width > best.width ? rendition : best),
+    photo.renditions[0] ?? { width: 0, url: photo.photo_url },
+  )
+  const copy = async (url: string, message: string) => {
+    const done = await copyText(url)
+    setShownUrl(done ? '' : url)
+    setStatus(done ? message : texts.notCopied)
+    setConfirming(false)
+  }
+  const copyOriginal = () => {
+    if (photo.located && !isConfirming) setConfirming(true)
+    else void copy(photo.original_url, texts.copiedOriginal(until))
+  }
+  return (
+    <div class="share">
+      <button
+        type="button"
+        class="primary"
+        onClick={() => void copy(largest.url, texts.copied(until))}
+      >
+        <Icon name="link" />
+        {texts.share}
+      </button>
+      <p class="status">{texts.shareHint(until)}</p>
+      <button type="button" class="secondary" onClick={copyOriginal} aria-expanded={isConfirming}>
+        {texts.shareOriginal}
+      </button>
+      {isConfirming && (
+        <div class="confirm" role="alert">
+          <p>{texts.location}</p>
+          <button type="button" class="primary" onClick={copyOriginal}>
+            {texts.copyAnyway}
+          </button>
+          <button type="button" class="secondary" onClick={() => setConfirming(false)}>
+            {texts.cancel}
+          </button>
+        </div>
+      )}
+      <p class="status" role="status">
+        {status}
+      </p>
+      {shownUrl && <LinkField url={shownUrl} />}
+    </div>
+  )
+}
+
+function LinkField({ url }: { url: string }) {
+  const field = useRef<HTMLInputElement>(null)
+  return (
+    <input
+      ref={field}
+      readOnly
+      value={url}
+      aria-label={texts.share}
+      onFocus={() => field.current?.select()}
+    />
+  )
+}
+
+/** Copy a text to the clipboard. Return whether the browser allowed it. */
+async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    // On plain HTTP there is no navigator.clipboard: use the older interface.
+  }
+  const before = document.activeElement as HTMLElement | null
+  const field = document.createElement('textarea')
+  field.value = text
+  field.className = 'visually-hidden'
+  ;(document.querySelector('.pswp') ?? document.body).append(field)
+  field.select()
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- nothing else works on plain HTTP
+  const done = document.execCommand('copy')
+  field.remove()
+  before?.focus()
+  return done
+}

@@ -1,0 +1,256 @@
+import PhotoSwipe, { type SlideData } from 'photoswipe'
+import { render } from 'preact'
+import 'photoswipe/style.css'
+import './viewer.css'
+import type { Album } from '../album'
+import type { Photo } from '../api'
+import { bootstrap } from '../bootstrap'
+import type { Deletions } from '../deletions'
+import { placeholder, sources, srcset } from '../grid/images'
+import { photoName, texts } from '../texts'
+import { DetailsPanel } from './details-panel'
+
+interface Options {
+  album: Album
+  deletions: Deletions
+  /** Called for each photo that is shown. */
+  onChange: (photo: Photo) => void
+  /** Called with the slot that was shown last. */
+  onClose: (slot: number) => void
+}
+
+/** At this window width the details are beside the photo, below it they are under it. */
+const WIDE = 900
+/** As in viewer.css. */
+const PANEL_WIDTH = 340
+
+/** Shows one photo at a time, with PhotoSwipe. */
+export class Viewer {
+  #pswp: PhotoSwipe | undefined
+  #panel: HTMLElement | undefined
+  #isPanelOpen = innerWidth >= WIDE
+  /** The slots that are not hidden, in order. */
+  #order: number[] = []
+  /** The ids of the current photo and its neighbours, joined. */
+  #slideIds = ''
+  #current: Photo | undefined
+  #unsubscribe: (() => void) | undefined
+
+  constructor(readonly options: Options) {}
+
+  open(slot: number): void {
+    const { album } = this.options
+    this.#updateOrder()
+    const pswp = new PhotoSwipe({
+      index: Math.max(0, this.#order.indexOf(slot)),
+      loop: false,
+      trapFocus: false,
+      returnFocus: false,
+      counter: false,
+      wheelToZoom: true,
+      bgOpacity: 1,
+      clickToCloseNonZoomable: false,
+      imageClickAction: 'zoom',
+      tapAction: 'toggle-controls',
+      // PhotoSwipe's own animation ignores keys; viewer.css has another one.
+      showHideAnimationType: 'none',
+      mainClass: 'safelight',
+      closeTitle: texts.close,
+      zoomTitle: texts.zoom,
+      arrowPrevTitle: texts.previous,
+      arrowNextTitle: texts.next,
+      errorMsg: texts.photoNotLoaded,
+      paddingFn: () => this.#padding(),
+    })
+    this.#pswp = pswp
+    pswp.addFilter('numItems', () => this.#order.length)
+    pswp.addFilter('itemData', (_item, index) => this.#slide(index))
+    pswp.on('uiRegister', () => this.#registerElements(pswp))
+    pswp.on('change', () => this.#slideChanged())
+    pswp.on('keydown', (event) => this.#keyPressed(event))
+    pswp.on('destroy', () => this.#closed())
+    pswp.init()
+    const photo = this.#current
+    if (photo) pswp.element?.style.setProperty('--ratio', `${photo.width} / ${photo.height}`)
+    this.#updateLabel()
+    bootstrap.element.inert = true
+    this.#unsubscribe = album.subscribe(() => this.#albumChanged())
+    pswp.element?.focus()
+  }
+
+  goTo(slot: number): void {
+    const index = this.#order.indexOf(slot)
+    if (index >= 0 && this.#pswp && index !== this.#pswp.currIndex) this.#pswp.goTo(index)
+  }
+
+  close(): void {
+    this.#pswp?.close()
+  }
+
+  #updateOrder(): void {
+    const { album } = this.options
+    this.#order = []
+    for (let slot = 0; slot < album.total; slot++) {
+      if (!album.isHidden(slot)) this.#order.push(slot)
+    }
+  }
+
+  #photo(index: number): Photo | undefined {
+    const slot = this.#order[index]
+    return slot === undefined ? undefined : this.options.album.slots[slot]
+  }
+
+  #slide(index: number): SlideData {
+    const photo = this.#photo(index)
+    if (!photo) return { html: '' }
+    const largest = sources(photo).at(-1)
+    // Renditions are not animated: show the original of an animation.
+    const rendition = photo.animated || !largest ? undefined : largest
+    const width = rendition?.width ?? photo.width
+    return {
+      src: rendition?.url ?? photo.photo_url,
+      ...(rendition ? { srcset: srcset(photo) } : {}),
+      msrc: placeholder(photo),
+      width,
+      height: Math.round((width * photo.height) / photo.width),
+      alt: photoName(photo),
+    }
+  }
+
+  #padding() {
+    const right = this.#isPanelOpen && innerWidth >= WIDE ? PANEL_WIDTH : 0
+    const bottom = this.#isPanelOpen && innerWidth < WIDE ? Math.round(innerHeight * 0.5) : 0
+    return { top: 60, bottom: bottom || 12, left: 0, right }
+  }
+
+  #registerElements(pswp: PhotoSwipe): void {
+    pswp.ui?.registerElement({
+      name: 'details',
+      title: texts.details,
+      ariaLabel: texts.details,
+      order: 12,
+      isButton: true,
+      html: {
+        isCustomSVG: true,
+        size: 32,
+        inner: '<path d="M16 14v9M16 9.6v.1M16 28a12 12 0 1 0 0-24 12 12 0 0 0 0 24z" />',
+      },
+      onInit: (element) => element.setAttribute('aria-expanded', String(this.#isPanelOpen)),
+      onClick: (_event, element) => {
+        this.#isPanelOpen = !this.#isPanelOpen
+        element.setAttribute('aria-expanded', String(this.#isPanelOpen))
+        this.#renderPanel()
+        pswp.updateSize(true)
+      },
+    })
+    pswp.ui?.registerElement({
+      name: 'panel',
+      className: 'panel-container',
+      appendTo: 'root',
+      onInit: (element) => {
+        this.#panel = element
+      },
+    })
+  }
+
+  #slideChanged(): void {
+    const pswp = this.#pswp
+    if (!pswp) return
+    const index = pswp.currIndex
+    const slot = this.#order[index] ?? 0
+    void this.options.album.load(slot - 3, slot + 4)
+    const photo = this.#photo(index)
+    this.#slideIds = this.#ids(index)
+    if (photo) this.options.onChange(photo)
+    this.#current = photo
+    this.#renderPanel()
+    this.#updateLabel()
+  }
+
+  #updateLabel(): void {
+    const element = this.#pswp?.element
+    if (!element) return
+    element.setAttribute('aria-modal', 'true')
+    const photo = this.#current
+    element.setAttribute(
+      'aria-label',
+      photo ? `${texts.viewer}: ${photoName(photo)}` : texts.viewer,
+    )
+  }
+
+  #ids(index: number): string {
+    return [index - 1, index, index + 1].map((n) => this.#photo(n)?.id).join()
+  }
+
+  /** Stay with the current photo; if it is gone, show the one that took its place. */
+  #albumChanged(): void {
+    const pswp = this.#pswp
+    if (!pswp) return
+    this.#updateOrder()
+    if (this.#order.length === 0) {
+      pswp.close()
+      return
+    }
+    const { album } = this.options
+    const slot = this.#current && album.slotOf(this.#current.id)
+    const found = slot === undefined ? -1 : this.#order.indexOf(slot)
+    const index = found >= 0 ? found : Math.min(pswp.currIndex, this.#order.length - 1)
+    if (index !== pswp.currIndex || this.#ids(index) !== this.#slideIds) {
+      this.#slideIds = this.#ids(index)
+      pswp.contentLoader.destroy()
+      if (index !== pswp.currIndex) pswp.goTo(index)
+      for (const n of [index - 1, index, index + 1]) {
+        if (n >= 0 && n < this.#order.length) pswp.refreshSlideContent(n)
+      }
+    } else {
+      this.#current = this.#photo(index)
+      this.#renderPanel()
+      this.#updateLabel()
+    }
+  }
+
+  #renderPanel(): void {
+    const container = this.#panel
+    if (!container) return
+    const photo = this.#current
+    container.classList.toggle('open', this.#isPanelOpen && photo !== undefined)
+    render(
+      this.#isPanelOpen && photo ? (
+        <DetailsPanel
+          key={photo.id}
+          photo={photo}
+          onChange={(edited) => this.options.album.replace(edited)}
+          onDelete={() => this.#delete()}
+        />
+      ) : null,
+      container,
+    )
+  }
+
+  #delete(): void {
+    const photo = this.#current
+    if (!photo) return
+    this.options.deletions.delete(photo)
+    this.#pswp?.element?.focus()
+  }
+
+  #keyPressed(event: { originalEvent: KeyboardEvent; preventDefault: () => void }): void {
+    const { key, target } = event.originalEvent
+    if ((target as HTMLElement).closest?.('input, textarea')) {
+      event.preventDefault()
+    } else if (key === 'Delete') {
+      this.#delete()
+      event.preventDefault()
+    }
+  }
+
+  #closed(): void {
+    const pswp = this.#pswp
+    if (!pswp) return
+    if (this.#panel) render(null, this.#panel)
+    this.#pswp = undefined
+    this.#unsubscribe?.()
+    bootstrap.element.inert = false
+    this.options.onClose(this.#order[pswp.currIndex] ?? 0)
+  }
+}

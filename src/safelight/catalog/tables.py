@@ -1,0 +1,173 @@
+"""The catalog's tables for SQLAlchemy.
+
+Their names begin with ``safelight_``, since they may share a host application's database. The
+migrations create them; a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    }
+)
+
+photos = Table(
+    "safelight_photos",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("owner", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    # The storage id, the random part of the keys, which is never reused. Sorted by bytes, as the
+    # store sorts its keys, whatever the database's language.
+    Column("name", Text(collation="C"), nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("reserved_at", DateTime(timezone=True), nullable=False),
+    Column("deleted_at", DateTime(timezone=True)),
+    Column("purged_at", DateTime(timezone=True)),
+    # The columns from here on are set only in ready rows.
+    Column("created_at", DateTime(timezone=True)),
+    Column("size", BigInteger),
+    Column("sha256", Text),
+    Column("format", Text),
+    Column("content_type", Text),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("frames", Integer),
+    Column("taken_at", DateTime(timezone=False)),
+    Column("taken_offset", Interval),
+    # What order=taken sorts by: the capture time, or else the time when the photo was added.
+    Column("sort_at", DateTime(timezone=True)),
+    # More facts about the image: camera, colour profile, duration and so on.
+    Column("details", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("thumbhash", LargeBinary),
+    Column("renditions", JSONB, nullable=False, server_default=text("'[]'")),
+    CheckConstraint("status IN ('pending', 'ready', 'deleted')", name="status"),
+    CheckConstraint(
+        "status <> 'ready' OR (created_at IS NOT NULL AND size IS NOT NULL AND sha256 IS NOT NULL"
+        " AND format IS NOT NULL AND content_type IS NOT NULL AND width IS NOT NULL"
+        " AND height IS NOT NULL AND frames IS NOT NULL AND sort_at IS NOT NULL)",
+        name="ready_is_whole",
+    ),
+)
+
+_READY = text("status = 'ready'")
+
+# Duplicate detection: an owner has each file at most once, among the ready photos.
+unique_sha256 = Index(
+    "safelight_photos_twins_idx",
+    photos.c.owner,
+    photos.c.sha256,
+    unique=True,
+    postgresql_where=_READY,
+)
+# Both orders of a page. With `version`, a page is read from the index alone.
+Index(
+    "safelight_photos_added_idx",
+    photos.c.owner,
+    photos.c.created_at.desc(),
+    photos.c.id.desc(),
+    postgresql_include=["version"],
+    postgresql_where=_READY,
+)
+Index(
+    "safelight_photos_taken_idx",
+    photos.c.owner,
+    photos.c.sort_at.desc(),
+    photos.c.id.desc(),
+    postgresql_include=["version"],
+    postgresql_where=_READY,
+)
+# For the sweep: the few rows that are not ready.
+Index(
+    "safelight_photos_unsettled_idx",
+    photos.c.status,
+    photos.c.reserved_at,
+    postgresql_where=text("status <> 'ready'"),
+)
+
+# Signed-in browsers. A row has the digest of the random secret that the browser holds. `issued_by`
+# is the digest of the access token at that time: a new token ends all sessions.
+sessions = Table(
+    "safelight_sessions",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("issued_by", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("browser", Text, nullable=False),
+)
+
+# Direct uploads. `name` is the upload id, which clients see and the object's key contains. A row is
+# kept until no signature for it is valid.
+uploads = Table(
+    "safelight_uploads",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text),
+    # Bytes of a part; null for an upload in one request.
+    Column("part_size", BigInteger),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    # No signature for it is valid longer.
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("swept_at", DateTime(timezone=True)),
+    # Not a foreign key: the photo may be deleted first.
+    Column("photo_id", BigInteger),
+    CheckConstraint("status IN ('open', 'completed', 'aborted')", name="status"),
+    CheckConstraint("status = 'open' OR ended_at IS NOT NULL", name="an_end_has_a_time"),
+    CheckConstraint("status <> 'completed' OR photo_id IS NOT NULL", name="completed_is_a_photo"),
+)
+Index(
+    "safelight_uploads_open_idx",
+    uploads.c.owner,
+    uploads.c.expires_at,
+    postgresql_where=text("status = 'open'"),
+)
+Index(
+    "safelight_uploads_unswept_idx",
+    uploads.c.name,
+    postgresql_where=text("status <> 'open' AND swept_at IS NULL"),
+)
+Index("safelight_uploads_expires_idx", uploads.c.expires_at)
+
+# Sign-in links that have not been used; each works once.
+codes = Table(
+    "safelight_codes",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("issued_by", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+
+__all__ = ["codes", "metadata", "photos", "sessions", "unique_sha256", "uploads"]

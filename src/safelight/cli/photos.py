@@ -1,0 +1,176 @@
+"""``safelight ls``, ``url`` and ``rm``: list photos, print their links, delete them."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from cyclopts import Parameter
+
+from safelight.cli.by_id import run_for_ids
+from safelight.cli.options import PhotoID, option
+from safelight.client.settings import client_settings
+from safelight.errors import NotFound, OperatorError
+from safelight.terminal import confirm, print_note, print_result, sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from safelight.client.api import Photo
+
+_COLUMNS: Final = (
+    *("id", "created_at", "content_type", "width", "height", "size", "filename", "title"),
+)
+_QR_BLOCKS: Final = "█▀▄"
+
+
+def _at_least_one(_kind: object, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise ValueError("It must be 1 or more.")
+
+
+def ls(
+    *,
+    order: Annotated[
+        Literal["added", "taken"], Parameter(help="Sort by time of upload or of capture.")
+    ] = "added",
+    limit: Annotated[
+        int | None, Parameter(help="Maximum number of photos.", validator=_at_least_one)
+    ] = None,
+    json: Annotated[bool, option("Print the API's JSON array, with all pages.")] = False,
+) -> None:
+    """List photos, newest first.
+
+    Prints a table on a terminal. In a pipe, prints a line per photo, with tabs
+    between id, upload time, content type, width, height, bytes, file name, title.
+
+    Example: safelight ls --order taken --limit 10
+    """
+    from safelight.client.api import Client
+
+    with Client(client_settings()) as client:
+        pages = client.pages(order=order, limit=limit)
+        photos = (photo for page in pages for photo in page)
+        if json:
+            _print_array(photos)
+        elif sys.stdout is not None and sys.stdout.isatty():
+            _print_table(photos)
+        else:
+            for photo in photos:
+                print_result("\t".join(sanitize(photo.get(key, "")) for key in _COLUMNS))
+
+
+def _print_array(photos: "Iterable[Photo]") -> None:
+    """Print one JSON array, photo by photo. After an error it has no end, and is invalid JSON."""
+    import json
+
+    separator = "["
+    for photo in photos:
+        # json.dumps escapes all control and non-ASCII characters, so a terminal obeys none.
+        print_result(separator + json.dumps(photo))
+        separator = ","
+    print_result("[]" if separator == "[" else "]")
+
+
+def _print_table(photos: "Iterable[Photo]") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("ID", justify="right", no_wrap=True)
+    table.add_column("Title", ratio=1, overflow="ellipsis", no_wrap=True)
+    for heading in ("Pixels", "Size", "Added"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for photo in photos:
+        cells = (
+            photo["id"],
+            sanitize(photo.get("title") or photo.get("filename", "")),
+            sanitize(f"{photo.get('width', '?')} x {photo.get('height', '?')}"),
+            _format_size(photo.get("size")),
+            sanitize(photo.get("created_at", ""))[:16].replace("T", " "),
+        )
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    Console().print(table)
+
+
+def _format_size(size: object) -> str:
+    if not isinstance(size, int):
+        return ""
+    return f"{size / 1e3:.0f} kB" if size < 1_000_000 else f"{size / 1e6:.1f} MB"
+
+
+def url(
+    id_: PhotoID,
+    /,
+    *,
+    rendition: Annotated[str | None, option("Link to this rendition, or to `original`.")] = None,
+    qr: Annotated[bool, option("Also draw the link as a QR code, on stderr.")] = False,
+) -> None:
+    """Print a link to a photo.
+
+    Anyone with the link can see the photo until it expires.
+
+    Example: safelight url 1 --rendition original
+    """
+    from safelight.client.api import Client
+
+    with Client(client_settings()) as client:
+        try:
+            photo = client.photo(id_)
+        except NotFound as error:
+            raise OperatorError(f"There is no photo {id_}: see 'safelight ls'.") from error
+    link = _link(photo, rendition)
+    print_result(sanitize(link))
+    if qr:
+        _print_qr(link)
+
+
+def _link(photo: "Photo", rendition: str | None) -> str:
+    """Return the link to a rendition or the original; by default to what browsers show best."""
+    links: dict[str | None, str] = {None: photo["photo_url"], "original": photo["original_url"]}
+    links |= {made["name"]: made["url"] for made in photo["renditions"]}
+    if rendition not in links:
+        names = ", ".join(name for name in links if name)
+        raise OperatorError(f"Photo {photo['id']} has no rendition {rendition!r}, only: {names}.")
+    return links[rendition]
+
+
+def _print_qr(text: str) -> None:
+    """Draw a QR code on stderr. Raises OperatorError if the terminal can't show it."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from safelight.qr import qr_lines
+
+    console, lines = Console(stderr=True, highlight=False), qr_lines(text)
+    if console.is_terminal and console.width < len(lines[0]):
+        raise OperatorError(
+            f"The QR code needs {len(lines[0])} columns, and the terminal has {console.width}:"
+            " make the window wider, or the font smaller."
+        )
+    try:
+        _QR_BLOCKS.encode(sys.stderr.encoding)
+    except UnicodeEncodeError as error:
+        raise OperatorError("This terminal can't show a QR code: use one with UTF-8.") from error
+    for line in lines:
+        console.print(Text(line, style="white on black", no_wrap=True), soft_wrap=True)
+
+
+def rm(
+    ids: Annotated[list[str], Parameter(name="ID", help="The photos' numbers.")],
+    /,
+    *,
+    yes: Annotated[bool, option("Delete without asking.")] = False,
+) -> int:
+    """Delete photos. Their links stop working at once.
+
+    Example: safelight rm --yes 1
+    """
+    from safelight.client.api import Client
+
+    what = f"photo {ids[0]}" if len(ids) == 1 else f"{len(ids)} photos ({', '.join(ids)})"
+    if not yes and not confirm(f"Delete {what}, and all links to it? [y/N] "):
+        print_note("Nothing was deleted.")
+        return 1
+    with Client(client_settings()) as client:
+        return run_for_ids(ids, client.delete, noun="photo", done="deleted")

@@ -1,0 +1,1 @@
+"""The untrusted side: the program that decodes photos."""

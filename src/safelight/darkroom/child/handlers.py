@@ -1,0 +1,132 @@
+"""What a decoder can do: inspect a photo, and render it. Handlers turn a request into an answer.
+
+Import this in a decoder process only: it loads libvips.
+"""
+
+import base64
+import math
+import mmap
+import os
+import resource
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pyvips
+
+from safelight import errors
+from safelight.darkroom.child.samples import sample_photos
+from safelight.imaging import decode, render, thumbhash
+from safelight.imaging.formats import FORMATS
+from safelight.imaging.limits import DecodeLimits
+from safelight.models import Preset
+
+_Message = dict[str, Any]
+_OPAQUE: Final = 255
+
+
+class Handlers:
+    """Decodes photos within its limits, with no loaders but those of the accepted formats."""
+
+    def __init__(self, limits: DecodeLimits) -> None:
+        decode.lock_loaders()
+        self._limits = limits
+
+    def check(self, request: _Message, descriptors: Sequence[int]) -> _Message:
+        """Decode and render a sample of some formats, and return those for which that fails.
+
+        A library may need a system call or a file that a decoder can't have.
+        """
+        del descriptors
+        preset, failed = Preset(name="sample", width=1, quality=1, effort=0), []
+        for form, data in sample_photos():
+            if form.name not in request["formats"]:
+                continue
+            try:
+                decode.inspect(data, form, self._limits)
+                list(render.render(decode.open_first_frame(data, form), [preset]))
+            except errors.UnsupportedType:  # An extra that isn't installed.
+                continue
+            except Exception:  # noqa: BLE001, whatever it is, the server reports the format
+                failed.append(form.name)
+        return {"failed": failed}
+
+    def inspect(self, request: _Message, descriptors: Sequence[int]) -> _Message:
+        """Return the photo's facts."""
+        self._limit_cpu_time()
+        data = _map_photo(descriptors[0])
+        facts = decode.inspect(data, FORMATS[request["format"]], self._limits)
+        details = facts.details
+        taken_at, offset, duration = facts.taken_at, facts.taken_offset, details.duration
+        return {
+            "facts": {
+                "width": facts.width,
+                "height": facts.height,
+                "frames": facts.frames,
+                "taken_at": taken_at and taken_at.isoformat(),
+                "offset_minutes": None if offset is None else int(offset.total_seconds() // 60),
+                "milliseconds": None if duration is None else int(duration.total_seconds() * 1000),
+                "alpha": details.alpha,
+                "profile": details.profile,
+                "camera_make": details.camera_make,
+                "camera_model": details.camera_model,
+                "located": details.located,
+            },
+        }
+
+    def render(self, request: _Message, descriptors: Sequence[int]) -> _Message:
+        """Make renditions of an inspected photo, its thumbhash and its main colour.
+
+        The second descriptor is memory for the renditions, which are written one after another,
+        the widest first. A rendition that does not fit is left out. `width` and `height` are the
+        photo's.
+        """
+        self._limit_cpu_time()
+        data = _map_photo(descriptors[0])
+        output = mmap.mmap(descriptors[1], os.lseek(descriptors[1], 0, os.SEEK_END))
+        presets = [Preset(**preset) for preset in request["presets"]]
+        form, shrink = FORMATS[request["format"]], 1
+        if form.name == "jpeg":
+            widest = max(preset.width for preset in presets)
+            shrink = render.shrink_on_load(request["width"], request["height"], widest)
+        try:
+            image = decode.open_first_frame(data, form, shrink=shrink)
+            if form.name == "gif":
+                image = render.extend_to_canvas(image, request["width"], request["height"])
+            return _render(image, presets, output)
+        except (pyvips.Error, MemoryError) as error:
+            raise errors.CorruptImage from error
+
+    def _limit_cpu_time(self) -> None:
+        """Have the kernel end this process when the job has used its time, in whole seconds."""
+        until = math.ceil(time.process_time() + self._limits.cpu_seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
+
+
+def _map_photo(descriptor: int) -> mmap.mmap:
+    """Map a file. Its length is asked for by a call that, unlike fstat, never looks up a path."""
+    return mmap.mmap(descriptor, os.lseek(descriptor, 0, os.SEEK_END), prot=mmap.PROT_READ)
+
+
+def _render(image: Any, presets: Sequence[Preset], output: mmap.mmap) -> _Message:
+    sizes: list[list[int] | None] = []
+    for rendered in render.render(image, presets):
+        image = rendered.image
+        if output.tell() + len(rendered.data) <= len(output):
+            output.write(rendered.data)
+            sizes.append([rendered.width, rendered.height, len(rendered.data)])
+        else:
+            sizes.append(None)
+    return {"renditions": sizes, **_summarize(image)}
+
+
+def _summarize(image: Any) -> _Message:
+    """Return the thumbhash and the main colour of an image."""
+    small = image.thumbnail_image(thumbhash.MAX_SIDE, height=thumbhash.MAX_SIDE, size="down")
+    flat = bytes((small if small.hasalpha() else small.bandjoin(_OPAQUE)).write_to_memory())
+    pixels = list(zip(*[iter(flat)] * 4, strict=True))
+    code = thumbhash.thumbhash(pixels, small.width, small.height)
+    return {
+        "thumbhash": base64.b64encode(code).decode(),
+        "colour": thumbhash.main_colour(pixels),
+    }

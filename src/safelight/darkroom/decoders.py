@@ -1,0 +1,178 @@
+"""The decoder processes of a darkroom: start, keep and end them.
+
+A decoder sees the images of one owner only: one that an image has taken over can't put them into
+another owner's renditions. It is forked from a template, which has loaded the libraries and has
+read no image, when an owner needs it. It ends when another owner needs its place, after `_JOBS`
+jobs, or after `_IDLE` without one, and is killed when an image makes it fail. The template is
+started when it is needed (about half a second), and ends when no decoder has been left for `_IDLE`.
+It is replaced when it dies, and when an image has crashed a decoder: its next try would find the
+same layout of memory.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from safelight import errors
+from safelight.darkroom import protocol
+from safelight.darkroom.admission import Ticket
+from safelight.darkroom.channel import DecoderStartFailed
+from safelight.darkroom.process import (
+    DecoderDied,
+    DecoderGone,
+    DecoderProcess,
+    DecoderStarved,
+)
+from safelight.darkroom.template import DecoderTemplate
+from safelight.imaging.formats import FORMATS
+from safelight.imaging.limits import DecodeLimits
+
+_JOBS: Final = 200
+_IDLE: Final = timedelta(seconds=60)
+
+_log = logging.getLogger(__name__)
+
+
+class Decoders:
+    """All decoders that are `running`, and those of them that are `idle`, with their timers."""
+
+    def __init__(
+        self, limits: DecodeLimits, program: Sequence[str], *, must_be_confined: bool
+    ) -> None:
+        self._limits = limits
+        self._must_be_confined = must_be_confined
+        self._has_warned = False
+        self._program = program
+        self._starting = asyncio.Lock()
+        self.is_closed = False
+        self.template: DecoderTemplate | None = None
+        self.running: set[DecoderProcess] = set()
+        self.idle: list[tuple[DecoderProcess, asyncio.TimerHandle]] = []
+        self.endings: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """End all processes, and start no more: `take` and `start` then raise Busy."""
+        self.is_closed = True
+        for decoder in tuple(self.running):
+            self.dismiss(decoder)
+        await asyncio.gather(*self.endings)
+        if self.template:
+            await self.template.close()
+
+    async def take(self, ticket: Ticket, *, room: int, threads: bool) -> DecoderProcess:
+        """Return an idle decoder of the owner that is alive, or start one.
+
+        It may start `threads` or not. With `room` idle decoders of other owners, the one used
+        longest ago is ended. Raises DecoderStartFailed.
+        """
+        if self.is_closed:
+            raise errors.Busy
+        for decoder, timer in sorted(self.idle, key=lambda idle: idle[0].owner is None):
+            if decoder.owner in {ticket.owner, None} and decoder.threads == threads:
+                self.idle.remove((decoder, timer))
+                timer.cancel()
+                if decoder.is_alive:
+                    break
+                self.dismiss(decoder)
+        else:
+            if self.idle and len(self.idle) >= room:
+                self._dismiss_idle(self.idle[0][0])
+            decoder = await self.start(threads=threads)
+        decoder.owner = ticket.owner
+        decoder.turn = decoder.turn + 1 if ticket.continues else 1
+        return decoder
+
+    def turns(self) -> dict[str, int]:
+        """Return the owners of idle decoders, and how many jobs these have done in a row."""
+        return {decoder.owner: decoder.turn for decoder, _ in self.idle if decoder.owner}
+
+    async def start(self, *, threads: bool) -> DecoderProcess:
+        """Start a decoder of no owner yet. Raises DecoderStartFailed."""
+        template = await self._usable_template()
+        try:
+            decoder = await template.fork(threads=threads)
+        except DecoderStartFailed:
+            if template.is_usable:
+                raise
+            decoder = await (await self._usable_template()).fork(threads=threads)
+        self.running.add(decoder)
+        if self.is_closed:
+            self.dismiss(decoder)
+            await decoder.wait()
+            raise errors.Busy
+        if decoder.gaps and self._must_be_confined:
+            self.dismiss(decoder)
+            raise DecoderStartFailed(f"it can't be confined: {', '.join(decoder.gaps)}")
+        if decoder.gaps and not self._has_warned:
+            self._has_warned = True
+            _log.warning("decoders can't be confined completely: %s", ", ".join(decoder.gaps))
+        return decoder
+
+    async def check(self, within: timedelta) -> None:
+        """Have decoders decode a sample of each format. Raises DecoderStartFailed.
+
+        Their confinement may be too strict for the libraries of this system.
+        """
+        for threads in (True, False):  # The one that most photos need is kept.
+            decoder = await self.start(threads=threads)
+            formats = [form.name for form in FORMATS.values() if form.needs_thread == threads]
+            try:
+                answer = await decoder.call(protocol.encode_check(formats), [], within)
+                failed = protocol.decode_check(answer)
+            except (DecoderGone, DecoderDied, DecoderStarved, protocol.ProtocolError) as error:
+                raise DecoderStartFailed(f"it fails when it is confined: {error}") from error
+            finally:
+                if threads:
+                    self.dismiss(decoder)
+            if failed:
+                raise DecoderStartFailed(f"confined, it can't decode {', '.join(failed)}")
+        self.keep(decoder)
+
+    async def _usable_template(self) -> DecoderTemplate:
+        """Return the template, or start one. Raises DecoderStartFailed."""
+        async with self._starting:
+            if self.template is None or not self.template.is_usable:
+                self.template = await DecoderTemplate.start(self._limits, program=self._program)
+            if self.is_closed:
+                await self.template.close()
+                raise errors.Busy
+            return self.template
+
+    def keep(self, decoder: DecoderProcess) -> None:
+        """Keep the process for the next job, for a limited time."""
+        if self.is_closed or decoder.jobs >= _JOBS:
+            self.dismiss(decoder)
+            return
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(_IDLE.total_seconds(), self._dismiss_idle, decoder)
+        self.idle.append((decoder, timer))
+
+    def _dismiss_idle(self, decoder: DecoderProcess) -> None:
+        """End a process that has been idle for too long."""
+        self.idle = [(idle, timer) for idle, timer in self.idle if idle is not decoder]
+        self.dismiss(decoder)
+
+    def dismiss(self, decoder: DecoderProcess) -> None:
+        """End a process."""
+        if decoder not in self.running:
+            return
+        self.running.discard(decoder)
+        decoder.kill()
+        loop = asyncio.get_running_loop()
+        ending = loop.create_task(decoder.wait())
+        self.endings.add(ending)
+        ending.add_done_callback(self.endings.discard)
+        if not self.running and not self.is_closed:
+            loop.call_later(_IDLE.total_seconds(), self._retire_unused)
+
+    def _retire_unused(self) -> None:
+        """End the template if there is no decoder."""
+        if self.template and not self.running:
+            self.template.retire()
+
+    def retire_template(self) -> None:
+        """Fork later decoders from another template, with another layout of memory."""
+        if self.template:
+            self.template.retire()

@@ -1,0 +1,264 @@
+"""The messages between the server and a decoder process, and the checks of its answers.
+
+An image may have taken over the process: types, lengths and ranges of an answer are checked before
+any of it is used. Text from it is limited to 200 characters of printable ASCII.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from mmap import mmap
+from operator import attrgetter
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from safelight import errors
+from safelight.imaging.formats import Format
+from safelight.imaging.limits import DecodeLimits
+from safelight.models import Details, ImageFacts, Preset
+
+MAX_ANSWER_BYTES: Final = 65_536
+"""A longer answer is cut off, and so isn't valid JSON."""
+
+_REFUSALS: Final = {
+    kind.code: kind
+    for kind in (
+        errors.CorruptImage,
+        errors.TooManyPixels,
+        errors.TooManyFrames,
+        errors.UnsupportedType,
+    )
+}
+_Side = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+_Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+_MAX_OFFSET_MINUTES = 14 * 60
+_WEBP: Final = re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL)
+
+
+class ProtocolError(Exception):
+    """A decoder process sent an answer that it can't send unless it is compromised or broken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """The facts of an image."""
+
+    facts: ImageFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedImage:
+    """One rendition: its preset, its size in pixels and its bytes."""
+
+    preset: Preset
+    width: int
+    height: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderResult:
+    """The renditions of an image, narrowest first, its thumbhash and its dominant colour.
+
+    The colour is six hex digits.
+    """
+
+    images: tuple[RenderedImage, ...]
+    thumbhash: bytes
+    colour: str
+
+
+class Ready(msgspec.Struct, forbid_unknown_fields=True):
+    """The first message of a process; `gaps` are what is missing of a decoder's confinement."""
+
+    ready: bool
+    pid: int = 0
+    gaps: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Ended(msgspec.Struct, forbid_unknown_fields=True):
+    """A message of the template: decoder `ended`, with its exit status or minus its signal.
+
+    `status` is None if it could not be forked.
+    """
+
+    ended: int
+    status: int | None
+
+
+class _Facts(msgspec.Struct, forbid_unknown_fields=True):
+    width: _Side
+    height: _Side
+    frames: Annotated[int, Meta(ge=1)]
+    taken_at: Annotated[datetime, Meta(tz=False)] | None
+    offset_minutes: Annotated[int, Meta(ge=-_MAX_OFFSET_MINUTES, le=_MAX_OFFSET_MINUTES)] | None
+    milliseconds: Annotated[int, Meta(ge=0, le=2**40)] | None = None
+    alpha: bool = False
+    profile: _Label | None = None
+    camera_make: _Label | None = None
+    camera_model: _Label | None = None
+    located: bool = False
+
+
+class _Refusal(msgspec.Struct, forbid_unknown_fields=True):
+    code: str
+    message: Annotated[str, Meta(pattern=r"^[ -~]{1,200}\Z")]
+
+
+class _CheckAnswer(msgspec.Struct, forbid_unknown_fields=True):
+    failed: list[str] = []
+    refusal: _Refusal | None = None
+
+
+class _InspectAnswer(msgspec.Struct, forbid_unknown_fields=True):
+    facts: _Facts | None = None
+    refusal: _Refusal | None = None
+
+
+class _RenderAnswer(msgspec.Struct, forbid_unknown_fields=True):
+    renditions: list[tuple[_Side, _Side, _Side] | None] | None = None
+    thumbhash: Annotated[bytes, Meta(min_length=5, max_length=32)] | None = None
+    colour: Annotated[str, Meta(pattern=r"^[0-9a-f]{6}\Z")] | None = None
+    refusal: _Refusal | None = None
+
+
+_A = TypeVar("_A", _CheckAnswer, _InspectAnswer, _RenderAnswer)
+
+
+def decode_ready(message: bytes) -> Ready:
+    """Decode a process's first message. Raises ProtocolError."""
+    try:
+        return msgspec.json.decode(message, type=Ready)
+    except msgspec.MsgspecError as error:
+        raise ProtocolError from error
+
+
+def decode_ended(message: bytes) -> Ended:
+    """Decode a later message of the template. Raises ProtocolError."""
+    try:
+        return msgspec.json.decode(message, type=Ended)
+    except msgspec.MsgspecError as error:
+        raise ProtocolError from error
+
+
+def encode_fork(number: int, *, threads: bool) -> bytes:
+    """Encode the request to fork a decoder, which may start threads or not.
+
+    It gets the attached end of a socket pair.
+    """
+    return msgspec.json.encode({"fork": number, "threads": threads})
+
+
+def encode_kill(number: int) -> bytes:
+    """Encode the request to kill a decoder that was forked by this number."""
+    return msgspec.json.encode({"kill": number})
+
+
+def encode_check(formats: Sequence[str]) -> bytes:
+    """Encode the request to decode a sample of each of these formats."""
+    return msgspec.json.encode({"operation": "check", "formats": formats})
+
+
+def encode_inspect(format_: Format) -> bytes:
+    """Encode the request to inspect the attached image."""
+    return msgspec.json.encode({"operation": "inspect", "format": format_.name})
+
+
+def encode_render(facts: ImageFacts, presets: Sequence[Preset]) -> bytes:
+    """Encode the request to render the attached image."""
+    return msgspec.json.encode(
+        {
+            "operation": "render",
+            "format": facts.format,
+            "width": facts.width,
+            "height": facts.height,
+            "presets": presets,
+        }
+    )
+
+
+def encode_limits(limits: DecodeLimits) -> str:
+    """Encode the limits for a process's command line."""
+    return msgspec.json.encode(limits).decode()
+
+
+def decode_check(message: bytes) -> list[str]:
+    """Return the formats that could not be decoded. Raises ProtocolError."""
+    return _decode(message, _CheckAnswer).failed
+
+
+def decode_inspection(message: bytes, format_: Format, limits: DecodeLimits) -> Inspection:
+    """Decode the answer to an inspect request.
+
+    Raises the reason why the image is refused (CorruptImage, TooManyPixels, TooManyFrames, or
+    UnsupportedType if its decoder isn't installed), or ProtocolError.
+    """
+    answer = _decode(message, _InspectAnswer)
+    facts = answer.facts
+    if not facts or facts.width * facts.height > limits.max_pixels:
+        raise ProtocolError
+    if facts.frames > limits.max_frames:
+        raise ProtocolError
+    minutes, milliseconds = facts.offset_minutes, facts.milliseconds
+    return Inspection(
+        facts=ImageFacts(
+            format=format_.name,
+            content_type=format_.content_type,
+            width=facts.width,
+            height=facts.height,
+            frames=facts.frames,
+            taken_at=facts.taken_at,
+            taken_offset=None if minutes is None else timedelta(minutes=minutes),
+            details=Details(
+                duration=None if milliseconds is None else timedelta(milliseconds=milliseconds),
+                alpha=facts.alpha,
+                profile=facts.profile,
+                camera_make=facts.camera_make,
+                camera_model=facts.camera_model,
+                located=facts.located,
+            ),
+        ),
+    )
+
+
+def decode_render(message: bytes, presets: Sequence[Preset], output: mmap | bytes) -> RenderResult:
+    """Decode the answer to a render request, and copy the renditions from the shared memory.
+
+    Only the first bytes of a rendition are checked: browsers decode it with the same caution as the
+    original. Raises CorruptImage or ProtocolError.
+    """
+    answer = _decode(message, _RenderAnswer)
+    sizes = answer.renditions
+    if sizes is None or answer.thumbhash is None or answer.colour is None:
+        raise ProtocolError
+    widest_first = sorted(presets, key=attrgetter("width"), reverse=True)
+    if len(sizes) != len(widest_first):
+        raise ProtocolError
+    images, start = [], 0
+    for preset, size in zip(widest_first, sizes, strict=True):
+        if size is None:
+            continue
+        width, height, length = size
+        data = output[start : start + length]
+        start += length
+        if width > preset.width or len(data) != length or not _WEBP.match(data):
+            raise ProtocolError
+        images.append(RenderedImage(preset=preset, width=width, height=height, data=data))
+    return RenderResult(
+        images=tuple(reversed(images)), thumbhash=answer.thumbhash, colour=answer.colour
+    )
+
+
+def _decode(message: bytes, kind: type[_A]) -> _A:
+    """Decode an answer, or raise the reason why the image is refused, or ProtocolError."""
+    try:
+        answer = msgspec.json.decode(message, type=kind)
+    except msgspec.MsgspecError as error:
+        raise ProtocolError from error
+    if answer.refusal:
+        raise _REFUSALS.get(answer.refusal.code, ProtocolError)(answer.refusal.message)
+    return answer

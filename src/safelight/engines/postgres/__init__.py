@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL: its files, its account and its process."""

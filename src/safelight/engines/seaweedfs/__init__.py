@@ -1,0 +1,1 @@
+"""The embedded SeaweedFS: its ports, its certificates and its process."""

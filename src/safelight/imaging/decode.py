@@ -1,0 +1,191 @@
+"""Decode a photo completely with libvips, and return its facts.
+
+Import this in a decoder process only: libvips decodes untrusted bytes. Call `lock_loaders` once
+before anything is decoded.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from mmap import mmap
+from typing import Any, Final, Protocol
+
+import pyvips
+from pyvips import ffi, vips_lib
+
+from safelight import errors
+from safelight.imaging import heic
+from safelight.imaging.headers import gif, heif, jpeg, png, webp
+from safelight.imaging.limits import DecodeLimits, Header, check_limits
+from safelight.imaging.metadata import clean_label, icc_profile_name, parse_date_time, parse_offset
+from safelight.models import Details, ImageFacts
+
+_HEADERS: Final[dict[str, Callable[[bytes | mmap], Header]]] = {
+    "jpeg": jpeg.read_header,
+    "png": png.read_header,
+    "gif": gif.read_header,
+    "webp": webp.read_header,
+    "avif": heif.read_header,
+    "heic": heif.read_header,
+}
+_ALLOWED: Final = (
+    "VipsForeignLoadJpeg",
+    "VipsForeignLoadPng",
+    "VipsForeignLoadNsgif",
+    "VipsForeignLoadWebp",
+    "VipsForeignLoadHeif",
+)
+_PAGED: Final = frozenset({"gif", "webp"})
+_UPRIGHT: Final = frozenset({"avif", "heic"})
+_MIN_SIDE_TO_SHRINK: Final = 64
+_QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
+_TRUNCATED: Final = "premature end of data segment"
+"""libjpeg's warning (to it, no error) about data that end before the photo does."""
+
+
+class ImageFormat(Protocol):
+    """The properties of a format that decoding needs."""
+
+    @property
+    def name(self) -> str:
+        """Its name in Safelight."""
+
+    @property
+    def content_type(self) -> str:
+        """Its media type."""
+
+    @property
+    def loader(self) -> str:
+        """The libvips operation that decodes it from a source."""
+
+
+def lock_loaders() -> None:
+    """Block all loaders of libvips but those of the accepted formats, until this process ends.
+
+    The others lead to CVE-2026-66066. A misspelt name raises no error here, so the tests try real
+    files, accepted and refused ones.
+    """
+    pyvips.cache_set_max(0)
+    pyvips.operation_block_set("VipsForeignLoad", True)
+    for loader in _ALLOWED:
+        pyvips.operation_block_set(loader, False)
+
+
+def inspect(data: bytes | mmap, form: ImageFormat, limits: DecodeLimits) -> ImageFacts:
+    """Decode every pixel of every frame, strip by strip, and return the facts.
+
+    The header is checked against the limits before libvips reads a byte, and libvips' own reading
+    of it again before it decodes a pixel. Raises CorruptImage, TooManyPixels, TooManyFrames.
+    """
+    header = _HEADERS[form.name](data)
+    check_limits(header, limits)
+    vips_lib.vips_error_clear()
+    try:
+        image = _open(data, form)
+        check_limits(_header(image), limits)
+        facts = _facts(image, form, header)
+        _read_last_line(_open(data, form, shrink=8) if _may_shrink(form, header) else image)
+    except (pyvips.Error, UnicodeDecodeError, MemoryError) as error:
+        raise errors.CorruptImage from error
+    if form.name == "jpeg" and _TRUNCATED in _warnings():
+        raise errors.CorruptImage
+    return facts
+
+
+def open_first_frame(data: bytes | mmap, form: ImageFormat, *, shrink: int = 1) -> Any:
+    """Open the first frame of an inspected photo, to be read once from top to bottom.
+
+    `shrink` is 1, 2, 4 or 8, for a JPEG only. Raises pyvips.Error, now or while it is read.
+    """
+    return _open(data, form, n=1, **({"shrink": shrink} if shrink > 1 else {}))
+
+
+def _open(data: bytes | mmap, form: ImageFormat, *, n: int = -1, **options: int) -> Any:
+    if form.name == "heic":
+        return heic.open_heic(data)
+    if form.name in _PAGED:
+        options["n"] = n
+    source = pyvips.Source.new_from_memory(data)
+    return pyvips.Operation.call(
+        form.loader, source, access="sequential", fail_on="error", **options
+    )
+
+
+def _may_shrink(form: ImageFormat, header: Header) -> bool:
+    """Whether decoding at an eighth of the size proves as much, in half the time.
+
+    All coded data of a JPEG is still read and checked; only the transform, which can't fail, is
+    saved. With several scans it would take twice as long instead, and libvips fails if a side
+    shrinks to nothing.
+    """
+    return (
+        form.name == "jpeg"
+        and header.scans == 1
+        and min(header.width, header.height) >= _MIN_SIDE_TO_SHRINK
+    )
+
+
+def _header(image: Any) -> Header:
+    """Return the size according to libvips. `n=-1` puts the frames below one another."""
+    page_height = image.get_page_height()
+    return Header(width=image.width, height=page_height, frames=image.height // page_height)
+
+
+def _read_last_line(image: Any) -> None:
+    """Read the last line only: a sequential image decodes and drops all lines before it."""
+    image.crop(0, image.height - 1, image.width, 1).avg()
+
+
+def _facts(image: Any, form: ImageFormat, header: Header) -> ImageFacts:
+    width, height = header.width, header.height
+    if form.name in _UPRIGHT:
+        width, height = image.width, image.height
+    elif _field(image, "orientation") in _QUARTER_TURNS:
+        width, height = height, width
+    return ImageFacts(
+        format=form.name,
+        content_type=form.content_type,
+        width=width,
+        height=height,
+        frames=header.frames,
+        taken_at=parse_date_time(str(_field(image, "exif-ifd2-DateTimeOriginal"))),
+        taken_offset=parse_offset(str(_field(image, "exif-ifd2-OffsetTimeOriginal"))),
+        details=Details(
+            duration=_duration(image, header),
+            alpha=bool(image.hasalpha()),
+            profile=icc_profile_name(_blob(image, "icc-profile-data")),
+            camera_make=clean_label(_field(image, "exif-ifd0-Make")),
+            camera_model=clean_label(_field(image, "exif-ifd0-Model")),
+            located=_is_located(image),
+        ),
+    )
+
+
+def _duration(image: Any, header: Header) -> timedelta | None:
+    """Return the sum of the frames' delays, which libvips doesn't read from an APNG."""
+    delays = _field(image, "delay")
+    if header.frames == 1 or not isinstance(delays, list):
+        return header.duration if header.frames > 1 else None
+    return timedelta(milliseconds=sum(max(delay, 0) for delay in delays[: header.frames]))
+
+
+def _is_located(image: Any) -> bool:
+    fields = ("exif-ifd3-GPSLatitude", "exif-ifd3-GPSLongitude")
+    return all(_field(image, name) is not None for name in fields)
+
+
+def _blob(image: Any, name: str) -> bytes:
+    value = _field(image, name)
+    return value if isinstance(value, bytes) else b""
+
+
+def _field(image: Any, name: str) -> object:
+    """Return a metadata field; None if it is missing, or text that isn't UTF-8."""
+    try:
+        return image.get(name) if image.get_typeof(name) else None
+    except (pyvips.Error, UnicodeDecodeError):
+        return None
+
+
+def _warnings() -> str:
+    text: bytes = ffi.string(vips_lib.vips_error_buffer())
+    return text.decode(errors="replace")

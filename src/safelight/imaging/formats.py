@@ -1,0 +1,127 @@
+"""The accepted formats, and their magic bytes.
+
+The first bytes alone decide a file's format, not its name, its Content-Type or a library's guess.
+A file that the table doesn't match is never decoded.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from safelight.errors import UnsupportedType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """An image format.
+
+    `extension` and `other_extensions` include the dot, and `loader` is the libvips operation that
+    decodes the format, empty if there is none. `in_browsers` is True if browsers show it.
+    `needs_thread` is True if its decoder starts threads for a photo.
+    """
+
+    name: str
+    content_type: str
+    extension: str
+    other_extensions: tuple[str, ...] = ()
+    loader: str
+    in_browsers: bool = True
+    needs_thread: bool = False
+
+
+JPEG: Final = Format(
+    name="jpeg",
+    content_type="image/jpeg",
+    extension=".jpg",
+    other_extensions=(".jpeg", ".jpe", ".jfif"),
+    loader="jpegload_source",
+)
+PNG: Final = Format(name="png", content_type="image/png", extension=".png", loader="pngload_source")
+GIF: Final = Format(name="gif", content_type="image/gif", extension=".gif", loader="gifload_source")
+WEBP: Final = Format(
+    name="webp",
+    content_type="image/webp",
+    extension=".webp",
+    loader="webpload_source",
+    needs_thread=True,
+)
+AVIF: Final = Format(
+    name="avif",
+    content_type="image/avif",
+    extension=".avif",
+    loader="heifload_source",
+    needs_thread=True,  # if the photo has tiles
+)
+HEIC: Final = Format(
+    name="heic",
+    content_type="image/heic",
+    extension=".heic",
+    other_extensions=(".heif",),
+    loader="",
+    in_browsers=False,
+    needs_thread=True,
+)
+
+FORMATS: Final[dict[str, Format]] = {form.name: form for form in (JPEG, PNG, GIF, WEBP, AVIF, HEIC)}
+"""The accepted formats by name."""
+
+HEAD_BYTES: Final = 64
+"""How many of a file's first bytes `detect_format` needs."""
+
+_MAGIC: Final = (
+    # ITU-T T.81, B.1.1.3: SOI, and the first byte of the marker that has to follow it.
+    (JPEG, re.compile(rb"\xff\xd8\xff")),
+    # PNG, third edition, 5.2.
+    (PNG, re.compile(rb"\x89PNG\r\n\x1a\n")),
+    # GIF89a, 17.
+    (GIF, re.compile(rb"GIF8[79]a")),
+    # RFC 9649, 2.3 to 2.7. The four arbitrary bytes are the size.
+    (WEBP, re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL)),
+    # ISO/IEC 23000-22, and 23008-12, annex B: the format's major brand, or a general one with the
+    # format's brand among the compatible ones. Sequences (avis, hevc) are not still images.
+    (AVIF, re.compile(rb".{4}ftyp(?:avif|(?:mif1|miaf).{4}(?:.{4}){0,8}?avif)", re.DOTALL)),
+    (
+        HEIC,
+        re.compile(rb".{4}ftyp(?:hei[cxms]|(?:mif1|miaf).{4}(?:.{4}){0,8}?hei[cxms])", re.DOTALL),
+    ),
+)
+
+
+_OTHER_MAGIC: Final = (
+    ("AVIF sequence", re.compile(rb".{4}ftypavis", re.DOTALL)),
+    ("HEIC sequence", re.compile(rb".{4}ftyp(?:hevc|hevx|heis|hevm|hevs|msf1)", re.DOTALL)),
+    ("QuickTime video", re.compile(rb".{4}(?:ftypqt  |moov|mdat|wide)", re.DOTALL)),
+    ("HEIF with another codec", re.compile(rb".{4}ftypmi(?:f1|af)", re.DOTALL)),
+    ("MP4 video", re.compile(rb".{4}ftyp", re.DOTALL)),
+    ("WebM or Matroska video", re.compile(rb"\x1a\x45\xdf\xa3")),
+    ("AVI video", re.compile(rb"RIFF.{4}AVI ", re.DOTALL)),
+    ("JPEG XL", re.compile(rb"\xff\x0a|\0\0\0\x0cJXL ")),
+    ("JPEG 2000", re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51")),
+    ("TIFF or camera RAW", re.compile(rb"II\*\0|MM\0\*|IIRO|IIU\0|FUJIFILM")),
+    ("BMP", re.compile(rb"BM.{4}\0\0\0\0", re.DOTALL)),
+    ("icon", re.compile(rb"\0\0\x01\0")),
+    ("Photoshop", re.compile(rb"8BPS")),
+    ("PDF", re.compile(rb"%PDF-")),
+    ("SVG", re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:svg|\?xml)")),
+    ("ZIP archive", re.compile(rb"PK\x03\x04")),
+)
+"""Formats that are not accepted, for messages only."""
+
+
+def detect_format(head: bytes) -> Format | None:
+    """Return the format of a file by its first `HEAD_BYTES` bytes; None if it isn't accepted."""
+    for format_, magic in _MAGIC:
+        if magic.match(head):
+            return format_
+    return None
+
+
+def describe_other(head: bytes) -> str:
+    """Return the message about a file in none of the accepted formats, by its first bytes.
+
+    It names the format if that is a common one: "Unsupported format (QuickTime video). Upload …".
+    """
+    for name, magic in _OTHER_MAGIC:
+        if magic.match(head):
+            return UnsupportedType.text.replace("format", f"format ({name})", 1)
+    return UnsupportedType.text

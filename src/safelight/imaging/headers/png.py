@@ -1,0 +1,71 @@
+"""Read the header of a PNG: its size, and the frames of an animation (PNG, third edition)."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from datetime import timedelta
+from mmap import mmap
+from typing import Final
+
+from safelight import errors
+from safelight.imaging.limits import Header
+
+_SIGNATURE_BYTES: Final = 8
+_ANIMATION: Final = frozenset({b"acTL", b"fcTL", b"fdAT"})
+_CONTROL_BYTES, _DELAY_AT = 26, 20
+_HUNDREDTHS: Final = 100
+
+
+def read_header(data: bytes | mmap) -> Header:
+    """Read the size, and the number of frames and the duration of an APNG.
+
+    A still image before the animation, for viewers without animation, counts as its first frame.
+    The decoder decodes the first image only, so the chunks of the other frames are checked here:
+    each needs a valid CRC, and the file its end. All else is left to the decoder. Raises
+    CorruptImage.
+    """
+    chunks = _chunks(data)
+    if next(chunks, (b"",))[0] != b"IHDR":
+        raise errors.CorruptImage
+    width, height = struct.unpack_from(">II", data, _SIGNATURE_BYTES + 8)
+    counts, last, duration = {b"IHDR": 1}, b"", timedelta(0)
+    has_still = False
+    for last, start, end in chunks:
+        if last == b"acTL" and b"IDAT" in counts:
+            continue  # Ignored this late: viewers show a still image.
+        if last in _ANIMATION and zlib.crc32(data[start - 4 : end]) != _crc(data, end):
+            raise errors.CorruptImage
+        counts[last] = counts.get(last, 0) + 1
+        has_still = has_still or (last == b"IDAT" and b"fcTL" not in counts)
+        if last == b"fcTL" and end - start == _CONTROL_BYTES:
+            duration += _delay(data, start)
+    if b"acTL" not in counts:
+        return Header(width=width, height=height)
+    if last != b"IEND":
+        raise errors.CorruptImage
+    frames = max(counts.get(b"fcTL", 0) + has_still, 1)
+    return Header(width=width, height=height, frames=frames, duration=duration)
+
+
+def _delay(data: bytes | mmap, start: int) -> timedelta:
+    """Return the delay of a frame; a denominator of zero means hundredths of a second."""
+    number, parts = struct.unpack_from(">HH", data, start + _DELAY_AT)
+    return timedelta(seconds=number / (parts or _HUNDREDTHS))
+
+
+def _chunks(data: bytes | mmap) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, start and end of the data of each complete chunk, up to IEND."""
+    position = _SIGNATURE_BYTES
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        start, end = position + 8, position + 8 + length
+        if end + 4 > len(data):
+            return
+        yield kind, start, end
+        if kind == b"IEND":
+            return
+        position = end + 4
+
+
+def _crc(data: bytes | mmap, end: int) -> int:
+    return int.from_bytes(data[end : end + 4], "big")

@@ -1,0 +1,71 @@
+"""Decode a HEIC with pillow-heif, which is an extra: its wheels bundle code under the GPL.
+
+Import this in a decoder process only.
+"""
+
+from collections.abc import Mapping
+from mmap import mmap
+from typing import Any, Final
+
+import pyvips
+
+from safelight import errors
+
+_BANDS: Final = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+_EXIF_IFD: Final = 0x8769
+
+
+def open_heic(data: bytes | mmap) -> Any:
+    """Decode the primary image of a file, upright, in eight bits.
+
+    libheif has applied the file's own rotation. The EXIF orientation that cameras write beside it
+    is dropped, so that the image isn't rotated twice. Raises UnsupportedType if pillow-heif isn't
+    installed, CorruptImage if it can't decode the image.
+    """
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise errors.UnsupportedType(
+            "This server does not accept HEIC photos: the extra safelight[heic] is not installed."
+        ) from error
+    pillow_heif.options.DECODE_THREADS = 1
+    try:
+        heif = pillow_heif.open_heif(bytes(data), convert_hdr_to_8bit=True)
+        pixels = bytes(heif.data)
+    except (ValueError, OSError, RuntimeError, SyntaxError, EOFError) as error:
+        raise errors.CorruptImage from error
+    bands, (width, height) = _BANDS[heif.mode], heif.size
+    padded = pyvips.Image.new_from_memory(
+        pixels, heif.stride // bands, height, bands, pyvips.BandFormat.UCHAR
+    )
+    image = padded.crop(0, 0, width, height).copy(interpretation="srgb" if bands > 2 else "b-w")
+    _add_metadata(image, heif.info)
+    return image
+
+
+def _add_metadata(image: Any, info: Mapping[str, Any]) -> None:
+    """Add the colour profile and the EXIF fields, under the names that libvips gives them."""
+    if profile := info.get("icc_profile"):
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    for name, value in _exif(info.get("exif")).items():
+        image.set_type(pyvips.GValue.gstr_type, name, value)
+
+
+def _exif(block: bytes | None) -> dict[str, str]:
+    # Exif needs TiffImagePlugin, and would import it later, when no file can be opened.
+    from PIL import ExifTags, Image, TiffImagePlugin  # noqa: F401, installed with pillow-heif
+
+    try:
+        fields = Image.Exif()
+        fields.load(block or b"")
+        fields_of = {0: dict(fields), 2: dict(fields.get_ifd(_EXIF_IFD))}
+        fields_of[3] = dict(fields.get_ifd(ExifTags.IFD.GPSInfo))
+    except Exception:  # noqa: BLE001, broken metadata never causes a good photo to be refused
+        return {}
+    tags = {0: ExifTags.TAGS, 2: ExifTags.TAGS, 3: ExifTags.GPSTAGS}
+    return {
+        f"exif-ifd{ifd}-{tags[ifd][tag]}": str(value).replace("\0", "")
+        for ifd, values in fields_of.items()
+        for tag, value in values.items()
+        if tag in tags[ifd] and not isinstance(value, bytes) and tags[ifd][tag] != "Orientation"
+    }

@@ -1,0 +1,71 @@
+"""The sizes in which photos are shown, and which of them an image gets."""
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Final
+
+from safelight.models import Preset
+from safelight.settings import RenditionSettings
+
+CONTENT_TYPE: Final = "image/webp"
+FIRST_SCREEN_WIDTH: Final = 640
+"""The widest rendition on a page of thumbnails, in pixels. Renditions up to this width are made
+before an upload is answered, and the others by a job."""
+
+_QUALITIES: Final = {320: 82, 1280: 81}
+_LARGE_QUALITY: Final = 80
+"""The qualities up to these widths, and above; measured in docs/decisions/0006-renditions.md."""
+
+_DIGEST_BYTES: Final = 16
+_RENDERER: Final = "safelight 1"
+"""To be changed whenever rendering makes other pixels of the same preset."""
+
+
+def build_presets(settings: RenditionSettings) -> tuple[Preset, ...]:
+    """Return the configured presets, narrowest first."""
+    return tuple(
+        Preset(
+            name=f"w{width}",
+            width=width,
+            quality=settings.quality or _default_quality(width),
+            effort=settings.effort,
+        )
+        for width in sorted(settings.widths)
+    )
+
+
+def _default_quality(width: int) -> int:
+    return next(
+        (quality for limit, quality in _QUALITIES.items() if width <= limit), _LARGE_QUALITY
+    )
+
+
+def presets_for_width(presets: Sequence[Preset], width: int) -> tuple[Preset, ...]:
+    """Return the presets for an image of this width, in pixels as displayed.
+
+    Those narrower than the image, and the next one, which renders it at its own width. So there is
+    always one, and the last shows everything that the image has.
+    """
+    return tuple(presets[: bisect_left(presets, width, key=attrgetter("width")) + 1])
+
+
+def made_at_upload(presets: Sequence[Preset]) -> tuple[Preset, ...]:
+    """Return those of an image's presets that are rendered before its upload is answered."""
+    count = bisect_right(presets, FIRST_SCREEN_WIDTH, key=attrgetter("width"))
+    return tuple(presets[: max(count, 1)])
+
+
+def missing(presets: Iterable[Preset], keys: Iterable[str]) -> tuple[Preset, ...]:
+    """Return the presets of which no rendition is among these keys."""
+    digests = {key.rpartition("/")[2] for key in keys}
+    return tuple(preset for preset in presets if digest(preset) not in digests)
+
+
+@cache
+def digest(preset: Preset) -> str:
+    """Return a digest of what a preset makes of an image: 32 lower-case hex digits, for the key."""
+    recipe = f"{_RENDERER}/{CONTENT_TYPE}/{preset.width}/{preset.quality}/{preset.effort}"
+    return hashlib.blake2b(recipe.encode(), digest_size=_DIGEST_BYTES).hexdigest()

@@ -1,0 +1,84 @@
+"""Assemble the parts of a library over its backends."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from safelight.jobs import Worker
+from safelight.library.backends import Backends
+from safelight.library.direct_uploads import DirectUploads
+from safelight.library.ingest import Ingest
+from safelight.library.reconcile.reconciler import Reconciler
+from safelight.library.renditions import RenditionMaker
+from safelight.library.sweep import Sweep
+from safelight.library.tasks import make_tasks, settle
+from safelight.library.upload_cleanup import UploadCleanup
+from safelight.metrics import LibraryMetrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Components:
+    """The parts of a started library."""
+
+    ingest: Ingest
+    direct_uploads: DirectUploads
+    renditions: RenditionMaker
+    sweep: Sweep
+    reconciler: Reconciler
+
+
+@asynccontextmanager
+async def assemble(
+    backends: Backends,
+    metrics: LibraryMetrics,
+    clock: Callable[[], datetime],
+    *,
+    runs_jobs: bool,
+) -> AsyncIterator[Components]:
+    """Yield the components, and run jobs meanwhile if requested."""
+    catalog, bucket, darkroom = backends.catalog, backends.bucket, backends.darkroom
+    sweep = Sweep(catalog, bucket, clock=clock)
+    cleanup = UploadCleanup(catalog.uploads, bucket, backends.multipart, clock=clock)
+    renditions = RenditionMaker(darkroom, bucket, catalog, backends.spool, backends.presets)
+    ingest = Ingest(
+        darkroom,
+        catalog.reservations,
+        bucket,
+        renditions=renditions,
+        sweep=sweep,
+        spool=backends.spool,
+        links=backends.link_signer,
+        metrics=metrics,
+        max_bytes=backends.limits.max_form_bytes,
+        clock=clock,
+    )
+    direct_uploads = DirectUploads(
+        catalog,
+        bucket,
+        spool=backends.spool,
+        ingest=ingest,
+        cleanup=cleanup,
+        metrics=metrics,
+        links=backends.link_signer,
+        signer=backends.upload_signer,
+        settings=backends.uploads,
+        limits=backends.limits,
+        clock=clock,
+    )
+    reconciler = Reconciler(
+        catalog, bucket, backends.multipart, partial(settle, sweep, cleanup), clock=clock
+    )
+    tasks = make_tasks(catalog, sweep, cleanup, renditions, clock, reconcile=reconciler.run_daily)
+    async with Worker(catalog.url, tasks).running() if runs_jobs else nullcontext():
+        try:
+            yield Components(
+                ingest=ingest,
+                direct_uploads=direct_uploads,
+                renditions=renditions,
+                sweep=sweep,
+                reconciler=reconciler,
+            )
+        finally:
+            await ingest.wait_for_undo()

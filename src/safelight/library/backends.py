@@ -1,0 +1,281 @@
+"""The backends of a library: the catalog, the bucket, the darkroom and the signers."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from safelight.catalog import Catalog
+from safelight.darkroom.pool import Darkroom
+from safelight.errors import SettingsError
+from safelight.imaging.presets import build_presets
+from safelight.library.spool import Spool
+from safelight.models import Preset
+from safelight.private_files import check_data_directory
+from safelight.settings import LimitSettings, Settings, UploadSettings
+from safelight.signing.credentials import (
+    CredentialProvider,
+    StaticCredentials,
+    make_credential_provider,
+)
+from safelight.signing.links import LinkSigner
+from safelight.signing.sigv4 import Credentials
+from safelight.signing.uploads import UploadSigner
+from safelight.storage import (
+    Bucket,
+    BucketConfig,
+    MultipartUploads,
+    SetupOutcome,
+    configure_bucket,
+    ensure_bucket,
+    find_outdated_store,
+    page_origins,
+)
+
+if TYPE_CHECKING:
+    from safelight.engines import EmbeddedEngines
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backends:
+    """The backends of a library, ready for use.
+
+    `engines` are the embedded engines; None if PostgreSQL and the store are external.
+    """
+
+    bucket: Bucket
+    catalog: Catalog
+    darkroom: Darkroom
+    link_signer: LinkSigner
+    spool: Spool
+    limits: LimitSettings
+    uploads: UploadSettings
+    upload_signer: UploadSigner
+    multipart: MultipartUploads
+    presets: tuple[Preset, ...]
+    engines: "EmbeddedEngines | None" = None
+    link_hosts: frozenset[str] = frozenset()
+    """The host names that links are signed for when a request was sent to them; `*` for all. Empty:
+    all links are signed for the configured endpoint."""
+
+
+@asynccontextmanager
+async def open_backends(
+    settings: Settings, clock: Callable[[], datetime]
+) -> AsyncIterator[Backends]:
+    """Start embedded engines or connect to the configured ones, and migrate the schema.
+
+    Enter it on the main thread: embedded engines end with the thread that started them. Raises
+    OperatorError with what to do.
+    """
+    check_data_directory(settings.data_dir)
+    async with AsyncExitStack() as stack:
+        engines = _make_engines(settings)
+        if engines:
+            stack.callback(engines.stop)
+            engines.start()
+            await stack.enter_async_context(_supervise(engines))
+        config = _bucket_config(settings, engines)
+        credentials = await _credentials(settings, engines, clock, stack)
+        catalog = await _open_catalog(settings, engines, stack)
+        bucket = Bucket(
+            config,
+            credentials,
+            timeout=settings.s3.timeout,
+            is_running=_store_check(settings, engines),
+        )
+        endpoint = _public_endpoint(settings, engines)
+        signing = _signing_credentials(settings, credentials)
+
+        def upload_credentials() -> Credentials:
+            bucket.require_running()  # or a client would send its photo to another process
+            return signing.current()
+
+        if engines and not settings.s3.endpoint_url:
+            await _configure_embedded(settings, engines, config)
+        else:
+            if not await bucket.can_list():
+                await ensure_bucket(config, credentials.current())
+            if warning := await find_outdated_store(config, credentials.current()):
+                _log.warning("%s", warning)
+        multipart = MultipartUploads(config, credentials, timeout=settings.s3.timeout)
+        stack.push_async_callback(multipart.close)
+        darkroom = Darkroom(
+            settings.limits, require_confinement=settings.darkroom.require_confinement
+        )
+        stack.push_async_callback(darkroom.close)
+        await darkroom.start()
+        yield Backends(
+            bucket=bucket,
+            catalog=catalog,
+            darkroom=darkroom,
+            link_signer=_make_link_signer(settings, config, endpoint, signing.current, clock),
+            spool=Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes),
+            limits=settings.limits,
+            uploads=settings.uploads,
+            upload_signer=_make_upload_signer(
+                settings, config, endpoint, upload_credentials, clock
+            ),
+            multipart=multipart,
+            presets=build_presets(settings.renditions),
+            engines=engines,
+            link_hosts=_link_hosts(settings),
+        )
+
+
+def _make_engines(settings: Settings) -> "EmbeddedEngines | None":
+    postgres = settings.database_url is None
+    storage = settings.s3.endpoint_url is None
+    if not (postgres or storage):
+        return None
+    try:
+        from safelight.engines import EmbeddedEngines
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "Set SAFELIGHT_DATABASE_URL and SAFELIGHT_S3__ENDPOINT_URL, or install the embedded"
+            " engines: pip install 'safelight[embedded]'."
+        ) from error
+    return EmbeddedEngines(
+        settings.data_dir,
+        bucket=settings.s3.bucket,
+        postgres=postgres,
+        storage=storage,
+    )
+
+
+@asynccontextmanager
+async def _supervise(engines: "EmbeddedEngines") -> AsyncIterator[None]:
+    """Restart engines that die during the context."""
+    supervisor = asyncio.create_task(engines.supervise())
+    try:
+        yield
+    finally:
+        supervisor.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await supervisor
+
+
+async def _open_catalog(
+    settings: Settings, engines: "EmbeddedEngines | None", stack: AsyncExitStack
+) -> Catalog:
+    if settings.database_url:
+        catalog = Catalog(settings.database_url.get_secret_value())
+    else:
+        assert engines is not None
+        catalog = Catalog(engines.database_url)
+    stack.push_async_callback(catalog.close)
+    await catalog.upgrade()
+    return catalog
+
+
+def _bucket_config(settings: Settings, engines: "EmbeddedEngines | None") -> BucketConfig:
+    if settings.s3.endpoint_url:
+        return BucketConfig.from_settings(settings.s3, endpoint_url=settings.s3.endpoint_url)
+    assert engines is not None
+    return BucketConfig(
+        endpoint_url=engines.s3_tls_endpoint_url,
+        bucket=settings.s3.bucket,
+        region=engines.region,
+        ca_certificate=engines.s3_ca_certificate,
+    )
+
+
+def _public_endpoint(settings: Settings, engines: "EmbeddedEngines | None") -> str:
+    """Return the store's URL for clients. That of the embedded store has no TLS."""
+    configured = settings.s3.public_endpoint_url or settings.s3.endpoint_url
+    if configured:
+        return configured
+    assert engines is not None
+    return engines.s3_endpoint_url
+
+
+def _store_check(settings: Settings, engines: "EmbeddedEngines | None") -> Callable[[], bool]:
+    """Return a function that returns False once the embedded store has ended."""
+    if engines and not settings.s3.endpoint_url:
+        return engines.is_store_running
+    return lambda: True
+
+
+async def _credentials(
+    settings: Settings,
+    engines: "EmbeddedEngines | None",
+    clock: Callable[[], datetime],
+    stack: AsyncExitStack,
+) -> CredentialProvider:
+    if settings.s3.endpoint_url:
+        return await stack.enter_async_context(make_credential_provider(settings.s3, clock))
+    assert engines is not None
+    return StaticCredentials(
+        Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
+    )
+
+
+async def _configure_embedded(
+    settings: Settings, engines: "EmbeddedEngines", config: BucketConfig
+) -> None:
+    """Configure the embedded bucket at every start, since the settings may have changed."""
+    keys = Credentials(
+        access_key=engines.s3_setup_access_key, secret_key=engines.s3_setup_secret_key
+    )
+    for step in await configure_bucket(config, keys, origins=page_origins(settings)):
+        if step.outcome is SetupOutcome.REFUSED:
+            _log.warning("the photo store could not be configured: %s %s", step.title, step.code)
+
+
+def _make_link_signer(
+    settings: Settings,
+    config: BucketConfig,
+    endpoint: str,
+    credentials: Callable[[], Credentials],
+    clock: Callable[[], datetime],
+) -> LinkSigner:
+    return LinkSigner(
+        settings.links,
+        credentials=credentials,
+        clock=clock,
+        endpoint=endpoint,
+        bucket=config.bucket,
+        region=config.region,
+        style="virtual" if config.virtual_hosted else "path",
+    )
+
+
+def _link_hosts(settings: Settings) -> frozenset[str]:
+    if settings.s3.endpoint_url or settings.s3.public_endpoint_url:
+        return frozenset()
+    return frozenset(host.strip("[]").lower() for host in settings.accepted_hosts)
+
+
+def _make_upload_signer(
+    settings: Settings,
+    config: BucketConfig,
+    endpoint: str,
+    credentials: Callable[[], Credentials],
+    clock: Callable[[], datetime],
+) -> UploadSigner:
+    return UploadSigner(
+        settings.uploads.signature_lifetime,
+        credentials=credentials,
+        clock=clock,
+        endpoint=endpoint,
+        bucket=config.bucket,
+        region=config.region,
+        style="virtual" if config.virtual_hosted else "path",
+        checksums=config.checksums,
+    )
+
+
+def _signing_credentials(settings: Settings, credentials: CredentialProvider) -> CredentialProvider:
+    """Return the keys for signing alone if there are any, otherwise the service's keys."""
+    access_key, secret_key = settings.s3.signing_access_key, settings.s3.signing_secret_key
+    if access_key is None or secret_key is None:
+        return credentials
+    return StaticCredentials(
+        Credentials(access_key=access_key, secret_key=secret_key.get_secret_value())
+    )

@@ -1,0 +1,193 @@
+"""Ingest: make a photo of an upload's bytes, in steps that a crash can interrupt anywhere.
+
+A row is committed before any object is written, so that whatever is left behind can be found and
+deleted.
+"""
+
+import asyncio
+import logging
+import mmap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import BinaryIO
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight import keys
+from safelight.catalog import PhotoHook, Reservation, Reservations
+from safelight.crash_points import reached
+from safelight.darkroom.pool import Darkroom
+from safelight.errors import Busy, ChecksumMismatch, NotFound, SafelightError
+from safelight.library.captions import validate
+from safelight.library.renditions import RenditionMaker
+from safelight.library.spool import Spool, SpooledUpload
+from safelight.library.sweep import Sweep
+from safelight.library.tasks import enqueue_purge, enqueue_render
+from safelight.metrics import LibraryMetrics
+from safelight.models import Caption, Photo
+from safelight.signing.links import LinkSigner
+from safelight.storage import Bucket
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddResult:
+    """The photo of an upload; `created` is false if the owner already had the same bytes."""
+
+    photo: Photo
+    created: bool
+
+
+class Ingest:
+    """Makes photos of spooled files. Every upload takes this way."""
+
+    def __init__(
+        self,
+        darkroom: Darkroom,
+        reservations: Reservations,
+        bucket: Bucket,
+        *,
+        renditions: RenditionMaker,
+        sweep: Sweep,
+        spool: Spool,
+        links: LinkSigner,
+        metrics: LibraryMetrics,
+        max_bytes: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._darkroom = darkroom
+        self._reservations = reservations
+        self._bucket = bucket
+        self._renditions = renditions
+        self._sweep = sweep
+        self._spool = spool
+        self._links = links
+        self._metrics = metrics
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._undoing: set[asyncio.Task[None]] = set()
+
+    async def add(
+        self,
+        owner: str,
+        file: BinaryIO | SpooledUpload,
+        caption: Caption,
+        *,
+        within: AsyncConnection | None = None,
+    ) -> AddResult:
+        """Make a photo of a file of at most `max_bytes`, which others may be able to change.
+
+        Raises what `run` does, TooLarge, InvalidRequest for the caption, and ValueError for a
+        transaction of another isolation level than READ COMMITTED or an invalid owner.
+        """
+        check_owner(owner)
+        if within and await within.get_isolation_level() not in {
+            "READ COMMITTED",
+            "READ UNCOMMITTED",
+        }:  # a snapshot from before the reservation would not include it
+            raise ValueError("the transaction to add a photo within must be READ COMMITTED")
+        with self._metrics.count_failures():
+            caption = validate(caption)
+            # Before anything is stored: without links, the response would be a 503.
+            self._links.check()
+            self._bucket.require_running()
+            with self._spool.private_file(owner, file, limit=self._max_bytes) as private:
+                result = await self.run(owner, private, caption, within=within)
+        self._metrics.count_added(created=result.created, size=result.photo.size)
+        return result
+
+    async def run(
+        self,
+        owner: str,
+        upload: SpooledUpload,
+        caption: Caption,
+        *,
+        sha256: str | None = None,
+        within: AsyncConnection | None = None,
+        hooks: Sequence[PhotoHook] = (),
+    ) -> AddResult:
+        """Check a file that no one else can change, store it, and publish its photo.
+
+        The steps: look for a duplicate, inspect, render, reserve a row, store the objects, publish
+        the row. The SHA-256 is the spool's: a decoder has no say in what a photo is the duplicate
+        of. Renditions that the first screen doesn't need are made by a job. `hooks` run in the
+        transaction that publishes a new photo. Raises ChecksumMismatch if `sha256` is given and
+        differs, and what `Darkroom.inspect` raises.
+        """
+        file, digest = upload.file, await upload.sha256()
+        if sha256 not in {None, digest}:
+            raise ChecksumMismatch
+        duplicate = await self._reservations.find_duplicate(owner, digest, within=within)
+        if duplicate:
+            return AddResult(photo=duplicate, created=False)
+        inspected = await self._darkroom.inspect(file, owner=owner)
+        reached("add: inspected")
+        storage_id = keys.new_storage_id()
+        rendered = await self._renditions.render(file, inspected.facts, storage_id, owner=owner)
+        details = replace(inspected.facts.details, colour=rendered.colour)
+        facts = replace(inspected.facts, details=details)
+        reservation = await self._reservations.reserve(
+            owner,
+            caption,
+            storage_id=storage_id,
+            renditions=rendered.renditions,
+            now=self._clock(),
+        )
+        reached("add: row reserved")
+        try:
+            # Mapped rather than read, so that the kernel may drop its pages. It is not closed
+            # here, since a write that was abandoned may still use it.
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            await self._bucket.put(keys.original(storage_id), data, content_type=facts.content_type)
+            reached("add: object written")
+            await self._renditions.store(rendered)
+            reached("add: renditions written")
+            photo = await self._reservations.publish(
+                reservation,
+                facts,
+                size=len(data),
+                sha256=digest,
+                now=self._clock(),
+                thumbhash=rendered.thumbhash,
+                within=within,
+                hooks=hooks if rendered.is_complete else (*hooks, enqueue_render),
+            )
+        except BaseException as error:
+            self._start_undo(reservation)
+            if isinstance(error, NotFound):  # the sweep abandoned the row as stale
+                raise Busy("The upload took too long. Send it again.") from error
+            raise
+        reached("add: row ready")
+        if photo.id != reservation.id:
+            self._start_undo(reservation)
+        return AddResult(photo=photo, created=photo.id == reservation.id)
+
+    async def wait_for_undo(self) -> None:
+        """Wait up to five seconds for reservations that are being undone."""
+        if self._undoing:
+            await asyncio.wait(self._undoing, timeout=5)
+
+    def _start_undo(self, reservation: Reservation) -> None:
+        """Undo a reservation in a task, since the request may be cancelled or late."""
+        task = asyncio.create_task(self._undo(reservation))
+        self._undoing.add(task)
+        task.add_done_callback(self._undoing.discard)
+
+    async def _undo(self, reservation: Reservation) -> None:
+        try:
+            tombstone = await self._reservations.abandon(
+                reservation, now=self._clock(), in_transaction=enqueue_purge
+            )
+            if tombstone:
+                reached("undo: row abandoned")
+                await self._sweep.purge_now(tombstone, passing="undo")
+        except SafelightError as error:
+            _log.warning("reservation %s is left to the sweep: %s", reservation.id, error)
+
+
+def check_owner(owner: str) -> None:
+    """Raise ValueError if this can't be an owner."""
+    if not isinstance(owner, str) or not owner or "\0" in owner:
+        raise ValueError("an owner must be a non-empty string without NUL")

@@ -1,0 +1,133 @@
+"""Start and stop a library: open its backends, and assemble what works on them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+from safelight.library.assembly import Components, assemble
+from safelight.library.backends import Backends, open_backends
+from safelight.library.direct_uploads import DirectUploads
+from safelight.library.jobs import Jobs
+from safelight.library.reconcile.reconciler import Reconciler
+from safelight.library.spool import Spool
+from safelight.metrics import LibraryMetrics
+from safelight.settings import LimitSettings, Settings
+
+utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
+"""The default clock: the current time in UTC."""
+
+
+class LibraryLifecycle:
+    """What every library has before it is about photos: settings, start, readiness, close.
+
+    `worker` says whether the library also runs jobs; without it, they wait for another process.
+    """
+
+    # Set by `start`. These are attributes, not properties: each request uses several of them.
+    backends: Backends
+    """The catalog, the bucket and the other backends."""
+    components: Components
+    """What works on the backends."""
+    uploads: DirectUploads
+    """Uploads that clients send directly to the bucket."""
+    jobs: Jobs
+    """The background jobs of all owners; for operators."""
+    reconciler: Reconciler
+    """Compares the rows and objects of all owners; for operators."""
+    spool: Spool
+    """Temporary storage for the bytes of uploads."""
+    limits: LimitSettings
+    """The limits of one upload."""
+
+    def __init__(
+        self,
+        backends: Callable[[], AbstractAsyncContextManager[Backends]],
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        worker: bool = True,
+    ) -> None:
+        self._open_backends = backends
+        self._runs_jobs = worker
+        self.now = clock
+        self.metrics = LibraryMetrics()
+        self._stack = AsyncExitStack()
+        self._is_started = False
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            """Explain why an attribute that `start` sets is missing."""
+            if name in LibraryLifecycle.__annotations__:
+                raise RuntimeError("the library is not started: pass lifespan=library.lifespan")
+            raise AttributeError(name)
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        worker: bool = True,
+    ) -> Self:
+        """Make a library that, when started, starts or connects to the engines of the settings."""
+        return cls(lambda: open_backends(settings, clock), clock=clock, worker=worker)
+
+    async def start(self) -> None:
+        """Start or connect to the engines, and migrate the schema to the newest version.
+
+        Raises OperatorError with what to do, RuntimeError if the library is already started.
+        """
+        if self._is_started:
+            raise RuntimeError("the library is already started")
+        async with AsyncExitStack() as stack:
+            backends = await stack.enter_async_context(self._open_backends())
+            components = await stack.enter_async_context(
+                assemble(backends, self.metrics, self.now, runs_jobs=self._runs_jobs)
+            )
+            self._stack = stack.pop_all()
+        self.backends, self.components = backends, components
+        self.uploads, self.jobs = components.direct_uploads, Jobs(backends.catalog)
+        self.reconciler = components.reconciler
+        self.spool, self.limits = backends.spool, backends.limits
+        self._is_started = True
+
+    async def close(self) -> None:
+        """Finish what is in progress, and stop what `start` started."""
+        try:
+            await self._stack.aclose()
+        finally:
+            self._is_started = False
+            for name in LibraryLifecycle.__annotations__:
+                vars(self).pop(name, None)
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object) -> AsyncIterator[None]:
+        """Start and close with an app: ``FastAPI(lifespan=library.lifespan)``.
+
+        A library that is already started is left to its owner to close.
+        """
+        if self._is_started:
+            yield
+            return
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.close()
+
+    @property
+    def database_url(self) -> str:
+        """The catalog's URL with the password, for SQLAlchemy's async engine with psycopg."""
+        return self.backends.catalog.url
+
+    async def ready(self) -> None:
+        """Return if both engines answer and links can be signed; raise the error otherwise."""
+        self.backends.link_signer.check()
+        for error in await asyncio.gather(
+            self.backends.catalog.ping(), self.backends.bucket.ping(), return_exceptions=True
+        ):
+            if error is not None:
+                raise error

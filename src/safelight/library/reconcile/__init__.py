@@ -1,0 +1,1 @@
+"""Compare rows with objects, and repair what differs."""

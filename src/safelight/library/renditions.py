@@ -1,0 +1,142 @@
+"""Make and store the renditions of photos: some at upload, the others by a job."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from safelight import keys
+from safelight.catalog import Catalog
+from safelight.darkroom.pool import Darkroom, RenderedImage
+from safelight.errors import NotFound
+from safelight.imaging import presets
+from safelight.library.spool import Spool
+from safelight.models import ImageFacts, Photo, Preset, Rendition
+from safelight.storage import Bucket
+
+_MAX_WAIT: Final = 5.0
+"""Seconds that a job lets uploads go first; after that it takes its turn."""
+_POLL_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedPhoto:
+    """Renditions that have been made but not stored, narrowest first.
+
+    `is_complete` unless the photo should have more of them.
+    """
+
+    renditions: tuple[Rendition, ...]
+    images: tuple[RenderedImage, ...]
+    thumbhash: bytes
+    colour: str
+    is_complete: bool
+
+
+class RenditionMaker:
+    """Makes renditions: those for the first screen at upload, the others later."""
+
+    def __init__(
+        self,
+        darkroom: Darkroom,
+        bucket: Bucket,
+        catalog: Catalog,
+        spool: Spool,
+        ladder: tuple[Preset, ...],
+    ) -> None:
+        self._darkroom = darkroom
+        self._bucket = bucket
+        self._catalog = catalog
+        self._spool = spool
+        self._ladder = ladder
+        self._slots = asyncio.Semaphore(darkroom.queue.servers)
+
+    async def render(
+        self,
+        file: BinaryIO,
+        facts: ImageFacts,
+        storage_id: str,
+        wanted: Sequence[Preset] | None = None,
+        *,
+        owner: str,
+    ) -> RenderedPhoto:
+        """Render a photo: by default, what the first screen needs. Raises CorruptImage, Busy."""
+        if wanted is None:
+            wanted = presets.presets_for_width(self._ladder, facts.width)
+            chosen: Sequence[Preset] = presets.made_at_upload(wanted)
+        else:
+            chosen = wanted
+        result = await self._darkroom.render(file, facts, chosen, owner=owner)
+        renditions = [
+            Rendition(
+                name=image.preset.name,
+                key=keys.rendition(storage_id, presets.digest(image.preset)),
+                width=image.width,
+                height=image.height,
+                content_type=presets.CONTENT_TYPE,
+            )
+            for image in result.images
+        ]
+        return RenderedPhoto(
+            renditions=tuple(renditions),
+            images=result.images,
+            thumbhash=result.thumbhash,
+            colour=result.colour,
+            is_complete=len(renditions) == len(wanted),
+        )
+
+    async def store(self, rendered: RenderedPhoto) -> None:
+        """Store renditions under their keys, whose prefix is that of a committed row."""
+        for rendition, image in zip(rendered.renditions, rendered.images, strict=True):
+            await self._bucket.put(
+                rendition.key, image.data, content_type=rendition.content_type, same_size=False
+            )
+
+    def missing(self, photo: Photo) -> tuple[Preset, ...]:
+        """Return the presets of which a photo has no rendition."""
+        wanted = presets.presets_for_width(self._ladder, photo.facts.width)
+        return presets.missing(wanted, (rendition.key for rendition in photo.renditions))
+
+    async def render_missing(self, photo: Photo) -> Photo:
+        """Make the missing renditions from the stored original; repeating it does no harm.
+
+        Uploads that wait for the darkroom go first, for a while. Raises NotFound, and deletes what
+        it stored, if the photo is deleted meanwhile.
+        """
+        async with self._slots:
+            await self._let_uploads_go_first()
+            while (completed := await self._complete(photo)) is None:
+                photo = await self._catalog.photo(photo.owner, photo.id)
+            return completed
+
+    async def _let_uploads_go_first(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_MAX_WAIT):
+                while self._darkroom.queue.waiting:  # noqa: ASYNC110  the queue has no event
+                    await asyncio.sleep(_POLL_SECONDS)
+
+    async def _complete(self, photo: Photo) -> Photo | None:
+        """Make the missing renditions; return None if the row has changed and must be reread."""
+        missing = self.missing(photo)
+        if not missing:
+            return photo
+        with self._spool.file(photo.owner, hashed=False) as copy:
+            original = keys.original(photo.storage_id)
+            await self._bucket.fetch(original, copy.write, size=photo.size)
+            made = await self.render(
+                copy.file, photo.facts, photo.storage_id, missing, owner=photo.owner
+            )
+        await self.store(made)
+        digests = {
+            rendition.key.rpartition("/")[2]: rendition
+            for rendition in (*photo.renditions, *made.renditions)
+        }
+        wanted = presets.presets_for_width(self._ladder, photo.facts.width)
+        found = (digests.get(presets.digest(preset)) for preset in wanted)
+        renditions = tuple(rendition for rendition in found if rendition)
+        try:
+            return await self._catalog.add_renditions(photo, renditions, made.thumbhash)
+        except NotFound:
+            await self._bucket.delete_prefix(keys.prefix(photo.storage_id))
+            raise

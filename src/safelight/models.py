@@ -1,0 +1,159 @@
+"""The values that pass between the layers: immutable, without I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """The state of a photo's row."""
+
+    PENDING = "pending"
+    """Its keys are reserved, and its objects are being written. Clients can't see it."""
+    READY = "ready"
+    """A photo: the original is stored and the upload was acknowledged."""
+    DELETED = "deleted"
+    """A tombstone: its objects are to be deleted. Clients can't see it."""
+
+
+class Order(StrEnum):
+    """The order of a list of photos, newest first: by time added, or by capture time."""
+
+    ADDED = "added"
+    TAKEN = "taken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """More facts about an image. Texts come from the file, at most 100 characters of each.
+
+    `duration` is that of an animation, `profile` the name of the colour profile, `colour` the
+    dominant colour as six hex digits. `located` is whether the file contains a location.
+    """
+
+    duration: timedelta | None = None
+    alpha: bool = False
+    profile: str | None = None
+    camera_make: str | None = None
+    camera_model: str | None = None
+    located: bool = False
+    colour: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFacts:
+    """Facts about an image, from decoding all of it.
+
+    `width` and `height` are pixels as displayed, with the orientation applied. `taken_at` is EXIF's
+    DateTimeOriginal by the camera's clock, without a time zone; `taken_offset` is the camera's
+    offset from UTC, if the file has it.
+    """
+
+    format: str
+    content_type: str
+    width: int
+    height: int
+    frames: int = 1
+    taken_at: datetime | None = None
+    taken_offset: timedelta | None = None
+    details: Details = Details()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caption:
+    """A photo's texts. `filename` is only a label, never part of a key or a path."""
+
+    title: str = ""
+    description: str = ""
+    filename: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """How a rendition is made: as WebP, at most `width` pixels wide.
+
+    `quality` is 1 to 100, `effort` 0 (fast) to 6 (small files).
+    """
+
+    name: str
+    width: int
+    quality: int
+    effort: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """A smaller copy of a photo, made by Safelight; `width` and `height` in pixels."""
+
+    name: str
+    key: str
+    width: int
+    height: int
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A photo. `size` (bytes) and `sha256` (lower-case hex) are those of the original.
+
+    `storage_id` is the random part of its keys. `version` grows with every change of the row, so
+    (`id`, `version`) identifies one state.
+    """
+
+    id: int
+    version: int
+    owner: str
+    storage_id: str
+    title: str
+    description: str
+    filename: str
+    size: int
+    sha256: str
+    facts: ImageFacts
+    created_at: datetime
+    renditions: tuple[Rendition, ...] = ()
+    thumbhash: bytes | None = None
+
+
+class UploadStatus(StrEnum):
+    """The state of a direct upload."""
+
+    OPEN = "open"
+    """The client may send bytes, with the signatures it has."""
+    COMPLETED = "completed"
+    """It became a photo, or was a duplicate of one."""
+    ABORTED = "aborted"
+    """The client aborted it, it expired, or its bytes were refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A reserved upload of `size` bytes of a declared type, with the SHA-256 if it was declared.
+
+    `upload_id` is random; clients see it, and the object's key contains it (`keys.incoming`).
+    `part_size` is None for an upload in one request. No signature for it is valid after
+    `expires_at`. `photo_id` is the photo that it became.
+    """
+
+    upload_id: str
+    owner: str
+    status: UploadStatus
+    caption: Caption
+    content_type: str
+    size: int
+    sha256: str | None
+    part_size: int | None
+    created_at: datetime
+    expires_at: datetime
+    photo_id: int | None = None
+
+    @property
+    def parts(self) -> int:
+        """The number of parts; 0 for an upload in one request."""
+        return -(-self.size // self.part_size) if self.part_size else 0
+
+    def part_length(self, number: int) -> int:
+        """Return the size of a part in bytes; the first is 1. Raises ValueError for others."""
+        if self.part_size is None or not 1 <= number <= self.parts:
+            raise ValueError(f"the upload has {self.parts} parts; there is no part {number}")
+        return min(self.part_size, self.size - (number - 1) * self.part_size)

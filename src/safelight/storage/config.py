@@ -1,0 +1,45 @@
+"""The address and capabilities of a bucket."""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Self
+from urllib.parse import urlsplit
+
+from safelight.settings import S3Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketConfig:
+    """The address of a bucket, and the optional S3 features that its store supports."""
+
+    endpoint_url: str
+    bucket: str
+    region: str
+    virtual_hosted: bool = False
+    conditional_writes: bool = True
+    """Whether the store supports ``If-None-Match: *`` on PUT."""
+    checksums: bool = True
+    """Whether the store supports x-amz-checksum-sha256."""
+    ca_certificate: str | None = field(default=None, repr=False)
+    """The authority of the store's certificate, in PEM. None: those that the machine trusts."""
+
+    @classmethod
+    def from_settings(cls, s3: S3Settings, *, endpoint_url: str) -> Self:
+        """Read the settings; `endpoint_url` is theirs, or that of the embedded store."""
+        return cls(
+            endpoint_url=endpoint_url,
+            bucket=s3.bucket,
+            region=s3.region,
+            virtual_hosted=s3.addressing_style == "virtual",
+            conditional_writes=s3.conditional_writes,
+            checksums=s3.checksums,
+        )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the store is on this machine, and so never reached through a proxy."""
+        host = urlsplit(self.endpoint_url).hostname or ""
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"

@@ -1,0 +1,95 @@
+"""The router of ``/jobs``: list and retry background jobs."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Response
+
+from safelight import errors
+from safelight.errors import NotFound
+from safelight.library import Library
+from safelight.web.api import openapi
+from safelight.web.api.routing import PathId, ProblemRoute, parse_id
+from safelight.web.api.schemas import JobsView, JobView, RenderBatchView
+from safelight.web.auth.auth import Authenticator
+
+_ACCESS = (errors.Unauthenticated, errors.ForbiddenOrigin, errors.TooManyAttempts)
+_PRIVATE = {"Cache-Control": "no-store"}
+_STORABLE = r"^[^\x00]*$"
+"""PostgreSQL rejects text that contains NUL."""
+
+
+def job_router(library: Library, authenticator: Authenticator) -> APIRouter:
+    """Make the router of ``/jobs``."""
+    router = APIRouter(
+        tags=["jobs"], route_class=ProblemRoute, dependencies=[Depends(authenticator)]
+    )
+
+    @router.get(
+        "/jobs",
+        summary="Count jobs by state, and list the oldest",
+        response_class=Response,
+        responses={
+            200: openapi.response("The counts by state, and the oldest jobs", JobsView),
+            **openapi.problems(*_ACCESS, errors.InvalidRequest, errors.CatalogUnavailable),
+        },
+    )
+    async def jobs(
+        task: Annotated[
+            str | None, Query(pattern=_STORABLE, description="Only jobs of this task")
+        ] = None,
+    ) -> Response:
+        jobs_found = await library.jobs.list(task=task)
+        oldest = [JobView(**asdict(job)) for job in jobs_found.oldest]
+        return _json(JobsView(**jobs_found.counts, oldest=oldest))
+
+    @router.post(
+        "/renditions/missing",
+        summary="Enqueue missing renditions, for one batch of photos",
+        response_class=Response,
+        responses={
+            200: openapi.response(
+                "The number of photos that lacked renditions, and where the next batch starts",
+                RenderBatchView,
+            ),
+            **openapi.problems(*_ACCESS, errors.InvalidRequest, errors.CatalogUnavailable),
+        },
+    )
+    async def render_missing(
+        owner: Annotated[str, Depends(authenticator)],
+        after: Annotated[
+            int, Query(ge=0, le=2**63 - 1, description="The `next` of the previous batch")
+        ] = 0,
+    ) -> Response:
+        batch = await library.render_missing(owner, after=after)
+        return _json(RenderBatchView(photos=batch.photos, next=batch.next))
+
+    @router.post(
+        "/jobs/retry",
+        summary="Retry all failed jobs, and return their ids",
+        response_class=Response,
+        responses={
+            200: openapi.response("The ids of the jobs that will be retried", list[int]),
+            **openapi.problems(*_ACCESS, errors.CatalogUnavailable),
+        },
+    )
+    async def retry_all() -> Response:
+        return _json(await library.jobs.retry())
+
+    @router.post(
+        "/jobs/{job_id}/retry",
+        status_code=204,
+        summary="Retry a failed job",
+        responses=openapi.problems(*_ACCESS, NotFound, errors.CatalogUnavailable),
+    )
+    async def retry(job_id: PathId) -> Response:
+        if not await library.jobs.retry([parse_id(job_id, "job")]):
+            raise NotFound("There is no such job.")
+        return Response(status_code=204)
+
+    return router
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json", headers=_PRIVATE)

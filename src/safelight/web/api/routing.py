@@ -1,0 +1,120 @@
+"""Shared by the API's routers: errors, ids in paths, origins, and the owner of a request."""
+
+import re
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from safelight import errors
+from safelight.settings.validators import parse_endpoint
+from safelight.web import problems
+from safelight.web.auth.csrf import (
+    SAFE,
+    allow_embedding,
+    check_origin,
+    check_read,
+    resource_policy,
+)
+from safelight.web.http.body import ClientGone
+
+Owner = Callable[..., str | Awaitable[str]]
+
+_LOGIN_SCHEMES = frozenset({"basic", "digest", "negotiate", "ntlm"})
+"""The schemes of Authorization for which browsers ask the user, and then add it automatically."""
+
+PRIVATE = {"Cache-Control": "private, no-cache"}
+
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+_MAX_ID = 2**63 - 1
+PathId = Annotated[str, Path(json_schema_extra={"pattern": f"^{_ID.pattern}$"})]
+"""An id in a path. The response to a malformed id is the same as to an unknown one."""
+
+
+async def _answer_gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # the client won't read it; the log shows the status
+
+
+_HANDLERS = {**problems.HANDLERS, ClientGone: _answer_gone}
+
+
+class ProblemRoute(APIRoute):
+    """A route that returns Safelight's errors as problems, whichever app includes it."""
+
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """Handle a request with Safelight's exception handlers before those of the app."""
+        app_handlers, by_status = scope.get("starlette.exception_handlers", ({}, {}))
+        scope["starlette.exception_handlers"] = (app_handlers | _HANDLERS, by_status)
+        return super().handle(scope, receive, send)
+
+
+class EmbeddedRoute(ProblemRoute):
+    """A route that sets its security headers itself, for apps without Safelight's middleware."""
+
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """Handle a request, and add the headers to its response."""
+
+        async def send_secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Cross-Origin-Resource-Policy", resource_policy(scope))
+            await send(message)
+
+        return super().handle(scope, receive, send_secured)
+
+
+def parse_id(text: str, noun: str = "photo") -> int:
+    """Return the id in a path. Raise NotFound, naming the noun, if it is malformed."""
+    if not _ID.fullmatch(text) or int(text) > _MAX_ID:
+        raise errors.NotFound(f"There is no such {noun}.")
+    return int(text)
+
+
+def origin_dependency(origins: Collection[str]) -> Callable[[Request], Awaitable[None]]:
+    """Make the dependency that refuses what pages of other origins send as the user.
+
+    It knows nothing of the app's authentication: a request without a cookie or a login is not
+    forged, since no browser has added the user's identity to it. "*" in `origins` disables the
+    check. Raises ValueError for anything else that is not an origin.
+    """
+    parsed = (origin if origin == "*" else parse_endpoint(origin) for origin in origins)
+    allowed = frozenset(origin.lower() for origin in parsed if origin)
+
+    async def check(request: Request) -> None:
+        if "*" in allowed:
+            allow_embedding(request)
+        elif not _has_ambient_identity(request):
+            return
+        elif request.method in SAFE:
+            check_read(request, allowed)
+        else:
+            check_origin(request, allowed, allow_unknown=True)
+
+    return check
+
+
+def _has_ambient_identity(request: Request) -> bool:
+    """Return whether a header identifies the user that browsers add to the requests of any page."""
+    scheme = request.headers.get("authorization", "").strip().partition(" ")[0].lower()
+    return "cookie" in request.headers or scheme in _LOGIN_SCHEMES
+
+
+def owner_dependency(owner: Owner) -> Callable[..., Awaitable[None]]:
+    """Make the dependency that stores the request's owner for `owner_of`."""
+
+    async def store_owner(request: Request, name: Annotated[str, Depends(owner)]) -> None:
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise errors.Unauthenticated
+        request.state.safelight_owner = name
+
+    return store_owner
+
+
+def owner_of(request: Request) -> str:
+    """Return the owner of the photos that a request is about."""
+    owner: str = request.state.safelight_owner
+    return owner

@@ -1,0 +1,183 @@
+"""The JSON schemas of the API's requests and responses."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from safelight.library import Operation
+from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
+from safelight.library.reconcile.findings import Kind
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class RenditionView(msgspec.Struct):
+    """A smaller copy of a photo. Sizes are in pixels."""
+
+    name: str
+    width: int
+    height: int
+    content_type: str
+    url: str
+
+
+class PhotoView(msgspec.Struct):
+    """A photo. Sizes are in bytes and pixels; URLs are valid until expires_at.
+
+    `duration` is the length of an animation in seconds; `located` is true if the original contains
+    the location where it was taken.
+    """
+
+    id: int
+    photo_url: str
+    original_url: str
+    expires_at: _Moment
+    title: str
+    description: str
+    filename: str
+    content_type: str
+    size: int
+    sha256: str
+    width: int
+    height: int
+    animated: bool
+    duration: float | None
+    camera: str | None
+    located: bool
+    taken_at: str | None
+    created_at: _Moment
+    thumbhash: str | None
+    renditions: list[RenditionView]
+
+
+class MonthView(msgspec.Struct):
+    """A month (UTC, like ``2024-05``) that has photos. Pass `after` to list photos from it on."""
+
+    month: str
+    count: int
+    after: str
+
+
+class PermitView(msgspec.Struct):
+    """A signed request to the bucket, valid until expires_at. Send it with these headers."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: _Moment
+
+
+class PutView(msgspec.Struct):
+    """An upload in one request. Start it before expires_at."""
+
+    id: str
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: _Moment
+
+
+class PartsView(msgspec.Struct):
+    """A multipart upload: each part but the last has part_size bytes, all due by expires_at."""
+
+    id: str
+    part_size: int
+    parts: int
+    expires_at: _Moment
+
+
+class UploadRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of POST /uploads: the photo that the client will send."""
+
+    filename: Annotated[str, msgspec.Meta(max_length=16_384)]
+    content_type: Annotated[str, msgspec.Meta(max_length=255)]
+    size: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})]
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    title: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_TITLE})] = ""
+    description: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_DESCRIPTION})] = ""
+    multipart: bool = False
+
+
+class SignRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of POST /uploads/{id}/sign: a step of a multipart upload."""
+
+    operation: Operation
+    part_number: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})] | None = None
+    upload_id: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)] | None = None
+
+
+class SessionView(msgspec.Struct):
+    """A signed-in browser. `current` is true for the browser that sent the request."""
+
+    id: int
+    created_at: _Moment
+    seen_at: _Moment
+    address: str
+    browser: str
+    current: bool
+
+
+class JobView(msgspec.Struct):
+    """An unfinished job. `at` is the time of its latest event."""
+
+    id: int
+    task: str
+    state: str
+    due_at: _Moment | None
+    attempts: int
+    at: _Moment
+
+
+class JobsView(msgspec.Struct):
+    """The number of jobs in each state, and the oldest 500 jobs."""
+
+    waiting: int
+    late: int
+    running: int
+    failed: int
+    oldest: list[JobView]
+
+
+class RenderBatchView(msgspec.Struct):
+    """The number of photos in a batch that lacked renditions, and where the next batch starts."""
+
+    photos: int
+    next: int | None
+
+
+class FindingView(msgspec.Struct):
+    """One discrepancy: an object's key, with the photo id and size in bytes if known."""
+
+    kind: Kind
+    key: str
+    photo: int | None
+    size: int | None
+    detail: str
+    mended: bool
+
+
+class ReconcileProgressView(msgspec.Struct):
+    """The progress: rows, objects and bytes read, and findings by kind."""
+
+    rows: int
+    objects: int
+    bytes: int
+    found: dict[Kind, int]
+    mended: dict[Kind, int]
+    done: bool
+
+
+class ReconcileErrorView(msgspec.Struct):
+    """The error that stopped the run."""
+
+    code: str
+    detail: str
+
+
+class ReconcileLineView(msgspec.Struct, omit_defaults=True):
+    """One line of the response: a finding, progress or an error."""
+
+    finding: FindingView | None = None
+    tally: ReconcileProgressView | None = None
+    error: ReconcileErrorView | None = None

@@ -1,0 +1,1 @@
+"""Authentication, throttling and CSRF protection."""

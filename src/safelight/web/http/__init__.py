@@ -1,0 +1,1 @@
+"""Read requests: the connection, the body and multipart forms."""

@@ -1,0 +1,161 @@
+"""The outermost middleware, around each request until its response has been sent.
+
+It gives the request an id, counts and logs it, adds security headers to the response, answers
+unexpected errors with a 500, and closes the connection where that is needed. One middleware does
+this, so that each message passes one wrapper of `receive` and one of `send`.
+"""
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from safelight import errors
+from safelight.tracing import request_id
+from safelight.web.auth.cookie import COOKIES
+from safelight.web.http.security_headers import add_security_headers
+from safelight.web.middleware.request_log import NO_RESPONSE, RequestMetrics
+from safelight.web.problems import internal_error, make_problem
+
+_DRAIN_BYTES = 1024 * 1024
+_DRAIN_SECONDS = 2.0
+_DRAIN_PAUSE = 1.5 / _DRAIN_BYTES
+"""Seconds per byte. Without a pause, the allowance is used up before a proxy has read the response,
+and the reset makes it answer 502."""
+_DRAIN_SILENCE = 0.5
+"""Seconds to wait after "Expect: 100-continue", which proxies send without waiting."""
+
+_is_valid_id = re.compile(r"[A-Za-z0-9._-]{8,128}").fullmatch
+"""The ids accepted from clients: safe in log lines, headers and queries."""
+
+_log = logging.getLogger(__name__)
+
+
+class Drain:
+    """Whether the process is draining. If so, /readyz answers 503 and load balancers avoid it."""
+
+    def __init__(self) -> None:
+        self.begun = False
+
+
+class ExchangeMiddleware:
+    """Handles what all requests have in common.
+
+    A well-formed X-Request-Id of the client is used as the request's id; log lines, jobs and the
+    response carry it. Once the drain has begun, each connection is closed after its next response:
+    otherwise a load balancer could send a request on a connection as it closes. A request that is
+    cancelled by the shutdown before its response has started gets a 503.
+    """
+
+    def __init__(self, app: ASGIApp, *, request_metrics: RequestMetrics, drain: Drain) -> None:
+        self._app = app
+        self._request_metrics = request_metrics
+        self._drain = drain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self._drain)
+        reset_token = request_id.set(exchange.id)
+        self._request_metrics.in_progress.inc()
+        started_at = time.perf_counter()
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:
+            if exchange.status != NO_RESPONSE:
+                raise
+            exchange.has_whole_body = True  # a process that shuts down doesn't wait for it
+            # uvicorn would answer 500 and log a traceback.
+            await _shutting_down()(scope, receive, exchange.send)
+        except Exception:
+            if exchange.status != NO_RESPONSE:  # uvicorn closes the connection
+                raise
+            _log.exception("unexpected error in a request")
+            await internal_error()(scope, receive, exchange.send)
+        finally:
+            self._request_metrics.in_progress.dec()
+            self._request_metrics.record(scope, exchange.status, time.perf_counter() - started_at)
+            request_id.reset(reset_token)
+
+
+class _Exchange:
+    """One request and its response.
+
+    After a response that comes before the end of the request's body, up to 1 MB or two seconds
+    more are received and dropped, and then the connection is closed. The kernel resets a
+    connection that is closed with unread bytes, and the client loses the response.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, drain: Drain) -> None:
+        headers = Headers(scope=scope)
+        ids = headers.getlist("x-request-id")
+        self.id = ids[0] if len(ids) == 1 and _is_valid_id(ids[0]) else secrets.token_hex(16)
+        self.status = NO_RESPONSE
+        self.has_whole_body = (
+            "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
+        )
+        self._silent = headers.get("expect", "").lower() == "100-continue"
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._drain = drain
+
+    async def receive(self) -> Message:
+        """Receive the next message from the client."""
+        message = await self._receive()
+        self._silent = False
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            self.has_whole_body = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the response."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            add_security_headers(headers, self._scope)
+            for cookie in self._scope.get("state", {}).get(COOKIES, ()):
+                headers.append("Set-Cookie", cookie.decode("latin-1"))
+            headers["X-Request-Id"] = self.id
+            if self._drain.begun or not self.has_whole_body:
+                headers["Connection"] = "close"
+            await self._send(message)
+        elif self.has_whole_body or message.get("more_body", False):
+            await self._send(message)
+        else:
+            await self._send({**message, "more_body": True})
+            await self._drop_body()
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _drop_body(self) -> None:
+        """Receive and drop the rest of the request's body, for a while."""
+        left = _DRAIN_BYTES
+        end = time.monotonic() + _DRAIN_SECONDS
+        timeout = _DRAIN_SILENCE if self._silent else _DRAIN_SECONDS
+        while not self.has_whole_body and left > 0:
+            try:
+                async with asyncio.timeout(min(timeout, end - time.monotonic())):
+                    message = await self.receive()
+            except TimeoutError:
+                return
+            timeout = _DRAIN_SECONDS
+            dropped = len(message.get("body", b""))
+            left -= dropped
+            if not self.has_whole_body:
+                await asyncio.sleep(dropped * _DRAIN_PAUSE)
+
+
+def _shutting_down() -> Response:
+    return make_problem(
+        503,
+        errors.Busy.code,
+        "The service is shutting down. Try again in a few seconds.",
+        {"Connection": "close", "Retry-After": "5"},
+    )

@@ -1,0 +1,35 @@
+"""Reject requests to host names that are not configured (DNS rebinding)."""
+
+from collections.abc import Awaitable, Iterable
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from safelight.errors import UnknownHost
+from safelight.web.hosts import parse_host, request_host
+from safelight.web.http.proxies import PROXY_HOST
+from safelight.web.problems import problem_response
+
+
+class TrustedHostMiddleware:
+    """Rejects requests whose Host header is invalid or not allowed; `*` allows all.
+
+    Behind a proxy that sends X-Forwarded-Host, that host and the proxy's own are checked.
+    """
+
+    def __init__(self, app: ASGIApp, *, allowed: Iterable[str]) -> None:
+        self._app = app
+        self._allowed = frozenset(host.strip("[]").lower() for host in allowed)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Pass the request on, or reject it."""
+        if scope["type"] == "http":
+            hosts = [request_host(Headers(scope=scope))]
+            if PROXY_HOST in scope:
+                hosts.append(parse_host(scope[PROXY_HOST]))
+            if not all(map(self._is_allowed, hosts)):
+                return problem_response(UnknownHost())(scope, receive, send)
+        return self._app(scope, receive, send)
+
+    def _is_allowed(self, host: str | None) -> bool:
+        return host is not None and ("*" in self._allowed or host in self._allowed)

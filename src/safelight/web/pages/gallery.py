@@ -1,0 +1,53 @@
+"""The gallery page, which loads the frontend."""
+
+import msgspec
+from fastapi import Request, Response
+from markupsafe import Markup
+
+from safelight.library import Library
+from safelight.web.api.photo_json import month_to_view
+from safelight.web.api.routing import parse_id
+from safelight.web.auth.auth import Authenticator
+from safelight.web.pages.gallery_files import GalleryBuild
+from safelight.web.pages.renderer import PageRenderer, root_path
+
+FIRST_PAGE = "/api/photos?limit=60&order=taken"
+"""The frontend's first request, exactly: the page preloads it."""
+
+
+class GalleryPage:
+    """The gallery, and the gallery opened at a photo."""
+
+    def __init__(
+        self, library: Library, authenticator: Authenticator, renderer: PageRenderer
+    ) -> None:
+        self._library = library
+        self._authenticator = authenticator
+        self._renderer = renderer
+        self._build = GalleryBuild.load()
+
+    async def show(self, request: Request) -> Response:
+        """Return the gallery page."""
+        owner = await self._authenticator(request)
+        return await self._render(request, owner, first_page=f"{root_path(request)}{FIRST_PAGE}")
+
+    async def show_photo(self, request: Request) -> Response:
+        """Return the gallery page, opened at a photo."""
+        owner = await self._authenticator(request)
+        await self._library.photo(owner, parse_id(request.path_params["photo_id"]))
+        return await self._render(request, owner)
+
+    async def _render(
+        self, request: Request, owner: str, *, first_page: str | None = None
+    ) -> Response:
+        if self._build is None:
+            return self._renderer.render(request, "unbuilt.html", status=503)
+        months = [month_to_view(month) for month in await self._library.months(owner)]
+        return self._renderer.render(
+            request,
+            "gallery.html",
+            build=self._build,
+            first_page=first_page if months else None,
+            # Only digits and base64: it cannot contain a closing tag.
+            months=Markup(msgspec.json.encode(months).decode()),  # noqa: S704  see above
+        )

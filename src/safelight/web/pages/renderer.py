@@ -1,0 +1,97 @@
+"""Render the templates of the pages, with their Content-Security-Policy."""
+
+from typing import Any
+
+from fastapi import Request
+from jinja2 import Environment, PackageLoader, select_autoescape
+from starlette.responses import HTMLResponse
+
+from safelight import errors
+from safelight.errors import SafelightError, format_size
+from safelight.library import Library
+from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
+from safelight.web import problems
+from safelight.web.hosts import link_endpoint
+
+
+class PageRenderer:
+    """Renders pages, and the pages that show an error."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._templates = Environment(
+            loader=PackageLoader("safelight.web.pages"), autoescape=select_autoescape()
+        )
+
+    def render(
+        self,
+        request: Request,
+        template: str,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """Return a page made from a template and its values."""
+        html = self._templates.get_template(template).render(
+            root=root_path(request),
+            may_sign_out=getattr(request.state, "safelight_session", None) is not None,
+            max_size=format_size(self._library.limits.max_form_bytes),
+            max_bytes=self._library.limits.max_form_bytes,
+            max_title=MAX_TITLE,
+            max_description=MAX_DESCRIPTION,
+            **values,
+        )
+        return HTMLResponse(
+            html,
+            status_code=status,
+            headers={
+                "Cache-Control": "no-store",  # after signing out, Back must show nothing
+                "Content-Security-Policy": self._policy(request),
+                **(headers or {}),
+            },
+        )
+
+    def render_error(
+        self,
+        request: Request,
+        error: SafelightError,
+        template: str = "problem.html",
+        **values: Any,
+    ) -> HTMLResponse:
+        """Return a page that shows an error, with the error's status and headers."""
+        return self.render(
+            request,
+            template,
+            status=problems.status_of(error),
+            headers=problems.headers_of(error),
+            problem=self._error_text(error),
+            **values,
+        )
+
+    def render_sign_in(self, request: Request, problem: str | None = None) -> HTMLResponse:
+        """Return the sign-in page, with the reason if signing in failed."""
+        return self.render(request, "sign_in.html", status=401, problem=problem)
+
+    def _error_text(self, error: SafelightError) -> str:
+        if isinstance(error, errors.TooLarge):
+            limits = self._library.limits
+            return (
+                f"This photo is too large. The limit here is {format_size(limits.max_form_bytes)};"
+                f" the gallery accepts up to {format_size(limits.max_direct_bytes)}."
+            )
+        return str(error)
+
+    def _policy(self, request: Request) -> str:
+        store = self._library.backends.link_signer.origin(link_endpoint(request, self._library))
+        return (
+            "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self';"
+            " base-uri 'none'; frame-ancestors 'none';"
+            f" img-src 'self' data: blob: {store}; connect-src 'self' {store}"
+        )
+
+
+def root_path(request: Request) -> str:
+    """Return the path that the service is mounted at: empty, or without a slash at its end."""
+    root: str = request.scope.get("root_path", "")
+    return root.rstrip("/")

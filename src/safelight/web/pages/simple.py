@@ -1,0 +1,100 @@
+"""The simple upload pages: list, add and delete photos without JavaScript."""
+
+import contextlib
+
+from fastapi import Request, Response
+from starlette.responses import RedirectResponse
+
+from safelight import errors
+from safelight.catalog import Cursor
+from safelight.errors import SafelightError, format_size
+from safelight.library import Library
+from safelight.models import Caption, Photo
+from safelight.web.api.photo_json import make_view
+from safelight.web.api.routing import parse_id
+from safelight.web.api.schemas import PhotoView
+from safelight.web.auth.auth import Authenticator
+from safelight.web.hosts import link_endpoint
+from safelight.web.http.body import read_upload_form
+from safelight.web.pages.renderer import PageRenderer, root_path
+from safelight.web.security_log import SecurityEvent, log_security_event
+
+_PER_PAGE = 48
+
+
+class SimplePages:
+    """The pages below ``/simple-upload``."""
+
+    def __init__(
+        self, library: Library, authenticator: Authenticator, renderer: PageRenderer
+    ) -> None:
+        self._library = library
+        self._authenticator = authenticator
+        self._renderer = renderer
+
+    async def index(self, request: Request) -> Response:
+        """Return a page of photos, newest first; the first has the upload form."""
+        owner = await self._authenticator(request)
+        after = request.query_params.get("after")
+        photos, older = await self._list_photos(request, owner, after)
+        return self._renderer.render(
+            request, "index.html", photos=photos, older=older, first=after is None, typed=Caption()
+        )
+
+    async def photo(self, request: Request) -> Response:
+        """Return the page of one photo."""
+        owner = await self._authenticator(request)
+        photo = await self._library.photo(owner, parse_id(request.path_params["photo_id"]))
+        return self._renderer.render(
+            request,
+            "photo.html",
+            photo=self._view(request, photo),
+            size=format_size(photo.size),
+            is_duplicate="duplicate" in request.query_params,
+        )
+
+    async def upload(self, request: Request) -> Response:
+        """Add a photo, and redirect to the photos, or to the existing duplicate."""
+        owner = await self._authenticator(request)
+        typed = Caption()
+        try:
+            async with read_upload_form(request, self._library, owner) as (photo, typed):
+                added = await self._library.add(owner, photo, typed)
+        except (errors.Invalid, errors.Unavailable) as error:
+            return await self._render_failed_upload(request, owner, error, typed)
+        duplicate = "" if added.created else f"/{added.photo.id}?duplicate"
+        return RedirectResponse(f"{root_path(request)}/simple-upload{duplicate}", status_code=303)
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a photo, and redirect to the others."""
+        owner = await self._authenticator(request)
+        id_ = parse_id(request.path_params["photo_id"])
+        await self._library.delete(owner, id_)
+        log_security_event(request, SecurityEvent.PHOTO_DELETED, photo=id_)
+        return RedirectResponse(f"{root_path(request)}/simple-upload", status_code=303)
+
+    async def _list_photos(
+        self, request: Request, owner: str, after: str | None = None
+    ) -> tuple[list[PhotoView], Cursor | None]:
+        """Return a page of photos, and the cursor of the next page."""
+        page = await self._library.page(owner, after=after, limit=_PER_PAGE)
+        ids = [id_ for id_, _ in page.photos]
+        found = {photo.id: photo for photo in await self._library.photos(owner, ids)}
+        return [self._view(request, found[id_]) for id_ in ids if id_ in found], page.next
+
+    async def _render_failed_upload(
+        self, request: Request, owner: str, error: SafelightError, typed: Caption
+    ) -> Response:
+        """Return the upload form with the error and what was typed."""
+        photos: list[PhotoView] | None = None
+        older = None
+        if not isinstance(error, errors.Unavailable):  # don't wait for the same engine again
+            with contextlib.suppress(errors.Unavailable):
+                photos, older = await self._list_photos(request, owner)
+        return self._renderer.render_error(
+            request, error, "index.html", photos=photos, older=older, first=True, typed=typed
+        )
+
+    def _view(self, request: Request, photo: Photo) -> PhotoView:
+        endpoint = link_endpoint(request, self._library)
+        return make_view(photo, self._library.photo_links(photo, endpoint=endpoint))

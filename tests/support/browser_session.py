@@ -1,0 +1,120 @@
+"""A browser profile that records its requests and its console errors."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Request, WebError
+
+from support.service import Service
+
+_REFUSED_PAGE = "Failed to load resource: the server responded with a status of 4"
+REFUSED = (_REFUSED_PAGE,)
+NO_NETWORK = ("Failed to load resource: net::ERR_",)
+
+
+@dataclass(kw_only=True)
+class BrowserSession:
+    """A page of the service in its own browser profile."""
+
+    service: Service
+    context: BrowserContext
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    expected_errors: tuple[str, ...] = ()
+    """Beginnings of console messages that are not recorded as errors."""
+
+    def watch(self) -> None:
+        self.context.on("request", self._on_request)
+        self.context.on("console", self._on_console)
+        self.context.on("weberror", self._on_error)
+        # Playwright intercepts file choosers only with a listener, and takes a moment to start.
+        self.page.on("filechooser", lambda _: None)
+
+    async def sign_in(self, token: str | None = None) -> None:
+        await self.page.goto(f"{self.service.url}/")
+        await self.page.get_by_label("Token").fill(token or self.service.token)
+        async with self.page.expect_navigation():
+            await self.page.get_by_role("button", name="Sign in").click()
+
+    async def add(
+        self, data: bytes | Path, *, name: str = "photo.jpg", title: str = "", description: str = ""
+    ) -> None:
+        """Upload a photo with the form of the simple page."""
+        await self.page.goto(f"{self.service.url}/simple-upload")
+        await self.page.get_by_label("Title").fill(title)
+        await self.page.get_by_label("Description").fill(description)
+        async with self.page.expect_file_chooser() as opening:
+            await self.page.get_by_label("Photo", exact=True).click()
+        chooser = await opening.value
+        if isinstance(data, Path):
+            await chooser.set_files(data)
+        else:
+            await chooser.set_files({"name": name, "mimeType": "image/jpeg", "buffer": data})
+        await self.page.get_by_role("button", name="Upload").click()
+
+    async def problem(self) -> str:
+        """Return the error message of the page."""
+        return await self.page.get_by_role("alert").inner_text()
+
+    async def downloaded_bytes(self, go: Callable[[], Awaitable[object]]) -> int:
+        """Run `go`, and return how many bytes it downloaded from the store, not from the cache.
+
+        `go` must wait until everything is loaded.
+        """
+        session = await self.context.new_cdp_session(self.page)
+        urls: dict[str, str] = {}
+        bytes_: dict[str, int] = {}
+        session.on(
+            "Network.requestWillBeSent",
+            lambda event: urls.update({event["requestId"]: event["request"]["url"]}),
+        )
+        session.on(
+            "Network.loadingFinished",
+            lambda event: bytes_.update({event["requestId"]: event["encodedDataLength"]}),
+        )
+        await session.send("Network.enable")
+        await go()
+        await self.page.wait_for_load_state("networkidle")
+        await session.detach()
+        store = self.service.store
+        return sum(size for id_, size in bytes_.items() if urls.get(id_, "").startswith(store))
+
+    def foreign_origins(self) -> set[str]:
+        """Return the requested origins other than the service and the store."""
+        ours = {self.service.url, self.service.store}
+        return {origin for url in self.requests if (origin := _origin(url)) not in ours}
+
+    def _on_request(self, request: Request) -> None:
+        if not request.url.startswith("data:"):
+            self.requests.append(request.url)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        """Record console errors and warnings, except for 4xx responses to the page itself."""
+        is_page = message.page and message.location["url"] == message.page.url
+        known = (*self.expected_errors, _REFUSED_PAGE) if is_page else self.expected_errors
+        if message.type in {"error", "warning"} and not message.text.startswith(known):
+            self.errors.append(f"{message.text} ({message.location['url']})")
+
+    def _on_error(self, error: WebError) -> None:
+        self.errors.append(str(error.error))
+
+
+OpenBrowserSession = Callable[..., Awaitable[BrowserSession]]
+"""Opens a session."""
+
+
+async def wait_for_image(image: Locator) -> tuple[int, int]:
+    """Wait until an image is decoded. Return its natural width and height."""
+    await image.scroll_into_view_if_needed()
+    size: list[int] = await image.evaluate(
+        "img => img.decode().then(() => [img.naturalWidth, img.naturalHeight])"
+    )
+    return size[0], size[1]
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

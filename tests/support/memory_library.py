@@ -1,0 +1,139 @@
+"""A library without an object store or decoder processes, for tests of rows and objects.
+
+The bucket is in memory (`bucket_contract.py` proves that it behaves as a real one), PostgreSQL is
+real, and photos are decoded by Pillow in the test's process.
+"""
+
+import io
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight import errors
+from safelight.catalog import Catalog
+from safelight.catalog.tables import photos
+from safelight.darkroom.pool import Darkroom, Inspection, RenderedImage, RenderResult
+from safelight.imaging.formats import HEAD_BYTES, detect_format
+from safelight.imaging.presets import build_presets
+from safelight.library import Library
+from safelight.library.backends import Backends
+from safelight.library.lifecycle import utc_now
+from safelight.library.spool import Spool
+from safelight.models import ImageFacts, Preset
+from safelight.settings import S3Settings, Settings
+from safelight.signing.links import LinkSigner
+from safelight.signing.uploads import UploadSigner
+from support.memory_bucket import CONFIG, CREDENTIALS, MemoryMultipartUploads, make_memory_bucket
+
+
+class PillowDarkroom(Darkroom):
+    """Decodes in the test's process. Renditions are short texts, not images."""
+
+    async def inspect(self, file: BinaryIO | int, *, owner: str) -> Inspection:
+        """Return the facts of a photo."""
+        del owner
+        assert not isinstance(file, int)
+        data = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
+        if not data:
+            raise errors.EmptyFile
+        format_ = detect_format(data[:HEAD_BYTES])
+        if format_ is None:
+            raise errors.UnsupportedType
+        try:
+            image = Image.open(io.BytesIO(data))
+            image.load()
+        except OSError as error:
+            raise errors.CorruptImage from error
+        facts = ImageFacts(
+            format=format_.name,
+            content_type=format_.content_type,
+            width=image.width,
+            height=image.height,
+        )
+        return Inspection(facts=facts)
+
+    async def render(
+        self, file: BinaryIO | int, facts: ImageFacts, presets: Sequence[Preset], *, owner: str
+    ) -> RenderResult:
+        """Return a text for each preset."""
+        del owner
+        assert not isinstance(file, int)
+        images = [
+            RenderedImage(
+                preset=preset,
+                width=min(preset.width, facts.width),
+                height=1,
+                data=f"rendition {preset.name}".encode(),
+            )
+            for preset in presets
+        ]
+        return RenderResult(images=tuple(images), thumbhash=b"12345", colour="808080")
+
+
+@asynccontextmanager
+async def open_memory_library(
+    database_url: str,
+    data_dir: Path,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    **settings: Any,
+) -> AsyncIterator[Library]:
+    """Start a library without a worker, on a database with all migrations."""
+    made = Settings(
+        data_dir=data_dir,
+        database_url=SecretStr(database_url),
+        s3=S3Settings(endpoint_url=CONFIG.endpoint_url),
+        **settings,
+    )
+    library = Library(lambda: _open_backends(made, database_url, clock), clock=clock, worker=False)
+    async with library.lifespan(None):
+        yield library
+
+
+@asynccontextmanager
+async def _open_backends(
+    settings: Settings, database_url: str, clock: Callable[[], datetime]
+) -> AsyncIterator[Backends]:
+    catalog, darkroom = Catalog(database_url), PillowDarkroom(settings.limits)
+    store: dict[str, Any] = {
+        "credentials": CREDENTIALS.current,
+        "clock": clock,
+        "endpoint": CONFIG.endpoint_url,
+        "bucket": CONFIG.bucket,
+        "region": CONFIG.region,
+    }
+    try:
+        yield Backends(
+            bucket=make_memory_bucket(),
+            catalog=catalog,
+            darkroom=darkroom,
+            link_signer=LinkSigner(settings.links, **store),
+            spool=Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes),
+            limits=settings.limits,
+            uploads=settings.uploads,
+            upload_signer=UploadSigner(settings.uploads.signature_lifetime, **store),
+            multipart=MemoryMultipartUploads(),
+            presets=build_presets(settings.renditions),
+        )
+    finally:
+        await darkroom.close()
+        await catalog.close()
+
+
+async def statuses(library: Library) -> list[str]:
+    """Return the status of each row, by id."""
+
+    query = select(photos.c.status).order_by(photos.c.id)
+
+    async def read(connection: AsyncConnection) -> list[str]:
+        return list((await connection.execute(query)).scalars())
+
+    return await library.backends.catalog.read(read)

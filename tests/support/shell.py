@@ -1,0 +1,111 @@
+"""Run the installed command in a pipe or on a terminal."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.serve_process import SCRIPT
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """A command's output and exit code."""
+
+    code: int
+    out: str
+    err: str = ""
+
+    @property
+    def line(self) -> str:
+        """Return the only output of a failed command: a line on stderr."""
+        assert self.code == 1, self
+        assert self.out == ""
+        assert self.err.startswith("safelight: ")
+        assert self.err.count("\n") == 1, self.err
+        return self.err
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A working directory and environment variables for commands."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def env(self, **extra: str) -> dict[str, str]:
+        return {"PATH": f"{SCRIPT.parent}:{os.environ['PATH']}", **self.variables, **extra}
+
+    def run(self, *arguments: str, **extra: str) -> CommandResult:
+        """Run a command in a pipe, without stdin."""
+        process = subprocess.run(
+            [SCRIPT, *arguments],
+            check=False,
+            cwd=self.folder,
+            env=self.env(**extra),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+        )
+        assert b"Traceback" not in process.stderr, process.stderr.decode()
+        return CommandResult(process.returncode, process.stdout.decode(), process.stderr.decode())
+
+    def start(self, *arguments: str, **extra: str) -> subprocess.Popen[bytes]:
+        """Start a command in a pipe, without waiting for it."""
+        return subprocess.Popen(
+            [SCRIPT, *arguments],
+            cwd=self.folder,
+            env=self.env(**extra),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def at_terminal(
+        self, *arguments: str, typed: str = "", piped: bool = False, **extra: str
+    ) -> CommandResult:
+        """Run a command on a terminal of 100 columns; with `piped`, stdout is a pipe.
+
+        The terminal's content is `out`, or `err` if `piped`.
+        """
+        terminal, process_end = pty.openpty()
+        process = subprocess.Popen(
+            [SCRIPT, *arguments],
+            cwd=self.folder,
+            env=self.env(**{"TERM": "xterm-256color", "COLUMNS": "100"} | extra),
+            stdin=process_end,
+            stdout=subprocess.PIPE if piped else process_end,
+            stderr=process_end,
+        )
+        os.close(process_end)
+        if typed:
+            os.write(terminal, typed.encode())
+        shown = _read(terminal, process).decode(errors="surrogateescape")
+        assert "Traceback" not in shown
+        if process.stdout is None:
+            return CommandResult(process.wait(30), shown)
+        with process.stdout:
+            return CommandResult(process.wait(30), process.stdout.read().decode(), shown)
+
+
+def _read(terminal: int, process: subprocess.Popen[bytes]) -> bytes:
+    """Return a terminal's content after its program has ended."""
+    shown = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        ready, _, _ = select.select([terminal], [], [], 0.1)
+        try:
+            chunk = os.read(terminal, 65536) if ready else b""
+        except OSError:  # EIO: the other end is closed
+            break
+        shown += chunk
+        if not chunk and process.poll() is not None:
+            break
+    else:
+        process.send_signal(signal.SIGKILL)
+    os.close(terminal)
+    return shown

@@ -1,0 +1,61 @@
+"""Rules of the layout, which docs/decisions/0013-layout-and-names.md explains."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "safelight"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+MAX_LINES = 300
+MAX_FILES = 14
+MAX_NOQA = 39
+
+SAME_NAME: dict[str, str] = {}
+"""Public class names that occur twice, with the reason."""
+LARGER_FOLDERS: dict[str, str] = {}
+"""Folders with more than MAX_FILES modules, with the reason."""
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def test_no_two_public_classes_have_the_same_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in MODULES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(_name(path))
+    twice = {name: paths for name, paths in places.items() if len(paths) > 1}
+    assert twice.keys() == SAME_NAME.keys(), twice
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_modules_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+def test_folders_are_small() -> None:
+    counts: dict[str, int] = defaultdict(int)
+    for path in MODULES:
+        counts[_name(path.parent)] += path.name != "__init__.py"
+    large = {folder: count for folder, count in counts.items() if count > MAX_FILES}
+    assert large.keys() == LARGER_FOLDERS.keys(), large
+
+
+def test_few_lint_rules_are_suppressed() -> None:
+    lines = [line for path in MODULES for line in path.read_text().splitlines()]
+    assert sum("# noqa" in line for line in lines) <= MAX_NOQA
+
+
+def test_every_suppression_has_a_reason() -> None:
+    bare = [
+        f"{_name(path)}:{number}"
+        for path in MODULES
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if "# noqa" in line and not line.partition("# noqa: ")[2].partition(" ")[2].strip()
+    ]
+    assert bare == []
