@@ -29,6 +29,8 @@ def check_takeover(server: ServeProcess, *, uid: int | None = None) -> Impostor:
             _kill_store(server, impostor)
             _check_service(client, before.json())
             assert not _is_relayed(ports["s3"])
+            refusal = f"Port {ports['s3']} of the embedded object store is in use"
+            assert wait_until(lambda: refusal in server.output)
             assert named(server.family(), "weed") == []  # it isn't started while its ports are used
         assert wait_until(lambda: client.get("/readyz").status_code == 200)
         after = _upload(client, 99)
@@ -37,7 +39,6 @@ def check_takeover(server: ServeProcess, *, uid: int | None = None) -> Impostor:
             stored = httpx.get(photo["original_url"], trust_env=False)
             assert stored.status_code == 200
             assert len(stored.content) == photo["size"]
-    assert f"Port {ports['s3']} of the embedded object store is in use" in server.output
     return impostor
 
 
