@@ -36,6 +36,7 @@ _MODULES: Final = (
     *("base64", "math", "mmap", "resource", "zlib", "encodings.utf_16_be", "encodings.latin_1"),
     *("safelight.errors", "safelight.models"),
     *("safelight.imaging.formats", "safelight.imaging.limits", "safelight.imaging.metadata"),
+    "safelight.imaging.xmp",
     *("safelight.imaging.thumbhash", "safelight.imaging.headers.gif"),
     *("safelight.imaging.headers.heif", "safelight.imaging.headers.jpeg"),
     *("safelight.imaging.headers.png", "safelight.imaging.headers.webp"),

@@ -1,13 +1,14 @@
 """Read the header of a GIF: its canvas size and number of frames (GIF89a)."""
 
 import struct
+from collections.abc import Iterator
 from mmap import mmap
 from typing import Final
 
 from safelight import errors
 from safelight.imaging.limits import Header
 
-_TRAILER, _EXTENSION, _IMAGE = 0x3B, 0x21, 0x2C
+_TRAILER, _EXTENSION, _IMAGE, _APPLICATION = 0x3B, 0x21, 0x2C, 0xFF
 _SCREEN: Final = struct.Struct("<HHBBB")
 _DESCRIPTOR: Final = struct.Struct("<HHHHB")
 _SCREEN_AT: Final = 6
@@ -57,3 +58,34 @@ def _skip_sub_blocks(data: bytes | mmap, position: int) -> int:
     while length := data[position]:
         position += 1 + length
     return position + 1
+
+
+def application_blocks(data: bytes | mmap, name: bytes) -> Iterator[tuple[int, int]]:
+    """Yield start and end of the sub-blocks of each application extension with this name.
+
+    The name is the 11 bytes of its identifier and code. Raises IndexError or struct.error at the
+    end of a truncated file.
+    """
+    flags = _SCREEN.unpack_from(data, _SCREEN_AT)[2]
+    position = _SCREEN_AT + _SCREEN.size + _table_size(flags)
+    while (block := data[position]) != _TRAILER:
+        position += 1
+        if block == _EXTENSION:
+            head = position + 2 + data[position + 1]
+            end = _skip_sub_blocks(data, position + 1)
+            if data[position] == _APPLICATION and data[position + 2 : head] == name:
+                yield head, end
+            position = end
+        elif block == _IMAGE:
+            flags = _DESCRIPTOR.unpack_from(data, position)[4]
+            position += _DESCRIPTOR.size + _table_size(flags) + 1
+            position = _skip_sub_blocks(data, position)
+
+
+def join_sub_blocks(blocks: bytes) -> bytes:
+    """Return the content of sub-blocks, up to the first empty one."""
+    parts, position = [], 0
+    while position < len(blocks) and (length := blocks[position]):
+        parts.append(blocks[position + 1 : position + 1 + length])
+        position += 1 + length
+    return b"".join(parts)

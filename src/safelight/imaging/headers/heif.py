@@ -10,12 +10,14 @@ from safelight.imaging.limits import Header
 
 _Data = bytes | mmap
 _Span = tuple[int, int]
+_Spans = list[_Span]
 
 _LONG: Final = 8
 _MAX_BOXES: Final = 20_000
 _SLACK: Final = 16
 """Some programs write the last length a few bytes too large, and every decoder accepts that. If
 more is missing, the file was truncated."""
+_MAX_NAMES: Final = 1_000
 _NOT_PIXELS: Final = frozenset({b"Exif", b"mime", b"uri "})
 _IN_FILE, _IN_IDAT = 0, 1
 
@@ -59,6 +61,27 @@ def _read(data: _Data) -> Header:
         raise errors.CorruptImage
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     return Header(width=width, height=height)
+
+
+def metadata_items(data: _Data, kind: bytes, content_type: bytes = b"") -> Iterator[_Spans]:
+    """Yield start and end of the pieces of each item of a kind, and of a type if it is `mime`.
+
+    Raises CorruptImage, IndexError, KeyError or struct.error for a malformed file.
+    """
+    top = _first_of_each(data, 0, len(data))
+    meta = _first_of_each(data, top[b"meta"][0] + 4, top[b"meta"][1])
+    kinds = _item_kinds(data, *meta[b"iinf"])
+    types = _content_types(data, *meta[b"iinf"]) if content_type else {}
+    for item, method, spans in _locations(data, *meta[b"iloc"]):
+        if kinds.get(item) != kind or method not in {_IN_FILE, _IN_IDAT}:
+            continue
+        if content_type and types.get(item) != content_type:
+            continue
+        first, last = (0, len(data)) if method == _IN_FILE else meta[b"idat"]
+        yield [
+            (first + start, min(first + start + length, last) if length else last)
+            for start, length in spans
+        ]
 
 
 def _shown_items(data: _Data, meta: dict[bytes, _Span]) -> set[int]:
@@ -112,6 +135,18 @@ def _item_kinds(data: _Data, start: int, end: int) -> dict[int, bytes]:
             )
             kinds[item] = item_kind
     return kinds
+
+
+def _content_types(data: _Data, start: int, end: int) -> dict[int, bytes]:
+    """Return the content type of each `mime` item (`iinf`)."""
+    types = {}
+    for kind, at, last in _boxes(data, start + (6 if data[start] == 0 else 8), end):
+        if kind == b"infe" and data[at] >= 2:
+            width = 2 if data[at] == 2 else 4
+            names = bytes(data[at + 10 + width : min(last, at + _MAX_NAMES)]).split(b"\0")
+            if len(names) > 1:
+                types[int.from_bytes(data[at + 4 : at + 4 + width], "big")] = names[1]
+    return types
 
 
 def _locations(data: _Data, start: int, end: int) -> Iterator[tuple[int, int, list[_Span]]]:

@@ -1,6 +1,7 @@
 """Read the header of a JPEG: its size and number of scans (ITU-T T.81, annex B)."""
 
 import re
+from collections.abc import Iterator
 from mmap import mmap
 from typing import Final
 
@@ -14,6 +15,7 @@ _WITHOUT_LENGTH: Final = frozenset({0x01, 0xD8})  # TEM and SOI have no length
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # DHT, JPG and DAC
 _SCAN: Final = 0xDA
 _END: Final = 0xD9
+_APPLICATION: Final = 0xE0
 
 
 def read_header(data: bytes | mmap) -> Header:
@@ -37,6 +39,21 @@ def read_header(data: bytes | mmap) -> Header:
     if size is None:
         raise errors.CorruptImage
     return Header(width=size[0], height=size[1], scans=scans)
+
+
+def application_segments(data: bytes | mmap, number: int) -> Iterator[tuple[int, int]]:
+    """Yield start and end of the content of each APPn segment before the first scan."""
+    position = 0
+    while match := _MARKER.search(data, position):
+        code, position = data[match.end() - 1], match.end()
+        if code in {_SCAN, _END}:
+            return
+        if code in _WITHOUT_LENGTH:
+            continue
+        length = max(int.from_bytes(data[position : position + 2], "big"), 2)
+        if code == _APPLICATION + number:
+            yield position + 2, min(position + length, len(data))
+        position += length
 
 
 def _size(field: bytes) -> tuple[int, int]:

@@ -24,13 +24,13 @@ def read_header(data: bytes | mmap) -> Header:
     each needs a valid CRC, and the file its end. All else is left to the decoder. Raises
     CorruptImage.
     """
-    chunks = _chunks(data)
-    if next(chunks, (b"",))[0] != b"IHDR":
+    found = chunks(data)
+    if next(found, (b"",))[0] != b"IHDR":
         raise errors.CorruptImage
     width, height = struct.unpack_from(">II", data, _SIGNATURE_BYTES + 8)
     counts, last, duration = {b"IHDR": 1}, b"", timedelta(0)
     has_still = False
-    for last, start, end in chunks:
+    for last, start, end in found:
         if last == b"acTL" and b"IDAT" in counts:
             continue  # Ignored this late: viewers show a still image.
         if last in _ANIMATION and zlib.crc32(data[start - 4 : end]) != _crc(data, end):
@@ -53,7 +53,7 @@ def _delay(data: bytes | mmap, start: int) -> timedelta:
     return timedelta(seconds=number / (parts or _HUNDREDTHS))
 
 
-def _chunks(data: bytes | mmap) -> Iterator[tuple[bytes, int, int]]:
+def chunks(data: bytes | mmap) -> Iterator[tuple[bytes, int, int]]:
     """Yield kind, start and end of the data of each complete chunk, up to IEND."""
     position = _SIGNATURE_BYTES
     while position + 12 <= len(data):

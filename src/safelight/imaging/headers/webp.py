@@ -18,11 +18,11 @@ def read_header(data: bytes | mmap) -> Header:
     The file must be as long as its RIFF header and each chunk state; anything after the RIFF is
     ignored. Raises CorruptImage.
     """
-    chunks = _chunks(data)
-    kind, start, length = next(chunks, (b"", 0, 0))
+    found = chunks(data)
+    kind, start, length = next(found, (b"", 0, 0))
     if kind == b"VP8X" and length >= 10:
         width, height = _u24(data, start + 4) + 1, _u24(data, start + 7) + 1
-        frames = sum(kind == b"ANMF" for kind, *_ in chunks)
+        frames = sum(kind == b"ANMF" for kind, *_ in found)
         animated = data[start] & _ANIMATED
         return Header(width=width, height=height, frames=max(frames, 1) if animated else 1)
     if kind == b"VP8L" and length >= 5:
@@ -34,8 +34,8 @@ def read_header(data: bytes | mmap) -> Header:
     raise errors.CorruptImage
 
 
-def _chunks(data: bytes | mmap) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, start of the data, and length of each chunk."""
+def chunks(data: bytes | mmap) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, start of the data, and length of each chunk. Raises CorruptImage."""
     if len(data) < _RIFF_HEADER:
         raise errors.CorruptImage
     end = 8 + int.from_bytes(data[4:8], "little")
