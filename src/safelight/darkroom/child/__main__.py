@@ -38,8 +38,9 @@ _MODULES: Final = (
     *("safelight.imaging.formats", "safelight.imaging.limits", "safelight.imaging.metadata"),
     "safelight.imaging.xmp",
     *("safelight.imaging.thumbhash", "safelight.imaging.headers.gif"),
-    *("safelight.imaging.headers.heif", "safelight.imaging.headers.jpeg"),
-    *("safelight.imaging.headers.png", "safelight.imaging.headers.webp"),
+    *("safelight.imaging.headers.heif", "safelight.imaging.headers.isobmff"),
+    *("safelight.imaging.headers.jpeg", "safelight.imaging.headers.png"),
+    *("safelight.imaging.headers.webp",),
     *("pillow_heif", "PIL.Image", "PIL.ExifTags", "PIL.TiffImagePlugin"),
 )
 """What decoders import, apart from what initializes libvips. Some may not be installed."""

@@ -1,28 +1,33 @@
 """Read the header of an AVIF or HEIC: the sizes of its items (ISO/IEC 14496-12 and 23008-12)."""
 
 import struct
-from collections.abc import Iterator, Sequence
-from mmap import mmap
+from collections.abc import Iterator
 from typing import Final
 
 from safelight import errors
+from safelight.imaging.headers.isobmff import (
+    IN_FILE,
+    IN_IDAT,
+    Data,
+    Span,
+    boxes,
+    first_of_each,
+    locations,
+    primary_item,
+    references,
+)
 from safelight.imaging.limits import Header
 
-_Data = bytes | mmap
-_Span = tuple[int, int]
-_Spans = list[_Span]
+_Spans = list[Span]
 
-_LONG: Final = 8
-_MAX_BOXES: Final = 20_000
 _SLACK: Final = 16
 """Some programs write the last length a few bytes too large, and every decoder accepts that. If
 more is missing, the file was truncated."""
 _MAX_NAMES: Final = 1_000
 _NOT_PIXELS: Final = frozenset({b"Exif", b"mime", b"uri "})
-_IN_FILE, _IN_IDAT = 0, 1
 
 
-def read_header(data: _Data) -> Header:
+def read_header(data: Data) -> Header:
     """Return the largest size that any item claims.
 
     A grid states its size twice, in its properties and in its data, and both count: a few bytes of
@@ -36,22 +41,22 @@ def read_header(data: _Data) -> Header:
         raise errors.CorruptImage from error
 
 
-def _read(data: _Data) -> Header:
-    top = _first_of_each(data, 0, len(data))
-    meta = _first_of_each(data, top[b"meta"][0] + 4, top[b"meta"][1])
-    properties = _first_of_each(data, *meta[b"iprp"])[b"ipco"]
+def _read(data: Data) -> Header:
+    top = first_of_each(data, 0, len(data))
+    meta = first_of_each(data, top[b"meta"][0] + 4, top[b"meta"][1])
+    properties = first_of_each(data, *meta[b"iprp"])[b"ipco"]
     sizes = [
         struct.unpack_from(">II", data, start + 4)
-        for kind, start, _ in _boxes(data, *properties)
+        for kind, start, _ in boxes(data, *properties)
         if kind == b"ispe"
     ]
     kinds = _item_kinds(data, *meta[b"iinf"])
     shown = _shown_items(data, meta)
-    for item, method, spans in _locations(data, *meta[b"iloc"]):
+    for item, method, spans in locations(data, *meta[b"iloc"]):
         kind = kinds.get(item, b"")
-        if kind in _NOT_PIXELS or method not in {_IN_FILE, _IN_IDAT}:
+        if kind in _NOT_PIXELS or method not in {IN_FILE, IN_IDAT}:
             continue
-        first, last = (0, len(data)) if method == _IN_FILE else meta[b"idat"]
+        first, last = (0, len(data)) if method == IN_FILE else meta[b"idat"]
         last += 0 if item in shown else _SLACK
         if any(first + start + length > last for start, length in spans):
             raise errors.CorruptImage
@@ -63,42 +68,40 @@ def _read(data: _Data) -> Header:
     return Header(width=width, height=height)
 
 
-def metadata_items(data: _Data, kind: bytes, content_type: bytes = b"") -> Iterator[_Spans]:
+def metadata_items(data: Data, kind: bytes, content_type: bytes = b"") -> Iterator[_Spans]:
     """Yield start and end of the pieces of each item of a kind, and of a type if it is `mime`.
 
     Raises CorruptImage, IndexError, KeyError or struct.error for a malformed file.
     """
-    top = _first_of_each(data, 0, len(data))
-    meta = _first_of_each(data, top[b"meta"][0] + 4, top[b"meta"][1])
+    top = first_of_each(data, 0, len(data))
+    meta = first_of_each(data, top[b"meta"][0] + 4, top[b"meta"][1])
     kinds = _item_kinds(data, *meta[b"iinf"])
     types = _content_types(data, *meta[b"iinf"]) if content_type else {}
-    for item, method, spans in _locations(data, *meta[b"iloc"]):
-        if kinds.get(item) != kind or method not in {_IN_FILE, _IN_IDAT}:
+    for item, method, spans in locations(data, *meta[b"iloc"]):
+        if kinds.get(item) != kind or method not in {IN_FILE, IN_IDAT}:
             continue
         if content_type and types.get(item) != content_type:
             continue
-        first, last = (0, len(data)) if method == _IN_FILE else meta[b"idat"]
+        first, last = (0, len(data)) if method == IN_FILE else meta[b"idat"]
         yield [
             (first + start, min(first + start + length, last) if length else last)
             for start, length in spans
         ]
 
 
-def _shown_items(data: _Data, meta: dict[bytes, _Span]) -> set[int]:
+def _shown_items(data: Data, meta: dict[bytes, Span]) -> set[int]:
     """Return the items that make up the image shown.
 
     These are the primary item (`pitm`), those it is derived from, and its auxiliaries (alpha).
     """
-    at = meta[b"pitm"][0]
-    (primary,) = struct.unpack_from(">I" if data[at] else ">H", data, at + 4)
     parts: dict[int, list[int]] = {}
-    for kind, source, targets in _references(data, *meta.get(b"iref", (0, 0))):
+    for kind, source, targets in references(data, *meta.get(b"iref", (0, 0))):
         for target in targets:
             if kind == b"dimg":
                 parts.setdefault(source, []).append(target)
             elif kind == b"auxl":
                 parts.setdefault(target, []).append(source)
-    shown, found = set[int](), [primary]
+    shown, found = set[int](), [primary_item(data, meta[b"pitm"][0])]
     while found:
         item = found.pop()
         if item not in shown:
@@ -107,28 +110,16 @@ def _shown_items(data: _Data, meta: dict[bytes, _Span]) -> set[int]:
     return shown
 
 
-def _references(data: _Data, start: int, end: int) -> Iterator[tuple[bytes, int, Sequence[int]]]:
-    """Yield the references (`iref`): the kind, the item, and the items that it refers to."""
-    number, width = (">I", 4) if data[start] else (">H", 2)
-    for kind, at, last in _boxes(data, start + 4, end):
-        (source,) = struct.unpack_from(number, data, at)
-        (count,) = struct.unpack_from(">H", data, at + width)
-        first = at + width + 2
-        if first + count * width > last:
-            raise errors.CorruptImage
-        yield kind, source, struct.unpack_from(f">{count}{number[1]}", data, first)
-
-
-def _grid_size(data: _Data, at: int) -> tuple[int, int]:
+def _grid_size(data: Data, at: int) -> tuple[int, int]:
     """Return the size of a grid's output."""
     sides: tuple[int, int] = struct.unpack_from(">II" if data[at + 1] & 1 else ">HH", data, at + 4)
     return sides
 
 
-def _item_kinds(data: _Data, start: int, end: int) -> dict[int, bytes]:
+def _item_kinds(data: Data, start: int, end: int) -> dict[int, bytes]:
     """Return the kind of each item (`iinf`)."""
     kinds = {}
-    for kind, at, _ in _boxes(data, start + (6 if data[start] == 0 else 8), end):
+    for kind, at, _ in boxes(data, start + (6 if data[start] == 0 else 8), end):
         if kind == b"infe" and data[at] >= 2:
             item, _, item_kind = struct.unpack_from(
                 ">HH4s" if data[at] == 2 else ">IH4s", data, at + 4
@@ -137,65 +128,13 @@ def _item_kinds(data: _Data, start: int, end: int) -> dict[int, bytes]:
     return kinds
 
 
-def _content_types(data: _Data, start: int, end: int) -> dict[int, bytes]:
+def _content_types(data: Data, start: int, end: int) -> dict[int, bytes]:
     """Return the content type of each `mime` item (`iinf`)."""
     types = {}
-    for kind, at, last in _boxes(data, start + (6 if data[start] == 0 else 8), end):
+    for kind, at, last in boxes(data, start + (6 if data[start] == 0 else 8), end):
         if kind == b"infe" and data[at] >= 2:
             width = 2 if data[at] == 2 else 4
             names = bytes(data[at + 10 + width : min(last, at + _MAX_NAMES)]).split(b"\0")
             if len(names) > 1:
                 types[int.from_bytes(data[at + 4 : at + 4 + width], "big")] = names[1]
     return types
-
-
-def _locations(data: _Data, start: int, end: int) -> Iterator[tuple[int, int, list[_Span]]]:
-    """Yield each item's location (`iloc`): its number, the method, and starts and lengths."""
-    version, sizes = data[start], int.from_bytes(data[start + 4 : start + 6], "big")
-    widths = [sizes >> shift & 15 for shift in (12, 8, 4, 0)]
-    offset_size, length_size, base_size = widths[:3]
-    index_size = widths[3] if version else 0
-    wide = 4 if version == 2 else 2
-    at = start + 6
-
-    def number(size: int) -> int:
-        nonlocal at
-        if at + size > end:
-            raise errors.CorruptImage
-        at += size
-        return int.from_bytes(data[at - size : at], "big")
-
-    for _ in range(number(wide)):
-        item = number(wide)
-        method = number(2) & 15 if version else _IN_FILE
-        number(2)  # the file's index: other files aren't available
-        base = number(base_size)
-        spans = []
-        for _ in range(number(2)):
-            number(index_size)
-            offset = number(offset_size)
-            spans.append((base + offset, number(length_size)))
-        yield item, method, spans
-
-
-def _first_of_each(data: _Data, start: int, end: int) -> dict[bytes, _Span]:
-    found: dict[bytes, _Span] = {}
-    for kind, first, last in _boxes(data, start, end):
-        found.setdefault(kind, (first, last))
-    return found
-
-
-def _boxes(data: _Data, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the kind of each box, and start and end of its content; the last may be truncated."""
-    for _ in range(_MAX_BOXES):
-        if start + _LONG > end:
-            return
-        size, kind = struct.unpack_from(">I4s", data, start)
-        head = _LONG
-        if size == 1:
-            size, head = struct.unpack_from(">Q", data, start + _LONG)[0], 2 * _LONG
-        last = start + size if size else end
-        if size and size < head:
-            raise errors.CorruptImage
-        yield kind, start + head, min(last, end)
-        start = last
