@@ -1,5 +1,7 @@
 """Stores that lack a feature: a real store behind a proxy that refuses it."""
 
+import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,7 +17,7 @@ from safelight.errors import StorageUnavailable
 from safelight.settings import S3Settings
 from safelight.signing.credentials import StaticCredentials
 from safelight.signing.sigv4 import Credentials
-from safelight.storage import Bucket, BucketConfig
+from safelight.storage import Bucket, BucketConfig, StoreFeatures
 
 UNSUPPORTED = {"if-none-match": 501, "x-amz-checksum-sha256": 400}
 """Unsupported headers, and the status that Backblaze B2 answers with."""
@@ -31,6 +33,7 @@ class LimitedStore(ThreadingHTTPServer):
         self.store = urlsplit(store).netloc
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.unsupported = dict(UNSUPPORTED)
+        self.refused_key = ""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -43,6 +46,8 @@ class Handler(BaseHTTPRequestHandler):
             status for name, status in self.server.unsupported.items() if name in self.headers
         )
         status = next(refusals, None)
+        if self.server.refused_key and self.path.endswith(self.server.refused_key):
+            status = 400
         if status:
             self._respond(status, {}, b"")
             return
@@ -106,16 +111,42 @@ async def test_store_without_both_features_works(
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"checksums": False}, {"conditional_writes": False}], ids=str
+    "unsupported", [UNSUPPORTED, *({name: status} for name, status in UNSUPPORTED.items())], ids=str
 )
-async def test_store_without_a_configured_feature_stores_nothing(
-    limited_store: LimitedStore, engines: EmbeddedEngines, settings: dict[str, bool]
+async def test_bucket_does_without_what_the_store_refuses(
+    limited_store: LimitedStore,
+    engines: EmbeddedEngines,
+    caplog: pytest.LogCaptureFixture,
+    unsupported: dict[str, int],
 ) -> None:
-    bucket = _bucket(limited_store, engines, **settings)
-    key = keys.original(keys.new_storage_id())
+    limited_store.unsupported = dict(unsupported)
+    bucket = _bucket(limited_store, engines)
+    original = keys.original(keys.new_storage_id())
+    prefix = original.rpartition("/")[0] + "/"
+    names = [original, f"{prefix}{'a' * 16}"]
+    await asyncio.gather(
+        *(bucket.put(key, b"the bytes", content_type="image/jpeg") for key in names)
+    )
+    assert bucket.features.conditional_writes is ("if-none-match" not in unsupported)
+    assert bucket.features.checksums is ("x-amz-checksum-sha256" not in unsupported)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * len(unsupported)
+    assert [await bucket.size(key) for key in names] == [9, 9]
+    await bucket.delete(names)
+    assert [await bucket.size(key) for key in names] == [None, None]
+    assert [page async for page in bucket.list_objects("photos/-/")] == []
+
+
+async def test_refusal_of_one_object_disables_nothing(
+    limited_store: LimitedStore, engines: EmbeddedEngines
+) -> None:
+    limited_store.unsupported = {}
+    limited_store.refused_key = "original"
+    bucket = _bucket(limited_store, engines)
     with pytest.raises(StorageUnavailable):
-        await bucket.put(key, b"the bytes", content_type="image/jpeg")
-    assert await bucket.size(key) is None
+        await bucket.put(
+            keys.original(keys.new_storage_id()), b"the bytes", content_type="image/jpeg"
+        )
+    assert bucket.features == StoreFeatures()
 
 
 def test_both_features_are_expected_by_default() -> None:

@@ -1,6 +1,5 @@
 """Start-up errors name the setting in one line and contain no secret."""
 
-import logging
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -13,7 +12,7 @@ from safelight.cli.db import upgrade_schema
 from safelight.engines import EmbeddedEngines
 from safelight.errors import SettingsError
 from safelight.library import Library
-from support.app_server import run_app_server, settings_for
+from support.app_server import settings_for
 from support.aws import serve
 
 
@@ -123,10 +122,9 @@ def unlistable() -> Iterator[str]:
         yield url
 
 
-def test_keys_without_list_permission_are_only_a_warning(
-    engines: EmbeddedEngines, tmp_path: Path, unlistable: str, caplog: pytest.LogCaptureFixture
+async def test_keys_without_list_permission_stop_the_start(
+    engines: EmbeddedEngines, tmp_path: Path, unlistable: str
 ) -> None:
     settings = settings_for(engines, tmp_path, s3={"endpoint_url": unlistable})
-    with caplog.at_level(logging.WARNING, "safelight"), run_app_server(settings):
-        pass
-    assert "s3:ListBucket" in caplog.text
+    with pytest.raises(SettingsError, match="allow them s3:ListBucket"):
+        await Library.from_settings(settings).start()

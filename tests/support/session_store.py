@@ -160,6 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return 200, self._delete(body)
             if "list-type" in query:
                 return 200, _listing([k for k in objects if k.startswith(query["prefix"][0])])
+            if self.command == "DELETE":
+                objects.pop(key, None)
+                return 204, b""
             if key in objects:
                 return 200, objects[key]
         raise Refusal(404, "NoSuchKey")

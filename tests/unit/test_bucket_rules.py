@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, fromstring, tostring
 import pytest
 
 from safelight.settings import Settings
-from safelight.storage.rules import BucketRule, bucket_rules, page_origins
+from safelight.storage.setup.rules import BucketRule, bucket_rules, page_origins
 
 THEIRS = "<CORSRule><ID>theirs</ID><AllowedOrigin>https://theirs.example</AllowedOrigin></CORSRule>"
 

@@ -17,7 +17,7 @@ from safelight.errors import EngineError
 from safelight.models import Caption, Upload, UploadStatus
 from safelight.signing.sigv4 import Credentials
 from safelight.signing.uploads import PresignedRequest, UploadSigner, is_s3_upload_id
-from safelight.storage.versions import MIN_SAFE_SEAWEED, outdated_store
+from safelight.storage.probe.versions import MIN_SAFE_SEAWEED, outdated_store
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 UPLOAD = Upload(

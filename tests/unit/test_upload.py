@@ -65,7 +65,7 @@ def _signer(*, ends: datetime | None = None, checksums: bool = True) -> UploadSi
         clock=lambda: NOW + timedelta(milliseconds=700),
         endpoint="https://store.example",
         bucket="photos",
-        checksums=checksums,
+        checksums=lambda: checksums,
     )
 
 

@@ -30,10 +30,11 @@ from safelight.storage import (
     BucketConfig,
     MultipartUploads,
     SetupOutcome,
+    StoreFeatures,
     configure_bucket,
-    ensure_bucket,
-    find_outdated_store,
     page_origins,
+    prove_store,
+    prove_transfers,
 )
 
 if TYPE_CHECKING:
@@ -84,12 +85,17 @@ async def open_backends(
         config = _bucket_config(settings, engines)
         credentials = await _credentials(settings, engines, clock, stack)
         catalog = await _open_catalog(settings, engines, stack)
+        features = StoreFeatures.of(config)
+        if settings.s3.endpoint_url:
+            features = await prove_store(settings.s3, config, credentials)
         bucket = Bucket(
             config,
             credentials,
             timeout=settings.s3.timeout,
             is_running=_store_check(settings, engines),
+            features=features,
         )
+        stack.push_async_callback(bucket.close)
         endpoint = _public_endpoint(settings, engines)
         signing = _signing_credentials(settings, credentials)
 
@@ -100,11 +106,10 @@ async def open_backends(
         if engines and not settings.s3.endpoint_url:
             await _configure_embedded(settings, engines, config)
         else:
-            if not await bucket.can_list():
-                await ensure_bucket(config, credentials.current())
-            if warning := await find_outdated_store(config, credentials.current()):
-                _log.warning("%s", warning)
-        multipart = MultipartUploads(config, credentials, timeout=settings.s3.timeout)
+            await prove_transfers(bucket, config)
+        multipart = MultipartUploads(
+            config, credentials, timeout=settings.s3.timeout, features=features
+        )
         stack.push_async_callback(multipart.close)
         darkroom = Darkroom(
             settings.limits, require_confinement=settings.darkroom.require_confinement
@@ -120,7 +125,7 @@ async def open_backends(
             limits=settings.limits,
             uploads=settings.uploads,
             upload_signer=_make_upload_signer(
-                settings, config, endpoint, upload_credentials, clock
+                settings, config, endpoint, upload_credentials, clock, features=features
             ),
             multipart=multipart,
             presets=build_presets(settings.renditions),
@@ -258,6 +263,8 @@ def _make_upload_signer(
     endpoint: str,
     credentials: Callable[[], Credentials],
     clock: Callable[[], datetime],
+    *,
+    features: StoreFeatures,
 ) -> UploadSigner:
     return UploadSigner(
         settings.uploads.signature_lifetime,
@@ -267,7 +274,7 @@ def _make_upload_signer(
         bucket=config.bucket,
         region=config.region,
         style="virtual" if config.virtual_hosted else "path",
-        checksums=config.checksums,
+        checksums=lambda: features.checksums,
     )
 
 

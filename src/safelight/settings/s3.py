@@ -26,13 +26,15 @@ class S3Settings(Group):
     """Long-lived keys used only to sign links. None: the keys above."""
     signing_secret_key: SecretStr | None = None
     addressing_style: Literal["path", "virtual"] = "path"
+    allow_public: bool = False
+    """Start even if the store lets anyone read photos without a valid signature."""
     conditional_writes: bool = True
-    """Whether the store supports ``If-None-Match: *`` on PUT. False: objects are written without
-    this check; keys are random and never reused."""
+    """Write with ``If-None-Match: *`` if the store supports it. False: never; keys are random and
+    never reused."""
     checksums: bool = True
-    """Whether the store supports x-amz-checksum-sha256. False: only TLS, or a store that checks the
-    signed SHA-256 of the body, detects damaged uploads; and objects are deleted one at a time,
-    since batch deletion needs a checksum."""
+    """Send x-amz-checksum-sha256 if the store supports it. False: never; then only TLS, or a store
+    that checks the signed SHA-256 of the body, detects damaged uploads; and objects are deleted one
+    at a time, since batch deletion needs a checksum."""
     timeout: timedelta = Field(
         default=timedelta(seconds=8), gt=timedelta(0), le=timedelta(seconds=60)
     )

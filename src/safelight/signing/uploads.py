@@ -56,7 +56,7 @@ class UploadSigner:
     A request expires after `lifetime`, or earlier with the upload's reservation or the credentials.
     Credentials that expire within MIN_CREDENTIAL_LIFETIME sign nothing: StorageUnavailable.
     `credentials` is called for each request. `endpoint` is where clients reach the store; each call
-    may override it. `checksums` is whether the store supports x-amz-checksum-sha256. An
+    may override it. `checksums` returns whether the store supports x-amz-checksum-sha256. An
     `s3_upload_id` that isn't `is_s3_upload_id` raises ValueError.
     """
 
@@ -70,7 +70,7 @@ class UploadSigner:
         bucket: str,
         region: str = "us-east-1",
         style: Style = "path",
-        checksums: bool = True,
+        checksums: Callable[[], bool] = lambda: True,
     ) -> None:
         self.lifetime = lifetime
         self._credentials = credentials
@@ -84,7 +84,7 @@ class UploadSigner:
     def put(self, upload: Upload, *, endpoint: str | None = None) -> PresignedRequest:
         """Sign the PUT of a whole upload."""
         headers = {"Content-Type": upload.content_type}
-        if upload.sha256 and self._checksums:
+        if upload.sha256 and self._checksums():
             headers["x-amz-checksum-sha256"] = _base64(upload.sha256)
         return self._presign(upload, "PUT", headers, length=upload.size, endpoint=endpoint)
 

@@ -1,29 +1,41 @@
 """One bucket in any S3-compatible store. Nothing here knows about photos."""
 
-from safelight.storage.bucket import Bucket, StoredObject
+from safelight.storage.bucket import Bucket
 from safelight.storage.config import BucketConfig
+from safelight.storage.features import StoreFeatures
 from safelight.storage.multipart import MultipartUploads, UnfinishedUpload
-from safelight.storage.rules import page_origins
+from safelight.storage.objects import StoredObject
+from safelight.storage.probe import CheckOutcome, CheckResult, ProbeReport, StoreProbe
+from safelight.storage.probe.versions import find_outdated_store, outdated_store
+from safelight.storage.proof import prove_store, prove_transfers
 from safelight.storage.setup import (
     SetupOutcome,
     SetupStep,
     bucket_exists,
     configure_bucket,
     ensure_bucket,
+    page_origins,
 )
-from safelight.storage.versions import find_outdated_store
 
 __all__ = [
     "Bucket",
     "BucketConfig",
+    "CheckOutcome",
+    "CheckResult",
     "MultipartUploads",
+    "ProbeReport",
     "SetupOutcome",
     "SetupStep",
+    "StoreFeatures",
+    "StoreProbe",
     "StoredObject",
     "UnfinishedUpload",
     "bucket_exists",
     "configure_bucket",
     "ensure_bucket",
     "find_outdated_store",
+    "outdated_store",
     "page_origins",
+    "prove_store",
+    "prove_transfers",
 ]

@@ -4,99 +4,46 @@ Nothing here knows about photos. `iam.py` lists the permissions that these calls
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from mmap import mmap
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Any, Final
 
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
-from prometheus_client import Counter, Histogram
 
-from safelight.errors import NotFound, OperatorError, StorageUnavailable
-from safelight.metrics import SHORT_SECONDS
-from safelight.signing.credentials import CredentialProvider
-from safelight.storage.config import BucketConfig
-from safelight.storage.s3_client import StoreFactory, is_refusal, open_s3_store
-from safelight.tracing import span
+from safelight.errors import NotFound, StorageUnavailable
+from safelight.storage.deletion import ObjectDeletion
+from safelight.storage.features import Feature, StoreFeatures
+from safelight.storage.objects import CACHE_CONTROL, PROBE_PREFIX, probe_key
+from safelight.storage.responses import StoreError
+from safelight.storage.s3_client import ObjectStore
 
-if TYPE_CHECKING:
-    from obstore import ObjectMeta  # this exists for type checkers only
-
-T = TypeVar("T")
-
-CACHE_CONTROL = "private, max-age=31536000, immutable"
-"""An object's bytes never change, and its links are for one person's browser."""
-
-_PROBE_KEY = "photos/-/readiness"
-"""A key that no photo can have: reading it proves the connection and the signature."""
+_READINESS_KEY = f"{PROBE_PREFIX}readiness"
 _MAX_CONCURRENT_WRITES = 4
 """Each write holds its bytes in memory until the store has them."""
-_MIN_BYTES_PER_SECOND = 1024 * 1024
 _LARGE_OBJECT = 4 * 1024 * 1024
 _READ_CHUNK = 256 * 1024
 """Larger chunks would only use more memory."""
-_RESTART = timedelta(seconds=2)
-_PAGE_SIZE = 1000
-"""Keys in one response to a list request: S3's maximum."""
+_TRIALS: Final[tuple[tuple[Feature, ...], ...]] = (
+    (),
+    ("conditional_writes",),
+    ("checksums",),
+    ("conditional_writes", "checksums"),
+)
+"""The features to do without, in turn, when a store refuses a write."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """An object in a listing. `size` is in bytes; `modified_at` is by the store's clock."""
-
-    key: str
-    size: int
-    modified_at: datetime
-
-
-class Bucket:
+class Bucket(ObjectDeletion):
     """One bucket. Every call ends within `timeout`, or raises StorageUnavailable.
 
-    A transfer gets another second for each MB. Each call is signed with the current credentials; if
-    the store refuses them and `credentials` can be refreshed, the call is repeated once. No call
-    begins while `is_running` returns False.
+    A transfer gets another second for each MB.
     """
 
-    def __init__(
-        self,
-        config: BucketConfig,
-        credentials: CredentialProvider,
-        *,
-        timeout: timedelta,
-        open_store: StoreFactory = open_s3_store,
-        is_running: Callable[[], bool] = lambda: True,
-    ) -> None:
-        self.seconds = Histogram(
-            "safelight_storage_seconds",
-            "Duration of calls to the bucket, by verb.",
-            ["verb"],
-            buckets=SHORT_SECONDS,
-            registry=None,
-        )
-        self.calls = Counter(
-            "safelight_storage_calls", "Calls to the bucket.", ["verb"], registry=None
-        )
-        self.errors = Counter(
-            "safelight_storage_errors", "Failed calls to the bucket.", ["verb"], registry=None
-        )
-        self._credentials = credentials
-        self._timeout = timeout.total_seconds()
-        self._is_running = is_running
-        self._put_mode: Literal["create", "overwrite"] = (
-            "create" if config.conditional_writes else "overwrite"
-        )
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._write_slots = asyncio.Semaphore(_MAX_CONCURRENT_WRITES)
-        self._store = open_store(config, credentials, timeout)
-        # obstore has no timeout per request: for large objects `_limited` alone sets one.
-        self._slow_store = open_store(config, credentials, timedelta(hours=1))
-
-    def require_running(self) -> None:
-        """Raise StorageUnavailable if the store's process has ended: others can take its port."""
-        if not self._is_running():
-            raise StorageUnavailable(retry_after=_RESTART)
+        self._adapting = asyncio.Lock()
 
     async def put(
         self, key: str, data: bytes | mmap, *, content_type: str, same_size: bool = True
@@ -107,31 +54,67 @@ class Bucket:
         replaced: it counts as stored if it has the same size (the response to an earlier attempt
         was lost), or any size if `same_size` is false.
         """
-        store = self._slow_store if len(data) > _LARGE_OBJECT else self._store
-
-        async def put_with_retry() -> None:
-            # obstore doesn't repeat a PUT whose connection closed half-way.
-            for is_last in (False, True):
-                try:
-                    await store.put_async(
-                        key,
-                        data,
-                        attributes={"Content-Type": content_type, "Cache-Control": CACHE_CONTROL},
-                        mode=self._put_mode,
-                        use_multipart=False,
-                    )
-                except GenericError:
-                    if is_last:
-                        raise
-                else:
-                    return
-
         async with self._limited("put", len(data)), self._write_slots:
+            used = self.features.without()
             try:
-                await self._call(put_with_retry)
+                await self._call(partial(self._put, key, data, content_type))
             except AlreadyExistsError:
                 if same_size and (await self._store.head_async(key))["size"] != len(data):
                     raise
+            except BaseError as error:
+                if not await self._adapt(used, error):
+                    raise
+                await self._call(partial(self._put, key, data, content_type))
+
+    async def _put(self, key: str, data: bytes | mmap, content_type: str) -> None:
+        # obstore doesn't repeat a PUT whose connection closed half-way.
+        for is_last in (False, True):
+            store = self._slow_store if len(data) > _LARGE_OBJECT else self._store
+            try:
+                await _put(store, self.features, key, data, content_type)
+            except GenericError as error:
+                refusal = StoreError.of(error)
+                if is_last or (refusal and refusal.may_refuse_header):
+                    raise
+            else:
+                return
+
+    async def _adapt(self, used: StoreFeatures, error: BaseError) -> bool:
+        """Find out whether the store refused a header of a write, and do without it from now on.
+
+        A small object decides that, so that a refusal of the photo is never taken for one of the
+        headers. Returns whether the features have changed since the write with `used` was refused.
+        """
+        refusal = StoreError.of(error)
+        if not (refusal and refusal.may_refuse_header):
+            return False
+        async with self._adapting:
+            if (used.conditional_writes, used.checksums) != (
+                self.features.conditional_writes,
+                self.features.checksums,
+            ):
+                return True
+            for omitted in _TRIALS:
+                if not all(getattr(used, feature) for feature in omitted):
+                    continue
+                if await self._try_features(used.without(*omitted)):
+                    for feature in omitted:
+                        self.features.disable(feature, refusal)
+                    self._open_stores()
+                    return bool(omitted)
+        return False
+
+    async def _try_features(self, features: StoreFeatures) -> bool:
+        """Write a small object with these features, delete it, and return whether that worked."""
+        timeout = timedelta(seconds=self._timeout)
+        store = self._open_store(features.limit(self._config), self._credentials, timeout)
+        key = probe_key()
+        try:
+            await _put(store, features, key, b"probe", "text/plain")
+        except BaseError:
+            return False
+        await store.delete_async(key)
+        return True
 
     async def fetch(
         self, key: str, write: Callable[[bytes], object], *, size: int | None = None
@@ -199,101 +182,18 @@ class Bucket:
             except FileNotFoundError as error:
                 raise NotFound from error
 
-    async def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects, a thousand in a request; a missing object is not an error.
-
-        When this raises, some of them may be deleted.
-        """
-        async with self._limited("delete"):
-            await self._call(partial(self._store.delete_async, list(keys)))
-
-    async def delete_prefix(self, prefix: str) -> None:
-        """Delete every object whose key begins with a prefix, if there are any."""
-        if not prefix.endswith("/"):
-            raise ValueError("a prefix must end with '/', or it could match other folders")
-
-        async def delete_all() -> None:
-            async for page in self._store.list(prefix):
-                await self._store.delete_async([meta["path"] for meta in page])
-
-        async with self._limited("delete_prefix"):
-            await self._call(delete_all)
-
-    async def list_objects(
-        self, prefix: str, *, start_after: str = ""
-    ) -> AsyncIterator[list[StoredObject]]:
-        """List the objects below a prefix in pages, by key, in the order of UTF-8.
-
-        `timeout` applies to each page, not to the whole listing. Raises OperatorError for a
-        store that lists in another order, as S3 Express does.
-        """
-        last = start_after
-        while page := await self._list_page(prefix, start_after=last):
-            for meta in page:
-                if meta["path"] <= last:
-                    raise OperatorError(
-                        "The store doesn't list its keys in order, so its objects can't be compared"
-                        " with the catalog: use a general-purpose bucket."
-                    )
-                last = meta["path"]
-            yield [
-                StoredObject(key=meta["path"], size=meta["size"], modified_at=meta["last_modified"])
-                for meta in page
-            ]
-
-    async def _list_page(self, prefix: str, *, start_after: str) -> "Sequence[ObjectMeta]":
-        """Request one page; pages are independent, so that each can be retried."""
-
-        async def first_page() -> "Sequence[ObjectMeta]":
-            pages = self._store.list(prefix, offset=start_after or None, chunk_size=_PAGE_SIZE)
-            async for page in pages:
-                return page
-            return ()
-
-        async with self._limited("list"):
-            return await self._call(first_page)
-
-    async def list_folders(self, prefix: str) -> list[str]:
-        """List the folders directly below a prefix; prefix and folders end with '/'."""
-        async with self._limited("list"):
-            listing = await self._call(partial(self._store.list_with_delimiter_async, prefix))
-        return sorted(f"{folder}/" for folder in listing["common_prefixes"])
-
     async def ping(self) -> None:
         """Check that the store answers a signed request. Raises StorageUnavailable otherwise."""
-        await self.size(_PROBE_KEY)
+        await self.size(_READINESS_KEY)
 
-    async def can_list(self) -> bool:
-        """Return whether the bucket exists and can be listed."""
-        try:
-            await self._list_page(f"{_PROBE_KEY}/", start_after="")
-        except StorageUnavailable:
-            return False
-        return True
 
-    async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a call, and repeat it if it was refused and there are newer credentials."""
-        used = self._credentials.current()
-        try:
-            return await call()
-        except BaseError as error:
-            if not (is_refusal(error) and await self._credentials.refresh(used)):
-                raise
-        return await call()
-
-    @asynccontextmanager
-    async def _limited(self, verb: str, size: int = 0) -> AsyncIterator[None]:
-        """Measure a call, limit its time by the bytes it transfers, and translate its errors."""
-        self.calls.labels(verb).inc()
-        failures = self.errors.labels(verb)  # exported as 0 from the first call on
-        with span(f"storage {verb}"), self.seconds.labels(verb).time():
-            try:
-                self.require_running()
-                async with asyncio.timeout(self._timeout + size // _MIN_BYTES_PER_SECOND):
-                    yield
-            except StorageUnavailable:
-                failures.inc()
-                raise
-            except (BaseError, FileNotFoundError, TimeoutError) as error:
-                failures.inc()
-                raise StorageUnavailable from error
+async def _put(
+    store: ObjectStore, features: StoreFeatures, key: str, data: bytes | mmap, content_type: str
+) -> None:
+    await store.put_async(
+        key,
+        data,
+        attributes={"Content-Type": content_type, "Cache-Control": CACHE_CONTROL},
+        mode="create" if features.conditional_writes else "overwrite",
+        use_multipart=False,
+    )

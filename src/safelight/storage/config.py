@@ -20,6 +20,8 @@ class BucketConfig:
     """Whether the store supports ``If-None-Match: *`` on PUT."""
     checksums: bool = True
     """Whether the store supports x-amz-checksum-sha256."""
+    bulk_deletes: bool = True
+    """Whether the store supports deleting many objects in one request."""
     ca_certificate: str | None = field(default=None, repr=False)
     """The authority of the store's certificate, in PEM. None: those that the machine trusts."""
 

@@ -18,9 +18,12 @@ from xml.etree import ElementTree as ET
 from safelight.errors import StorageUnavailable
 from safelight.signing.credentials import CredentialProvider
 from safelight.storage.config import BucketConfig
+from safelight.storage.features import StoreFeatures
 from safelight.storage.s3_api import APIResponse, BucketAPI
 
 _MAX_ROUNDS = 20
+_NO_UPLOADS = "NoSuchUpload"
+"""rclone's code for a bucket without unfinished uploads."""
 _NEXT_PAGE = {"key-marker": "NextKeyMarker", "upload-id-marker": "NextUploadIdMarker"}
 """Parameters of the next list request, and the elements of this page that hold their values."""
 
@@ -37,14 +40,21 @@ class UnfinishedUpload:
 class MultipartUploads:
     """The unfinished multipart uploads of one bucket.
 
-    Every call, and each page of a listing, ends within `timeout` or raises StorageUnavailable.
+    Every call, and each page of a listing, ends within `timeout` or raises StorageUnavailable. A
+    store that can't list uploads counts as one without any; `features` is updated then.
     """
 
     def __init__(
-        self, config: BucketConfig, credentials: CredentialProvider, *, timeout: timedelta
+        self,
+        config: BucketConfig,
+        credentials: CredentialProvider,
+        *,
+        timeout: timedelta,
+        features: StoreFeatures | None = None,
     ) -> None:
         self._api = BucketAPI(config, credentials, timeout=timeout)
         self._timeout = timeout.total_seconds()
+        self._features = features or StoreFeatures.of(config)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -90,21 +100,56 @@ class MultipartUploads:
         ]
 
     async def list_unfinished(self, prefix: str) -> AsyncIterator[list[UnfinishedUpload]]:
-        """List the uploads to keys below a prefix in pages, in no order."""
+        """List the uploads to keys below a prefix in pages, in no order.
+
+        MinIO lists none for a prefix, only for a whole key or for the whole bucket. So an empty
+        list is compared with that of the bucket.
+        """
+        if self._features.upload_prefixes:
+            is_empty = True
+            async for page in self._list_pages(prefix):
+                is_empty = is_empty and not page
+                yield page
+            if not is_empty or not prefix:
+                return
+        async for page in self._list_pages(""):
+            below = [upload for upload in page if upload.key.startswith(prefix)]
+            if below and self._features.upload_prefixes:
+                await self._check_prefixes(prefix, below[0])
+            yield below
+
+    async def _list_pages(self, prefix: str) -> AsyncIterator[list[UnfinishedUpload]]:
         markers: dict[str, str] = {}
+        query = {"prefix": prefix} if prefix else {}
         while True:
             async with self._limited():
-                listing = await self._list({"prefix": prefix, **markers})
+                listing = await self._list({**query, **markers})
             yield _uploads(listing)
             previous, markers = markers, _next_page(listing)
             if listing.findtext("{*}IsTruncated") != "true" or markers in ({}, previous):
                 return
 
+    async def _check_prefixes(self, prefix: str, upload: UnfinishedUpload) -> None:
+        """Remember that prefixes are ignored, unless this upload was only started too late."""
+        async for page in self._list_pages(prefix):
+            if page:
+                return
+        self._features.disable("upload_prefixes", f"no upload to {upload.key} below {prefix}")
+
     async def _list(self, query: Mapping[str, str]) -> ET.Element:
+        """Request a page; the list is empty if the store can't list uploads."""
+        nothing = ET.Element("ListMultipartUploadsResult")
+        if not self._features.upload_lists:
+            return nothing
         response = await self._api.request("GET", {"uploads": "", **query})
-        if not response.is_success:
-            raise StorageUnavailable from _unexpected(response)
-        return ET.fromstring(response.body)  # noqa: S314  see the import
+        if response.is_success:
+            return ET.fromstring(response.body)  # noqa: S314  see the import
+        if response.code == _NO_UPLOADS:
+            return nothing
+        if response.error.is_unsupported:
+            self._features.disable("upload_lists", response.error)
+            return nothing
+        raise StorageUnavailable from _unexpected(response)
 
     @asynccontextmanager
     async def _limited(self) -> AsyncIterator[None]:

@@ -7,11 +7,11 @@ knows; some refuse the newer checksums.
 import asyncio
 import base64
 import hashlib
-import re
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Self
 
@@ -28,22 +28,23 @@ from safelight.signing.sigv4 import (
     encode_key,
 )
 from safelight.storage.config import BucketConfig
+from safelight.storage.responses import StoreError
 
 _RETRY_PAUSES = (0.5, 1.0)
 """Seconds to wait after each failed attempt but the last."""
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 _MAY_BE_BAD_CREDENTIALS = frozenset({400, 401, 403})
 _MAX_BODY = 4 * 1024 * 1024
-_error_code = re.compile(rb"<Code>\s*(\w+)\s*</Code>").search
+_utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class APIResponse:
-    """A response of the store. `server` is its Server header."""
+    """A response of the store; the names of `headers` are lower-case."""
 
     status: int
     body: bytes
-    server: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_success(self) -> bool:
@@ -53,8 +54,17 @@ class APIResponse:
     @property
     def code(self) -> str:
         """The code of S3's error document, or the status if there is none."""
-        match = _error_code(self.body)
-        return match[1].decode() if match else str(self.status)
+        return self.error.code or str(self.status)
+
+    @property
+    def error(self) -> StoreError:
+        """The response as an error, with what the store gives as the reason."""
+        return StoreError.parse(self.status, self.body)
+
+    @property
+    def server(self) -> str:
+        """Its Server header."""
+        return self.headers.get("server", "")
 
 
 class BucketAPI:
@@ -62,15 +72,21 @@ class BucketAPI:
 
     `timeout` is for each of up to three attempts. A request that is refused is repeated once if
     `credentials` can be refreshed. Redirects are not followed, since a signature is for one host,
-    and a store on this machine is never reached through a proxy.
+    and a store on this machine is never reached through a proxy. `clock` dates the signatures.
     """
 
     def __init__(
-        self, config: BucketConfig, credentials: CredentialProvider, *, timeout: timedelta
+        self,
+        config: BucketConfig,
+        credentials: CredentialProvider,
+        *,
+        timeout: timedelta,
+        clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._config = config
         self._credentials = credentials
         self._timeout = timeout.total_seconds()
+        self._clock = clock
         self._address = Address.of(
             config.endpoint_url, config.bucket, "virtual" if config.virtual_hosted else "path"
         )
@@ -90,27 +106,45 @@ class BucketAPI:
             await self._client.aclose()
 
     async def request(
-        self, method: Method, query: Mapping[str, str], *, key: str | None = None, body: bytes = b""
+        self,
+        method: Method,
+        query: Mapping[str, str],
+        *,
+        key: str | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
     ) -> APIResponse:
         """Send a request about an object, or the bucket itself, and return the response.
 
-        Raises StorageUnavailable if there is no response, or too large a one.
+        `headers` are signed, too; their names are lower-case. Raises StorageUnavailable if there is
+        no response, or too large a one.
         """
+
+        def make() -> httpx.Request:
+            return self.sign(method, query, key=key, body=body, headers=headers)
+
         used = self._credentials.current()
-        response = await self._send_with_retry(method, query, key, body)
+        response = await self._send_with_retry(make)
         refused = response.status in _MAY_BE_BAD_CREDENTIALS
         if refused and await self._credentials.refresh(used):
-            response = await self._send_with_retry(method, query, key, body)
+            response = await self._send_with_retry(make)
         return response
 
-    async def _send_with_retry(
-        self, method: Method, query: Mapping[str, str], key: str | None, body: bytes
-    ) -> APIResponse:
+    async def send(self, request: httpx.Request) -> APIResponse:
+        """Send a request unchanged, which may be presigned or not signed. Raises as `request`."""
+        return await self._send_with_retry(lambda: request)
+
+    def url(self, key: str = "") -> str:
+        """Return the URL of an object, or of the bucket, without a signature."""
+        path = self._address.path
+        return f"{self._address.origin}{path}{encode_key(key) if key else ''}"
+
+    async def _send_with_retry(self, make: Callable[[], httpx.Request]) -> APIResponse:
         pauses = iter(_RETRY_PAUSES)
         while True:
             pause = next(pauses, None)
             try:
-                response = await self._send(self.sign(method, query, key=key, body=body))
+                response = await self._send(make())
             except httpx.HTTPError as error:
                 if pause is None:
                     raise StorageUnavailable from error
@@ -131,9 +165,7 @@ class BucketAPI:
                     raise StorageUnavailable from RuntimeError("the response is larger than 4 MB")
         finally:
             await response.aclose()
-        return APIResponse(
-            status=response.status_code, body=body, server=response.headers.get("server", "")
-        )
+        return APIResponse(status=response.status_code, body=body, headers=dict(response.headers))
 
     def _open_client(self) -> httpx.AsyncClient:
         use_environment = not self._config.is_local
@@ -147,36 +179,45 @@ class BucketAPI:
         return httpx.AsyncClient(timeout=self._timeout, trust_env=use_environment, verify=context)
 
     def sign(
-        self, method: Method, query: Mapping[str, str], *, key: str | None = None, body: bytes = b""
+        self,
+        method: Method,
+        query: Mapping[str, str],
+        *,
+        key: str | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Request:
         """Make a request as in "Authenticating Requests: Using the Authorization Header"."""
         credentials = self._credentials.current()
-        timestamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        timestamp = f"{self._clock().astimezone(UTC):%Y%m%dT%H%M%SZ}"
         signer = Signer.of(credentials.secret_key, timestamp[:8], self._config.region)
         digest = hashlib.sha256(body).hexdigest()
-        headers = {
+        signed = {
             "host": self._address.host,
             "x-amz-date": timestamp,
             "x-amz-content-sha256": digest,
+            **(headers or {}),
         }
         if credentials.session_token is not None:
-            headers["x-amz-security-token"] = credentials.session_token
-        if body:
-            headers["content-type"] = "application/xml"
+            signed["x-amz-security-token"] = credentials.session_token
+        if body and headers is None:
+            signed["content-type"] = "application/xml"
             md5 = hashlib.md5(body, usedforsecurity=False).digest()
-            headers["content-md5"] = base64.b64encode(md5).decode()
+            signed["content-md5"] = base64.b64encode(md5).decode()
         path = self._address.path
         path = path + encode_key(key) if key else path.rstrip("/") or "/"
         pairs = canonical_pairs(query)
         canonical_query = "&".join(f"{name}={value}" for name, value in pairs)
         signature = signer.signature(
             timestamp,
-            f"{method}\n{path}\n{canonical_query}\n{canonical_headers(headers)}\n{digest}",
+            f"{method}\n{path}\n{canonical_query}\n{canonical_headers(signed)}\n{digest}",
         )
-        headers["authorization"] = (
+        authorization = (
             f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{signer.scope},"
-            f"SignedHeaders={';'.join(sorted(headers))},Signature={signature}"
+            f"SignedHeaders={';'.join(sorted(signed))},Signature={signature}"
         )
         sent_query = "&".join(f"{name}={value}" if value else name for name, value in pairs)
         url = f"{self._address.origin}{path}" + (f"?{sent_query}" if sent_query else "")
-        return httpx.Request(method, url, headers=headers, content=body)
+        return httpx.Request(
+            method, url, headers={**signed, "authorization": authorization}, content=body
+        )

@@ -94,7 +94,6 @@ def _obstore_config(config: BucketConfig) -> "S3Config":
     }
     if config.checksums:
         options["checksum_algorithm"] = "SHA256"
-    else:
-        # obstore always sends a checksum with the body of POST ?delete.
-        options["disable_bulk_delete"] = True
+    # obstore always sends a checksum with the body of POST ?delete.
+    options["disable_bulk_delete"] = not (config.checksums and config.bulk_deletes)
     return options

@@ -4,6 +4,7 @@ Only what is missing is written. Stores support different subsets, so each step 
 outcome and none prevents the others.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,14 +12,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
+from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, tostring
 
 from safelight.errors import SettingsError, StorageUnavailable
 from safelight.signing.credentials import StaticCredentials
 from safelight.signing.sigv4 import Credentials
 from safelight.storage.config import BucketConfig
-from safelight.storage.rules import BucketRule, bucket_rules
+from safelight.storage.probe.connection import explain_connection
+from safelight.storage.probe.refusals import explain_keys
 from safelight.storage.s3_api import APIResponse, BucketAPI
+from safelight.storage.setup.rules import BucketRule, bucket_rules
 
 _log = logging.getLogger(__name__)
 
@@ -29,17 +33,6 @@ _NOT_FOUND = str(HTTPStatus.NOT_FOUND.value)
 _BUCKET_MISSING = frozenset({_NO_BUCKET, "NotFound", _NOT_FOUND})
 _BUCKET_EXISTS = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 _BAD_CREDENTIALS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
-_UNSUPPORTED = frozenset(
-    {
-        "NotImplemented",
-        "MethodNotAllowed",
-        "NotSupported",
-        "UnsupportedOperation",
-        _NOT_FOUND,
-        "405",
-        "501",
-    }
-)
 
 
 class SetupOutcome(StrEnum):
@@ -111,10 +104,11 @@ async def _open_api(config: BucketConfig, credentials: Credentials) -> AsyncIter
         try:
             yield api
         except StorageUnavailable as error:
-            raise SettingsError(
-                f"The store at {config.endpoint_url} does not answer: start it, or correct"
-                " SAFELIGHT_S3__ENDPOINT_URL."
-            ) from error
+            host = urlsplit(api.url()).netloc
+            explained = await asyncio.to_thread(
+                explain_connection, error.__cause__ or error, config, host
+            )
+            raise SettingsError(explained.message) from error
 
 
 async def _create_bucket(api: BucketAPI, config: BucketConfig) -> bool:
@@ -129,7 +123,8 @@ async def _create_bucket(api: BucketAPI, config: BucketConfig) -> bool:
     if not response.is_success:
         raise SettingsError(
             f"The bucket {config.bucket!r} does not exist and can't be created with these keys"
-            f" ({response.code}): create it, or correct SAFELIGHT_S3__BUCKET."
+            f" ({response.code}): create it, or correct SAFELIGHT_S3__BUCKET. The store's response:"
+            f" {response.error}"
         )
     _log.info("created the bucket %s", config.bucket)
     return True
@@ -180,13 +175,12 @@ def _parse(response: APIResponse, rule: BucketRule) -> Element | None:
 
 def _raise_for_credentials(response: APIResponse, config: BucketConfig) -> None:
     if response.code in _BAD_CREDENTIALS:
-        raise SettingsError(
-            f"The store at {config.endpoint_url} rejects the keys ({response.code}): correct"
-            " SAFELIGHT_S3__ACCESS_KEY and SAFELIGHT_S3__SECRET_KEY, or the keys of the AWS chain."
-        )
+        raise SettingsError(explain_keys(response.error, config))
 
 
 def _failure(rule: BucketRule, response: APIResponse) -> SetupStep:
-    is_unsupported = response.is_success or response.code in _UNSUPPORTED
+    is_unsupported = (
+        response.is_success or response.error.is_unsupported or response.code == _NOT_FOUND
+    )
     outcome = SetupOutcome.UNSUPPORTED if is_unsupported else SetupOutcome.REFUSED
     return SetupStep(title=rule.title, outcome=outcome, code=response.code)

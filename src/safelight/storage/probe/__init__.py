@@ -1,0 +1,6 @@
+"""Check what a store does, and explain what is wrong."""
+
+from safelight.storage.probe.report import CheckOutcome, CheckResult, ProbeReport
+from safelight.storage.probe.store_probe import StoreProbe
+
+__all__ = ["CheckOutcome", "CheckResult", "ProbeReport", "StoreProbe"]

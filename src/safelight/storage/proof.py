@@ -1,0 +1,68 @@
+"""Prove at the start that a store of the operator's own works, and is private."""
+
+import logging
+
+from safelight.errors import SettingsError, StorageUnavailable
+from safelight.settings import S3Settings
+from safelight.signing.credentials import CredentialProvider
+from safelight.storage.bucket import Bucket
+from safelight.storage.config import BucketConfig
+from safelight.storage.features import StoreFeatures
+from safelight.storage.probe import CheckOutcome, CheckResult, ProbeReport, StoreProbe
+from safelight.storage.probe.versions import outdated_store
+from safelight.storage.setup import ensure_bucket
+
+_log = logging.getLogger(__name__)
+
+
+async def prove_store(
+    s3: S3Settings, config: BucketConfig, credentials: CredentialProvider
+) -> StoreFeatures:
+    """Write, read and delete an object, and return what the store supports.
+
+    A missing bucket is created if the keys allow it. Raises SettingsError with the reason and what
+    to do if anything is wrong, or if the bucket is public and that isn't accepted.
+    """
+    report = await _probe(s3, config, credentials)
+    if report.is_bucket_missing:
+        await ensure_bucket(config, credentials.current())
+        report = await _probe(s3, config, credentials)
+    if failure := report.failure:
+        raise SettingsError(describe(failure))
+    for result in report.results:
+        if result.outcome is CheckOutcome.WARNING:
+            _log.warning("%s", describe(result))
+        elif result.outcome is CheckOutcome.NOTE:
+            _log.info("%s", describe(result))
+    if warning := outdated_store(report.server):
+        _log.warning("%s", warning)
+    return report.features
+
+
+async def prove_transfers(bucket: Bucket, config: BucketConfig) -> None:
+    """Check that the client that transfers photos reaches the store, too: it has its own TLS.
+
+    Raises SettingsError.
+    """
+    try:
+        await bucket.ping()
+    except StorageUnavailable as error:
+        raise SettingsError(
+            f"The store at {config.endpoint_url} can't be used for photos, although it answers:"
+            f" {' '.join(str(error.__cause__).split())[:500]}"
+        ) from error
+
+
+def describe(result: CheckResult) -> str:
+    """Return a check's message and the store's own words, on one line."""
+    if not result.response:
+        return result.message
+    return f"{result.message} The store's response: {result.response}"
+
+
+async def _probe(
+    s3: S3Settings, config: BucketConfig, credentials: CredentialProvider
+) -> ProbeReport:
+    return await StoreProbe(
+        config, credentials, timeout=s3.timeout, allow_public=s3.allow_public
+    ).run()
