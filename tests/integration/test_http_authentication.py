@@ -130,6 +130,19 @@ def test_authenticated_expect_gets_100_continue(site: Site) -> None:
         assert connection.answer().status == 201
 
 
+def test_http_1_0_gets_no_100_continue(site: Site) -> None:
+    """RFC 9110, 15.2: such a client would take it for the response."""
+    body = form(photo_part(pictures.jpeg()))
+    head = (
+        b"POST /api/photos HTTP/1.0\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Type: %b"
+        b"\r\nContent-Length: %d\r\n\r\n"
+    )
+    with open_connection(site) as connection:
+        connection.send(head % (MULTIPART, len(body)) + body)
+        answer = connection.answer()
+    assert (answer.status, answer.interim) == (201, ())
+
+
 def test_little_of_an_unauthenticated_body_is_read(guarded: Site) -> None:
     """The server discards at most a mebibyte; the kernel's buffers hold the rest."""
     with open_connection(guarded, send_buffer=4096) as connection:

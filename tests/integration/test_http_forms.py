@@ -163,6 +163,93 @@ def test_photo_that_contains_a_near_boundary_is_stored_whole(site: Site) -> None
     assert answer.json()["size"] == len(data)
 
 
+EMPTY_INPUT = part(
+    b'Content-Disposition: form-data; name="photo"; filename=""\r\n'
+    b"Content-Type: application/octet-stream",
+    b"",
+)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [(EMPTY_INPUT, PHOTO), (PHOTO, EMPTY_INPUT), (EMPTY_INPUT, PHOTO, EMPTY_INPUT)],
+    ids=["before", "after", "around"],
+)
+def test_file_inputs_without_a_file_are_ignored(site: Site, parts: tuple[bytes, ...]) -> None:
+    answer = raw_upload(site, form(*parts))
+    assert (answer.status, answer.json()["filename"]) == (201, "photo.jpg")
+
+
+def test_form_with_empty_file_inputs_only_has_no_file(site: Site) -> None:
+    answer = raw_upload(site, form(EMPTY_INPUT, EMPTY_INPUT))
+    assert (answer.status, answer.code) == (422, "empty_file")
+
+
+def _titled(value: bytes, kind: bytes = b"") -> bytes:
+    head = b'Content-Disposition: form-data; name="title"'
+    return part(head + (b"\r\nContent-Type: " + kind if kind else b""), value)
+
+
+@pytest.mark.parametrize(
+    ("parts", "title"),
+    [
+        ((_titled("été".encode()),), "été"),
+        ((_titled(b"\xe9t\xe9", b"text/plain; charset=iso-8859-1"),), "été"),
+        ((_titled(b"\xe9t\xe9", b'text/plain; charset="Windows-1252"'),), "été"),
+        ((_titled("été".encode(), b"text/plain;charset=UTF-8"),), "été"),
+        ((_titled("été".encode(), b"text/plain"),), "été"),
+        ((field(b"_charset_", b"iso-8859-1"), _titled(b"\xe9t\xe9")), "été"),
+        ((_titled(b"\xe9t\xe9"), field(b"_charset_", b"iso-8859-1")), "été"),
+        ((field(b"_charset_", b"Shift_JIS"), _titled("写真".encode("cp932"))), "写真"),
+        ((field(b"_charset_", b""), _titled("été".encode())), "été"),
+        (
+            (
+                field(b"_charset_", b"iso-8859-1"),
+                _titled("été".encode(), b"text/plain; charset=utf-8"),
+            ),
+            "été",
+        ),
+    ],
+    ids=str,
+)
+def test_texts_are_read_in_their_charset(site: Site, parts: tuple[bytes, ...], title: str) -> None:
+    answer = raw_upload(site, form(*parts, PHOTO))
+    assert (answer.status, answer.json().get("title")) == (201, title)
+
+
+def test_filename_is_read_in_the_forms_charset(site: Site) -> None:
+    answer = raw_upload(
+        site,
+        form(photo_part(pictures.png(8, 8), b"\xe9t\xe9.jpg"), field(b"_charset_", b"latin1")),
+    )
+    assert (answer.status, answer.json()["filename"]) == (201, "été.jpg")
+    utf8 = photo_part(pictures.png(8, 8), "été.jpg".encode())
+    answer = raw_upload(site, form(utf8, field(b"_charset_", b"windows-1252")))
+    assert answer.json()["filename"] == "été.jpg"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (_titled(b"\xe9t\xe9"),),
+        (_titled(b"x", b"text/plain; charset=utf-16"),),
+        (_titled(b"x", b"text/plain; charset=unknown"),),
+        (_titled(b"\xff", b"text/plain; charset=gbk"),),
+        (field(b"_charset_", b"utf-7"),),
+        (field(b"_charset_", b"x" * 10_000),),
+        (field(b"_charset_", b"\xff\0"),),
+    ],
+    ids=str,
+)
+def test_text_that_cannot_be_read_is_refused(
+    app_server: AppServer, site: Site, parts: tuple[bytes, ...]
+) -> None:
+    answer = raw_upload(site, form(*parts, PHOTO))
+    assert (answer.status, answer.code) == (422, "invalid_request")
+    assert "UTF-8" in answer.json()["detail"]
+    assert app_server.rows(site.owner) == []
+
+
 @pytest.mark.parametrize(
     "framing",
     [

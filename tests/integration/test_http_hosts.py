@@ -35,7 +35,7 @@ FOREIGN = "http://evil.example"
         b"evil.example\r\nHost: localhost",
     ],
 )
-@pytest.mark.parametrize("path", [b"/", b"/api/photos", b"/healthz", b"/static/style.css", b"/x"])
+@pytest.mark.parametrize("path", [b"/", b"/api/photos", b"/static/style.css", b"/x"])
 def test_host_that_is_not_configured_is_refused(site: Site, host: bytes, path: bytes) -> None:
     with open_connection(site) as connection:
         connection.send(b"GET " + path + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
@@ -46,6 +46,34 @@ def test_host_that_is_not_configured_is_refused(site: Site, host: bytes, path: b
 def test_request_without_a_host_is_refused(site: Site) -> None:
     with open_connection(site) as connection:
         connection.send(b"GET /api/photos HTTP/1.0\r\n\r\n")
+        answer = connection.answer()
+    assert (answer.status, answer.code) == (400, "unknown_host")
+
+
+@pytest.mark.parametrize("path", [b"/healthz", b"/readyz"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"HTTP/1.1\r\nHost: 10.0.0.7:8000",
+        b"HTTP/1.1\r\nHost: evil.example",
+        b"HTTP/1.1\r\nHost: a\r\nHost: b",
+        b"HTTP/1.1\r\nHost: <script>",
+        b"HTTP/1.1\r\nX-Forwarded-Host: evil.example\r\nHost: localhost",
+        b"HTTP/1.0",
+    ],
+)
+def test_health_is_answered_for_any_host(site: Site, path: bytes, lines: bytes) -> None:
+    """Load balancers and container runtimes use the address, or send no Host at all."""
+    with open_connection(site) as connection:
+        connection.send(b"GET " + path + b" " + lines + b"\r\n\r\n")
+        answer = connection.answer()
+    assert (answer.status, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("path", [b"/healthz/", b"//healthz", b"/healthz/../", b"/x/healthz"])
+def test_paths_like_that_of_health_need_a_configured_host(site: Site, path: bytes) -> None:
+    with open_connection(site) as connection:
+        connection.send(b"GET " + path + b" HTTP/1.1\r\nHost: evil.example\r\n\r\n")
         answer = connection.answer()
     assert (answer.status, answer.code) == (400, "unknown_host")
 
@@ -71,5 +99,5 @@ def test_more_hosts_can_be_configured(app_server: AppServer) -> None:
         (anything, b"[:::]", 400),
     ):
         with open_connection(site) as connection:
-            connection.send(b"GET /healthz HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+            connection.send(b"GET /docs HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
             assert connection.answer().status == status

@@ -13,7 +13,7 @@ import pytest
 
 from safelight.server.logging import EACH_LOGGER, JsonFormatter
 from support import pictures
-from support.app_server import AppServer, Site
+from support.app_server import Site
 from support.raw_http import raw_request
 
 MADE = re.compile(r"[0-9a-f]{32}")
@@ -76,25 +76,6 @@ def test_error_responses_have_a_request_id(
         answer = client.request(method, path, headers={"X-Request-Id": "refused-1", **headers})
     assert answer.status_code == status
     assert answer.headers["x-request-id"] == "refused-1"
-
-
-async def _fail() -> None:
-    raise RuntimeError("unexpected")
-
-
-def test_unexpected_error_is_a_500_whose_id_is_in_the_log(
-    app_server: AppServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    site = app_server.site()
-    site.app.add_api_route("/fail", _fail)
-    with site.client() as client:
-        answer = client.get("/fail", headers={"X-Request-Id": "unexpected-1"})
-    assert answer.status_code == 500
-    assert answer.json()["code"] == "error"
-    assert answer.headers["x-request-id"] == "unexpected-1"
-    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert len(errors) == 1, "logged once"
-    assert errors[0].exc_info
 
 
 def test_cross_origin_pages_can_read_the_request_id(client: httpx.Client, site: Site) -> None:

@@ -5,7 +5,9 @@ import inspect
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-PROTOCOL_ATTRIBUTES = ("transport", "headers", "pipeline", "cycle", "loop")
+PROTOCOL_ATTRIBUTES = (
+    *("transport", "headers", "pipeline", "cycle", "loop", "parser", "expect_100_continue"),
+)
 CYCLE_ATTRIBUTES = ("response_started", "response_complete", "disconnected", "message_event")
 OVERRIDDEN = (
     "connection_made",

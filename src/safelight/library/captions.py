@@ -12,6 +12,7 @@ MAX_FILENAME = 1_024
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
+_PATH = re.compile(r"[/\\]")
 _MISLEADING = re.compile(
     "[\ufffd\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
@@ -48,11 +49,12 @@ def validate_text(name: str, text: str, limit: int) -> str:
 
 
 def sanitize_filename(filename: str) -> str:
-    """Replace control characters and half characters (surrogates) by U+FFFD.
+    """Cut a path to its last part, and replace control characters and surrogates by U+FFFD.
 
-    Everything else is kept: a file name is never part of a key or a path, and pages escape it.
+    Some clients send the path of the file on their machine (RFC 7578, 4.2). Everything else is
+    kept: a file name is never part of a key or a path, and pages escape it.
     """
-    return _CONTROL.sub("\ufffd", filename[:MAX_FILENAME])
+    return _CONTROL.sub("\ufffd", _cut_path(filename)[:MAX_FILENAME])
 
 
 def download_filename(filename: str, format_: Format, *, default: str) -> str:
@@ -61,7 +63,8 @@ def download_filename(filename: str, format_: Format, *, default: str) -> str:
     A name like `photo.html` or `photo\u202egpj.exe` would make the saved photo open in a browser or
     run. `default` is the name, without extension, of a photo whose name has nothing to keep.
     """
-    stem = _SEPARATORS.sub("_", _MISLEADING.sub("", _CONTROL.sub("", filename))).strip(" .")
+    name = _MISLEADING.sub("", _CONTROL.sub("", _cut_path(filename)))
+    stem = _SEPARATORS.sub("_", name).strip(" .")
     correct = (format_.extension, *format_.other_extensions)
     extension = format_.extension
     if (found := _EXTENSION.search(stem)) and found[0].lower() not in correct:
@@ -71,3 +74,9 @@ def download_filename(filename: str, format_: Format, *, default: str) -> str:
         stem, extension = stem[: found.start()].rstrip(" ."), found[0]
     stem = stem.encode()[:_MAX_STEM].decode(errors="ignore").rstrip(" .")
     return f"{stem or default}{extension}"
+
+
+def _cut_path(filename: str) -> str:
+    """Return the last part of a path, or "" if that names a folder."""
+    name = _PATH.split(filename.rstrip("/\\"))[-1]
+    return "" if name in {".", ".."} else name

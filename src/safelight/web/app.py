@@ -16,7 +16,7 @@ from safelight.library import Library
 from safelight.settings import Settings
 from safelight.web import problems
 from safelight.web.api import openapi
-from safelight.web.api.health import health_router
+from safelight.web.api.health import HEALTH_PATHS, health_router
 from safelight.web.api.jobs import job_router
 from safelight.web.api.photos import service_photo_router
 from safelight.web.api.prometheus import metrics_router
@@ -24,6 +24,7 @@ from safelight.web.api.reconcile import reconciliation_router
 from safelight.web.api.sessions import session_router
 from safelight.web.auth.auth import Authenticator
 from safelight.web.http.proxies import TrustedProxies
+from safelight.web.middleware.errors import ErrorMiddleware
 from safelight.web.middleware.exchange import Drain, ExchangeMiddleware
 from safelight.web.middleware.head import HeadMiddleware
 from safelight.web.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -31,6 +32,7 @@ from safelight.web.middleware.request_log import RequestMetrics
 from safelight.web.middleware.trusted_host import TrustedHostMiddleware
 from safelight.web.pages import docs
 from safelight.web.pages.gallery_files import GalleryFiles
+from safelight.web.pages.renderer import PageRenderer
 from safelight.web.pages.routing import page_router
 from safelight.web.pages.security_txt import security_txt_router
 
@@ -53,6 +55,7 @@ def create_app(
         library, settings, token=token if callable(token) else lambda: token
     )
     request_metrics = RequestMetrics()
+    renderer = PageRenderer(library)
     app = FastAPI(
         title="Safelight",
         version=safelight.__version__,
@@ -60,20 +63,20 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(settings, request_metrics, drain),
+        middleware=_middleware(settings, request_metrics, drain, renderer),
         # FastAPI's own would export the query, which may contain a sign-in code.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.authenticator = authenticator
     app.state.drain = drain
-    problems.install(app)
+    problems.install(app, renderer.render_error)
     app.include_router(service_photo_router(library, authenticator), prefix="/api")
     app.include_router(session_router(authenticator), prefix="/api")
     app.include_router(job_router(library, authenticator), prefix="/api")
     app.include_router(reconciliation_router(library, authenticator), prefix="/api")
     app.include_router(health_router(library, drain))
     app.include_router(metrics_router(library, request_metrics, authenticator, settings.metrics))
-    app.include_router(page_router(library, authenticator))
+    app.include_router(page_router(library, authenticator, renderer))
     app.include_router(security_txt_router(settings, library.now))
     docs.install(app)
     app.mount("/static", StaticFiles(packages=[("safelight.web.pages", "static")]), name="static")
@@ -83,22 +86,26 @@ def create_app(
 
 
 def _middleware(
-    settings: Settings, request_metrics: RequestMetrics, drain: Drain
+    settings: Settings, request_metrics: RequestMetrics, drain: Drain, renderer: PageRenderer
 ) -> list[Middleware]:
     """List the middleware, outermost first."""
     return [
         Middleware(ProxyHeadersMiddleware, proxies=TrustedProxies(settings.trusted_proxies)),
         Middleware(ExchangeMiddleware, request_metrics=request_metrics, drain=drain),
         *_tracing(settings, request_metrics),
-        Middleware(TrustedHostMiddleware, allowed=settings.accepted_hosts),
+        Middleware(TrustedHostMiddleware, allowed=settings.accepted_hosts, exempt=HEALTH_PATHS),
         Middleware(
             CORSMiddleware,
             allow_origins=settings.origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match"],
+            allow_headers=[
+                *("Authorization", "Content-Type", "If-None-Match", "X-Request-Id"),
+                *("Traceparent", "Tracestate"),
+            ],
             expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-Id"],
             max_age=3600,
         ),
+        Middleware(ErrorMiddleware, render_page=renderer.render_error),
         Middleware(HeadMiddleware),
         Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
     ]
@@ -124,7 +131,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             for call in calls.values():
                 if of_api:
                     call["security"] = [{"token": []}]
-                for status, refusal in (_API if of_api else _ANYWHERE).items():
+                refusals = _API if of_api else {} if path in HEALTH_PATHS else _ANYWHERE
+                for status, refusal in refusals.items():
                     call["responses"].setdefault(str(status), refusal)
         app.openapi_schema = document
     return app.openapi_schema

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from typing import Protocol
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -11,6 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from safelight import errors
+from safelight.web.error_log import log_unexpected
+from safelight.web.http.accept import accepts_html
+from safelight.web.http.security_headers import add_security_headers
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +85,7 @@ def problem_response(error: errors.SafelightError) -> Response:
     if isinstance(error, errors.Unavailable):
         _log.warning("%s: %s", error.code, _first_line(error.__cause__))
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.error("unexpected %s", error.code, exc_info=error)
+        log_unexpected(error)
         return internal_error()
     return make_problem(status, error.code, str(error), headers_of(error))
 
@@ -92,11 +96,40 @@ def _first_line(cause: BaseException | None) -> str:
     return f"{type(cause).__name__}: {first}" if cause else "unknown cause"
 
 
-def install(app: FastAPI) -> None:
-    """Register the exception handlers of an app."""
+class ErrorPage(Protocol):
+    """Renders a page that shows an error."""
+
+    def __call__(
+        self,
+        request: Request,
+        error: errors.SafelightError,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return the page, with the error's status."""
+        ...
+
+
+def install(app: FastAPI, render_page: ErrorPage) -> None:
+    """Register the exception handlers of an app. Browsers get a page for an unknown address."""
     for kind, handler in HANDLERS.items():
         app.exception_handler(kind)(handler)
-    app.exception_handler(HTTPException)(_handle_http)
+
+    async def handle_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            text = str(error.detail)
+            return make_problem(error.status_code, "invalid_request", text, error.headers)
+        reason = (
+            errors.NotFound("There is nothing at this address.")
+            if error.status_code == HTTPStatus.NOT_FOUND
+            else errors.MethodNotAllowed()
+        )
+        if accepts_html(request.headers):
+            return render_page(request, reason, headers=error.headers)
+        return make_problem(error.status_code, reason.code, str(reason), error.headers)
+
+    app.exception_handler(HTTPException)(handle_http)
     app.exception_handler(Exception)(_handle_unexpected)
 
 
@@ -119,16 +152,11 @@ HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Resp
 """The handlers of errors that any call of the API can raise."""
 
 
-async def _handle_http(_request: Request, error: HTTPException) -> Response:
-    if error.status_code == HTTPStatus.NOT_FOUND:
-        return problem_response(errors.NotFound("There is nothing at this address."))
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return make_problem(405, "method_not_allowed", errors.MethodNotAllowed.text, error.headers)
-    return make_problem(error.status_code, "invalid_request", str(error.detail), error.headers)
-
-
-async def _handle_unexpected(_request: Request, _error: Exception) -> Response:
-    return internal_error()
+async def _handle_unexpected(request: Request, _error: Exception) -> Response:
+    """Answer where even the middleware has failed."""
+    response = internal_error()
+    add_security_headers(response.headers, request.scope)
+    return response
 
 
 def internal_error() -> Response:

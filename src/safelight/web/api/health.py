@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Final
 
 from fastapi import APIRouter, Response
 
@@ -10,6 +11,9 @@ from safelight.library import Library
 from safelight.web.api import openapi
 from safelight.web.api.routing import ProblemRoute
 from safelight.web.middleware.exchange import Drain
+
+HEALTH_PATHS: Final = ("/healthz", "/readyz")
+"""Answered for any Host: load balancers and container runtimes use addresses of their own."""
 
 _FRESH = 0.2
 """Seconds for which a result is shared."""

@@ -4,8 +4,8 @@ The photo is written to the spool chunk by chunk; the other fields are small. A 
 over a limit or a malformed part ends the parsing at once.
 """
 
-import re
-from urllib.parse import unquote_to_bytes
+from dataclasses import dataclass
+from typing import Final
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, MultipartState, parse_options_header
@@ -14,9 +14,22 @@ from safelight.errors import InvalidRequest, TooLarge, format_size
 from safelight.library.spool import SpooledUpload
 from safelight.models import Caption
 from safelight.settings import LimitSettings
+from safelight.web.http.charsets import UTF8, decode_text, find_charset
+from safelight.web.http.content_disposition import parse_disposition
 
 _HELD_BACK = 512
 """The parser may hold back a delimiter until it knows which part the bytes belong to."""
+_CHARSET: Final = b"_charset_"
+"""The field in which a form names its charset (RFC 7578, 4.6)."""
+_TEXTS: Final = frozenset({b"title", b"description", _CHARSET})
+
+
+@dataclass(slots=True)
+class _Text:
+    """The value of a text field, and the Content-Type of its part."""
+
+    content_type: bytes
+    value: bytearray
 
 
 class UploadForm:
@@ -37,12 +50,12 @@ class UploadForm:
         self.photo = photo
         self._limits = limits
         self._total = 0
-        self._filename: str | None = None
-        self._texts: dict[bytes, bytearray] = {}
+        self._filename: bytes | str | None = None
+        self._texts: dict[bytes, _Text] = {}
         self._header = b""
         self._value = b""
-        self._disposition = b""
-        self._in_photo = False
+        self._headers: dict[bytes, bytes] = {}
+        self._in_photo = self._in_empty_input = False
         self._text: bytearray | None = None
         self._parser = MultipartParser(
             boundary,
@@ -84,17 +97,30 @@ class UploadForm:
             raise InvalidRequest("The form is incomplete. Send it again.")
         if self._filename is None:
             raise InvalidRequest("The form has no photo. Send it in a field named 'photo'.")
+        charset = self._form_charset()
         return Caption(
-            title=self._decode(b"title"),
-            description=self._decode(b"description"),
-            filename=self._filename,
+            title=self._decode(b"title", charset),
+            description=self._decode(b"description", charset),
+            filename=_decode_filename(self._filename, charset),
         )
 
-    def _decode(self, name: bytes) -> str:
-        try:
-            text = self._texts.get(name, b"").decode()
-        except UnicodeDecodeError as error:
-            raise InvalidRequest(f"The {name.decode()} is not UTF-8.") from error
+    def _form_charset(self) -> str:
+        """Return the charset of texts and names that don't state their own."""
+        field = self._texts.get(_CHARSET)
+        name = field.value.decode("latin-1").strip() if field else ""
+        return _known_charset(name, "_charset_") if name else UTF8
+
+    def _decode(self, name: bytes, form_charset: str) -> str:
+        field = self._texts.get(name)
+        if field is None:
+            return ""
+        _, options = parse_options_header(field.content_type)
+        own = options.get(b"charset", b"").decode("latin-1")
+        charset = _known_charset(own, name.decode()) if own else form_charset
+        text = decode_text(bytes(field.value), charset)
+        if text is None:
+            label = "UTF-8" if charset == UTF8 else own or "the form's charset"
+            raise InvalidRequest(f"The {name.decode()} is not {label}. Send it as UTF-8.")
         return text.replace("\r\n", "\n")  # forms use CRLF on every platform
 
     def _add_header_name(self, data: bytes, start: int, end: int) -> None:
@@ -104,68 +130,59 @@ class UploadForm:
         self._value += data[start:end]
 
     def _end_header(self) -> None:
-        if self._header.lower() == b"content-disposition":
-            self._disposition = self._value
+        self._headers[self._header.lower()] = self._value
         self._header = self._value = b""
 
     def _start_data(self) -> None:
-        disposition, self._disposition = self._disposition, b""
-        name = _parameter(_NAME, disposition)
-        self._in_photo = name == b"photo"
+        headers, self._headers = self._headers, {}
+        name, filename = parse_disposition(headers.get(b"content-disposition", b""))
+        self._in_photo = self._in_empty_input = False
         self._text = None
-        if self._in_photo:
-            if self._filename is not None:
-                raise InvalidRequest("The form has two photos. Send one at a time.")
-            self._filename = filename(disposition) or ""
-        elif name in {b"title", b"description"}:
-            self._text = self._texts[name] = bytearray()
+        if name == b"photo":
+            self._start_photo(filename or b"")
+        elif name in _TEXTS:
+            field = self._texts[name] = _Text(headers.get(b"content-type", b""), bytearray())
+            self._text = field.value
+
+    def _start_photo(self, filename: bytes | str) -> None:
+        """Begin the photo, or a file input without a file, which browsers send as an empty part."""
+        is_first = self._filename is None or not (self._filename or self.photo.size)
+        if is_first:
+            self._filename = filename
+            self._in_photo = True
+        elif filename:
+            raise _two_photos()
+        else:
+            self._in_empty_input = True
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_photo:
             if self.photo.size + end - start > self._limits.max_form_bytes:
                 raise self.too_large()
             self.photo.write(memoryview(data)[start:end])
+        elif self._in_empty_input:
+            raise _two_photos()
         elif self._text is not None:
             self._text += data[start:end]
 
 
-_QUOTED_STRING = rb'"(?P<quoted>(?:[^"\\]|\\["\\])*)"(?=[ \t]*(?:;|\Z))'
-_UNESCAPED = rb'"(?P<plain>.*?)"(?=[ \t]*(?:;|\Z))'
-_TOKEN = rb"(?P<token>[^\s;\"]*)"
-_BROWSER_ESCAPE = re.compile(rb"%(22|0D|0A)", re.IGNORECASE)
-_QUOTED_PAIR = re.compile(rb'\\(["\\])')
+def _two_photos() -> InvalidRequest:
+    return InvalidRequest("The form has two photos. Send one at a time.")
 
 
-def _pattern(name: bytes) -> re.Pattern[bytes]:
-    value = b"|".join((_QUOTED_STRING, _UNESCAPED, _TOKEN))
-    return re.compile(
-        rb";[ \t]*" + name + rb"[ \t]*=[ \t]*(?:" + value + rb")", re.IGNORECASE | re.DOTALL
-    )
+def _known_charset(name: str, field: str) -> str:
+    charset = find_charset(name)
+    if charset is None:
+        raise InvalidRequest(f"The charset of {field} is unknown. Send the form as UTF-8.")
+    return charset
 
 
-_NAME = _pattern(b"name")
-_FILENAME = _pattern(b"filename")
-_EXTENDED = re.compile(rb";[ \t]*filename\*[ \t]*=[ \t]*utf-8'[^']*'([^\s;]*)", re.IGNORECASE)
+def _decode_filename(filename: bytes | str, charset: str) -> str:
+    """Decode a file's name. Most clients write UTF-8, even where the form has another charset.
 
-
-def filename(header: bytes) -> str | None:
-    """Return the file's name on the client; None if the part is not a file.
-
-    Bytes that aren't UTF-8 become U+FFFD.
+    Bytes that can't be decoded become U+FFFD.
     """
-    value = _parameter(_FILENAME, header)
-    if value is None and (extended := _EXTENDED.search(header)):
-        value = unquote_to_bytes(extended[1])
-    return None if value is None else value.decode("utf-8", "replace")
-
-
-def _parameter(pattern: re.Pattern[bytes], header: bytes) -> bytes | None:
-    found = pattern.search(header)
-    if found is None:
-        return None
-    if found["token"] is not None:
-        return found["token"]
-    value = found["plain"]
-    if value is None:
-        value = _QUOTED_PAIR.sub(rb"\1", found["quoted"])
-    return _BROWSER_ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), value)
+    if isinstance(filename, str):
+        return filename
+    text = decode_text(filename, UTF8)
+    return filename.decode(charset, "replace") if text is None else text

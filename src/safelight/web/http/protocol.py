@@ -6,9 +6,6 @@ could fill the memory with one header, or keep a connection open forever with tw
 """
 
 import asyncio
-import fcntl
-import struct
-import termios
 from typing import Any, ClassVar
 
 from uvicorn._types import ASGI3Application
@@ -16,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from safelight.web.http.connections import ConnectionLimiter
 from safelight.web.http.security_headers import SECURITY_HEADERS
+from safelight.web.http.slow_readers import ReaderWatch
 
 MAX_HEAD = 64 * 1024
 """Bytes of the request line and headers, of what separates two pieces of a body, and of trailers.
@@ -27,8 +25,6 @@ MAX_WAITING = 8
 _HEAD_SECONDS = 20.0
 """Time for a head from its first byte, and for a new connection until then."""
 _READER_SECONDS = 30.0
-_READER_BYTES = 16 * 1024
-"""A client that reads less than this in that time loses the connection."""
 _LINGER_BYTES = 2 * 1024 * 1024
 _LINGER_SECONDS = 2.0
 
@@ -57,11 +53,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._linger_bytes_left: int | None = None  # bytes that may still arrive after a refusal
         self._timer: asyncio.TimerHandle | None = None
-        self._reader_timer: asyncio.TimerHandle | None = None
+        self._reader_watch: ReaderWatch | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Wait for the first head, or close if there are too many connections."""
         super().connection_made(transport)
+        self._reader_watch = ReaderWatch(self.loop, transport, self.reader_seconds)
         if self.limiter and not self.limiter.admit(self, _peer(transport)):
             transport.write(_plain_response("503 Service Unavailable", "Too many connections."))
             transport.close()
@@ -76,7 +73,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.limiter:
             self.limiter.release(self)
         self._cancel_timer()
-        self._cancel_reader_timer()
+        self._stop_watching_reader()
         if self._running and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
@@ -131,6 +128,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = True
         if self.limiter:
             self.limiter.mark_busy(self)
+        if self.parser.get_http_version() < "1.1":  # it knows no interim responses (RFC 9110, 15.2)
+            self.expect_100_continue = False
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -172,7 +171,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Continue writing."""
         super().resume_writing()
         if not self.transport.is_closing():
-            self._cancel_reader_timer()
+            self._stop_watching_reader()
 
     def evict(self) -> None:
         """Close an idle connection at once, to make place for another."""
@@ -232,32 +231,17 @@ class HttpProtocol(HttpToolsProtocol):
         self._watch_reader()
 
     def _watch_reader(self) -> None:
-        if self._reader_timer is None and self.transport.get_write_buffer_size():
-            self._reader_timer = self._schedule_reader_check(_unread(self.transport))
+        if self._reader_watch:
+            self._reader_watch.start()
 
-    def _schedule_reader_check(self, unread: int) -> asyncio.TimerHandle:
-        return self.loop.call_later(self.reader_seconds, self._check_reader, unread)
-
-    def _check_reader(self, before: int) -> None:
-        """Abort the connection if the client has read too little. Nothing was written meanwhile."""
-        unread = _unread(self.transport)
-        self._reader_timer = None
-        if not self.transport.get_write_buffer_size():
-            return
-        if unread > before - _READER_BYTES:
-            self.transport.abort()
-        else:
-            self._reader_timer = self._schedule_reader_check(unread)
+    def _stop_watching_reader(self) -> None:
+        if self._reader_watch:
+            self._reader_watch.stop()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _cancel_reader_timer(self) -> None:
-        if self._reader_timer is not None:
-            self._reader_timer.cancel()
-            self._reader_timer = None
 
 
 def _peer(transport: asyncio.BaseTransport) -> str:
@@ -277,17 +261,3 @@ def _plain_response(status: str, text: str) -> bytes:
     }
     lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", text]).encode("ascii")
-
-
-def _unread(transport: asyncio.Transport) -> int:
-    """Return the number of bytes that the client has not received, including the kernel's buffer.
-
-    The kernel accepts more only when a third of its buffer is free, so by our own buffer alone a
-    slow reader would look like one that has stopped.
-    """
-    try:
-        descriptor = transport.get_extra_info("socket").fileno()
-        in_kernel = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))
-    except OSError:
-        return transport.get_write_buffer_size()
-    return transport.get_write_buffer_size() + int(struct.unpack("i", in_kernel)[0])

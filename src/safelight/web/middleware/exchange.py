@@ -1,15 +1,15 @@
 """The outermost middleware, around each request until its response has been sent.
 
 It gives the request an id, counts and logs it, adds security headers to the response, answers
-unexpected errors with a 500, and closes the connection where that is needed. One middleware does
-this, so that each message passes one wrapper of `receive` and one of `send`.
+errors in other middleware with a 500, and closes the connection where that is needed. One
+middleware does this, so that each message passes one wrapper of `receive` and one of `send`.
 """
 
 import asyncio
-import logging
 import re
 import secrets
 import time
+from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from safelight import errors
 from safelight.tracing import request_id
 from safelight.web.auth.cookie import COOKIES
+from safelight.web.error_log import log_unexpected
 from safelight.web.http.security_headers import add_security_headers
 from safelight.web.middleware.request_log import NO_RESPONSE, RequestMetrics
 from safelight.web.problems import internal_error, make_problem
@@ -30,10 +31,11 @@ and the reset makes it answer 502."""
 _DRAIN_SILENCE = 0.5
 """Seconds to wait after "Expect: 100-continue", which proxies send without waiting."""
 
+EXCHANGE: Final = "safelight.exchange"
+"""In the scope: the Exchange of the request."""
+
 _is_valid_id = re.compile(r"[A-Za-z0-9._-]{8,128}").fullmatch
 """The ids accepted from clients: safe in log lines, headers and queries."""
-
-_log = logging.getLogger(__name__)
 
 
 class Drain:
@@ -48,8 +50,7 @@ class ExchangeMiddleware:
 
     A well-formed X-Request-Id of the client is used as the request's id; log lines, jobs and the
     response carry it. Once the drain has begun, each connection is closed after its next response:
-    otherwise a load balancer could send a request on a connection as it closes. A request that is
-    cancelled by the shutdown before its response has started gets a 503.
+    otherwise a load balancer could send a request on a connection as it closes.
     """
 
     def __init__(self, app: ASGIApp, *, request_metrics: RequestMetrics, drain: Drain) -> None:
@@ -62,30 +63,24 @@ class ExchangeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._drain)
+        exchange = scope[EXCHANGE] = Exchange(scope, receive, send, self._drain)
         reset_token = request_id.set(exchange.id)
         self._request_metrics.in_progress.inc()
         started_at = time.perf_counter()
         try:
             await self._app(scope, exchange.receive, exchange.send)
-        except asyncio.CancelledError:
-            if exchange.status != NO_RESPONSE:
-                raise
-            exchange.has_whole_body = True  # a process that shuts down doesn't wait for it
-            # uvicorn would answer 500 and log a traceback.
-            await _shutting_down()(scope, receive, exchange.send)
-        except Exception:
-            if exchange.status != NO_RESPONSE:  # uvicorn closes the connection
-                raise
-            _log.exception("unexpected error in a request")
-            await internal_error()(scope, receive, exchange.send)
+        except Exception as error:  # noqa: BLE001  whatever it is, the client gets a response
+            log_unexpected(error)
+            if not exchange.has_started:
+                await internal_error()(scope, receive, exchange.send)
+            # Otherwise uvicorn closes the connection, as the response is incomplete.
         finally:
             self._request_metrics.in_progress.dec()
             self._request_metrics.record(scope, exchange.status, time.perf_counter() - started_at)
             request_id.reset(reset_token)
 
 
-class _Exchange:
+class Exchange:
     """One request and its response.
 
     After a response that comes before the end of the request's body, up to 1 MB or two seconds
@@ -106,6 +101,11 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._drain = drain
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the response has started."""
+        return self.status != NO_RESPONSE
 
     async def receive(self) -> Message:
         """Receive the next message from the client."""
@@ -152,7 +152,8 @@ class _Exchange:
                 await asyncio.sleep(dropped * _DRAIN_PAUSE)
 
 
-def _shutting_down() -> Response:
+def shutting_down() -> Response:
+    """Return the response to a request that the shutdown has cancelled."""
     return make_problem(
         503,
         errors.Busy.code,

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ROUTING = ("route", "path_params", "endpoint", "root_path")
+_ROUTING = ("route", "path_params", "endpoint", "root_path", "app_root_path")
 """The keys that routing sets in a scope."""
 
 

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from safelight.metrics import SHORT_SECONDS
+from safelight.web.http.paths import route_path
 
 NO_ROUTE = "nowhere"
 """The route of a request that matches no route."""
@@ -68,7 +69,7 @@ def _template(scope: Scope, route: BaseRoute) -> str:
     """Return the route's template with the prefix that its router was included under."""
     template = str(getattr(route, "path_format", NO_ROUTE))
     own = template.format_map({name: str(part) for name, part in scope["path_params"].items()})
-    path: str = scope["path"]
+    path = route_path(scope)
     return path.removesuffix(own) + template if path.endswith(own) else template
 
 
@@ -76,4 +77,5 @@ def _mounted(scope: Scope) -> str:
     """Return the path of a mounted app, for which scope["route"] is not set."""
     if "endpoint" not in scope:
         return NO_ROUTE
-    return f"{scope.get('root_path', '')}/{{path}}"
+    mounted_at: str = scope.get("root_path", "")
+    return f"{mounted_at.removeprefix(scope.get('app_root_path', ''))}/{{path}}"

@@ -8,8 +8,9 @@ from safelight.library import Library
 from safelight.web.api.photo_json import month_to_view
 from safelight.web.api.routing import parse_id
 from safelight.web.auth.auth import Authenticator
+from safelight.web.http.paths import root_path
 from safelight.web.pages.gallery_files import GalleryBuild
-from safelight.web.pages.renderer import PageRenderer, root_path
+from safelight.web.pages.renderer import PageRenderer
 
 FIRST_PAGE = "/api/photos?limit=60&order=taken"
 """The frontend's first request, exactly: the page preloads it."""
@@ -29,7 +30,9 @@ class GalleryPage:
     async def show(self, request: Request) -> Response:
         """Return the gallery page."""
         owner = await self._authenticator(request)
-        return await self._render(request, owner, first_page=f"{root_path(request)}{FIRST_PAGE}")
+        return await self._render(
+            request, owner, first_page=f"{root_path(request.scope)}{FIRST_PAGE}"
+        )
 
     async def show_photo(self, request: Request) -> Response:
         """Return the gallery page, opened at a photo."""

@@ -1,5 +1,6 @@
 """Render the templates of the pages, with their Content-Security-Policy."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
@@ -12,6 +13,7 @@ from safelight.library import Library
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web import problems
 from safelight.web.hosts import link_endpoint
+from safelight.web.http.paths import root_path
 
 
 class PageRenderer:
@@ -34,7 +36,7 @@ class PageRenderer:
     ) -> HTMLResponse:
         """Return a page made from a template and its values."""
         html = self._templates.get_template(template).render(
-            root=root_path(request),
+            root=root_path(request.scope),
             may_sign_out=getattr(request.state, "safelight_session", None) is not None,
             max_size=format_size(self._library.limits.max_form_bytes),
             max_bytes=self._library.limits.max_form_bytes,
@@ -57,6 +59,8 @@ class PageRenderer:
         request: Request,
         error: SafelightError,
         template: str = "problem.html",
+        *,
+        headers: Mapping[str, str] | None = None,
         **values: Any,
     ) -> HTMLResponse:
         """Return a page that shows an error, with the error's status and headers."""
@@ -64,7 +68,7 @@ class PageRenderer:
             request,
             template,
             status=problems.status_of(error),
-            headers=problems.headers_of(error),
+            headers={**problems.headers_of(error), **(headers or {})},
             problem=self._error_text(error),
             **values,
         )
@@ -89,9 +93,3 @@ class PageRenderer:
             " base-uri 'none'; frame-ancestors 'none';"
             f" img-src 'self' data: blob: {store}; connect-src 'self' {store}"
         )
-
-
-def root_path(request: Request) -> str:
-    """Return the path that the service is mounted at: empty, or without a slash at its end."""
-    root: str = request.scope.get("root_path", "")
-    return root.rstrip("/")

@@ -18,9 +18,10 @@ from safelight.web.pages.simple import SimplePages
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
-def page_router(library: Library, authenticator: Authenticator) -> APIRouter:
+def page_router(
+    library: Library, authenticator: Authenticator, renderer: PageRenderer
+) -> APIRouter:
     """Make the router of the pages. Each page authenticates its request."""
-    renderer = PageRenderer(library)
     gallery = GalleryPage(library, authenticator, renderer)
     simple = SimplePages(library, authenticator, renderer)
     sign_in = SignInPages(library, authenticator, renderer)

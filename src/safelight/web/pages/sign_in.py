@@ -9,7 +9,8 @@ from safelight.errors import TooManyAttempts, Unauthenticated
 from safelight.library import Library
 from safelight.web.auth.auth import Authenticator
 from safelight.web.http.body import read_body
-from safelight.web.pages.renderer import PageRenderer, root_path
+from safelight.web.http.paths import root_path
+from safelight.web.pages.renderer import PageRenderer
 
 _MAX_FORM_BYTES = 8 * 1024
 
@@ -74,4 +75,4 @@ class SignInPages:
 
 def _redirect_home(request: Request) -> Response:
     """Redirect to the gallery."""
-    return RedirectResponse(f"{root_path(request)}/", status_code=303)
+    return RedirectResponse(f"{root_path(request.scope)}/", status_code=303)

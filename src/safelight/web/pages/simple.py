@@ -16,7 +16,8 @@ from safelight.web.api.schemas import PhotoView
 from safelight.web.auth.auth import Authenticator
 from safelight.web.hosts import link_endpoint
 from safelight.web.http.body import read_upload_form
-from safelight.web.pages.renderer import PageRenderer, root_path
+from safelight.web.http.paths import root_path
+from safelight.web.pages.renderer import PageRenderer
 from safelight.web.security_log import SecurityEvent, log_security_event
 
 _PER_PAGE = 48
@@ -63,7 +64,9 @@ class SimplePages:
         except (errors.Invalid, errors.Unavailable) as error:
             return await self._render_failed_upload(request, owner, error, typed)
         duplicate = "" if added.created else f"/{added.photo.id}?duplicate"
-        return RedirectResponse(f"{root_path(request)}/simple-upload{duplicate}", status_code=303)
+        return RedirectResponse(
+            f"{root_path(request.scope)}/simple-upload{duplicate}", status_code=303
+        )
 
     async def delete(self, request: Request) -> Response:
         """Delete a photo, and redirect to the others."""
@@ -71,7 +74,7 @@ class SimplePages:
         id_ = parse_id(request.path_params["photo_id"])
         await self._library.delete(owner, id_)
         log_security_event(request, SecurityEvent.PHOTO_DELETED, photo=id_)
-        return RedirectResponse(f"{root_path(request)}/simple-upload", status_code=303)
+        return RedirectResponse(f"{root_path(request.scope)}/simple-upload", status_code=303)
 
     async def _list_photos(
         self, request: Request, owner: str, after: str | None = None
