@@ -17,7 +17,15 @@ from safelight.catalog.tables import uploads
 from safelight.library.upload_cleanup import UploadCleanup
 from support import pictures
 from support.app_server import AppServer, Site
-from support.direct_uploads import complete, digest, has_objects, reserve, reserve_and_send, send
+from support.direct_uploads import (
+    MultipartUpload,
+    complete,
+    digest,
+    has_objects,
+    reserve,
+    reserve_and_send,
+    send,
+)
 
 MiB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
@@ -78,11 +86,57 @@ def test_every_name_of_a_content_type_is_accepted(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("declared", "sent"),
+    [
+        ("", "application/octet-stream"),
+        (" ", "application/octet-stream"),
+        ("*/*", "application/octet-stream"),
+        ("image/*", "application/octet-stream"),
+        ("application/octet-stream", "application/octet-stream"),
+        ("image/jpg", "image/jpg"),
+        ("image/pjpeg", "image/pjpeg"),
+        ("image/x-png", "image/x-png"),
+        ("image/heic-sequence", "image/heic-sequence"),
+        ("image/avif-sequence", "image/avif-sequence"),
+        (' Image/PJPEG ; q=1; x="a" ', "image/pjpeg"),
+    ],
+)
+@pytest.mark.parametrize("multipart", [False, True])
+def test_bytes_decide_whatever_type_is_declared(
+    client: httpx.Client, declared: str, sent: str, *, multipart: bool
+) -> None:
+    data = pictures.png_with(pictures.png_chunk(b"saFe", f"{declared}{multipart}".encode()))
+    if multipart:
+        parts = MultipartUpload.reserve(client, data, content_type=declared, multipart=True)
+        assert parts.sign("create")["headers"]["Content-Type"] == sent
+        parts.create()
+        parts.part(1)
+        parts.assemble()
+        upload = parts.upload
+    else:
+        upload = reserve_and_send(client, data, content_type=declared)
+        assert upload["headers"]["Content-Type"] == sent
+    answer = complete(client, upload)
+    assert (answer.status_code, answer.json()["content_type"]) == (201, "image/png")
+
+
+@pytest.mark.parametrize("declared", ["", "application/octet-stream", "image/heic-sequence"])
+def test_other_bytes_are_refused_whatever_type_is_declared(
+    client: httpx.Client, declared: str
+) -> None:
+    answer = complete(client, reserve_and_send(client, pictures.HTML, content_type=declared))
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_type")
+
+
+@pytest.mark.parametrize(
     ("fields", "status", "code"),
     [
         ({"content_type": "text/html"}, 415, "unsupported_type"),
         ({"content_type": "image/svg+xml"}, 415, "unsupported_type"),
-        ({"content_type": ""}, 415, "unsupported_type"),
+        ({"content_type": "image/tiff"}, 415, "unsupported_type"),
+        ({"content_type": "video/mp4"}, 415, "unsupported_type"),
+        ({"content_type": "jpeg"}, 415, "unsupported_type"),
+        ({"content_type": "\0"}, 415, "unsupported_type"),
         ({"content_type": "image/jpeg\r\nx: y"}, 415, "unsupported_type"),
         ({"size": 0}, 422, "empty_file"),
         ({"size": -1}, 422, "invalid_request"),

@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from safelight.web import photo_router
 from support import pictures
 from support.app_server import ORIGIN, AppServer, Site
 from support.cross_origin import CROSS_ORIGIN_READS, FOREIGN, REFUSED, fill_in_origin
+from support.direct_uploads import declaration, send
 from support.raw_http import open_connection
 
 COOKIE = {"Cookie": "session=1"}
@@ -203,3 +205,45 @@ def test_json_of_another_type_is_refused(host: httpx.Client, photo: str, kind: s
     assert host.get(photo).json()["title"] != "forged"
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
     assert host.patch(photo, content=b'{"title": "y"}', headers=headers).status_code == 200
+
+
+def test_head_follows_the_redirect_to_the_bytes(host: httpx.Client, photo: str) -> None:
+    """The host app has no middleware that answers HEAD."""
+    answer = host.head(f"{photo}/original")
+    assert answer.status_code == 307
+    head = httpx.head(answer.headers["Location"])
+    assert (head.status_code, head.headers["Content-Type"]) == (200, "image/jpeg")
+
+
+class _RootPath:
+    """An app below /app, which the proxy keeps in the path or removes from it."""
+
+    def __init__(self, app: ASGIApp, *, stripped: bool) -> None:
+        self._app = app
+        self._stripped = stripped
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"].removeprefix("/app") if self._stripped else scope["path"]
+        await self._app({**scope, "root_path": "/app", "path": path}, receive, send)
+
+
+@pytest.mark.parametrize("stripped", [True, False])
+def test_addresses_contain_the_root_path(app_server: AppServer, *, stripped: bool) -> None:
+    app = FastAPI()
+    router = photo_router(app_server.library, owner=lambda: f"rooted-{stripped}")
+    app.include_router(router, prefix="/api")
+    app.add_middleware(_RootPath, stripped=stripped)
+    with app_server.serve(app).client() as client:
+        for data in (pictures.png(7, 8), pictures.png(8, 7)):
+            added = client.post("/app/api/photos", files={"photo": data})
+            assert added.headers["Location"] == f"/app/api/photos/{added.json()['id']}"
+            assert client.get(added.headers["Location"]).json() == added.json()
+        link = client.get("/app/api/photos?limit=1").headers["Link"]
+        following = link[1:].partition(">")[0]
+        assert following.startswith("/app/api/photos?limit=1&")
+        assert len(client.get(following).json()) == 1
+        data = pictures.png(9, 9)
+        upload = client.post("/app/api/uploads", json=declaration(data)).json()
+        assert send(upload, data).status_code == 200
+        completed = client.post(f"/app/api/uploads/{upload['id']}/complete")
+        assert completed.headers["Location"] == f"/app/api/photos/{completed.json()['id']}"

@@ -129,7 +129,9 @@ def test_original_is_downloaded_under_its_filename(client: httpx.Client) -> None
     saved = httpx.get(answer.headers["location"])
     assert saved.content == data
     written = saved.headers["content-disposition"]
-    assert written == "attachment; filename*=UTF-8''%C3%9Cb_er%3Bfall.jpg"
+    assert written == (
+        "attachment; filename=\"Ub_er;fall.jpg\"; filename*=UTF-8''%C3%9Cb_er%3Bfall.jpg"
+    )
     shown = client.get(address, follow_redirects=False).headers["location"]
     assert "response-content-disposition" not in shown
 

@@ -145,6 +145,29 @@ def test_original_redirects_without_caching(client: httpx.Client, where: str) ->
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("query", ["", "?download=true"])
+def test_head_follows_the_redirect_to_the_bytes(
+    client: httpx.Client, where: str, query: str
+) -> None:
+    """A URL signed for GET is a 403 for HEAD, and clients keep HEAD in redirects."""
+    first = client.head(f"{where}/original{query}")
+    assert (first.status_code, first.headers["Cache-Control"]) == (307, "no-store")
+    head = httpx.head(first.headers["Location"])
+    got = httpx.get(client.get(f"{where}/original{query}").headers["Location"])
+    assert (head.status_code, got.status_code) == (200, 200)
+    for name in ("Content-Length", "Content-Type", "ETag", "Content-Disposition"):
+        assert head.headers.get(name) == got.headers.get(name)
+    assert httpx.get(first.headers["Location"]).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["original", "w320", "nothing"])
+def test_head_has_the_status_of_get(client: httpx.Client, where: str, path: str) -> None:
+    missing = f"{where.rpartition('/')[0]}/0"
+    for address in (where, missing):
+        got, head = (client.request(m, f"{address}/{path}") for m in ("GET", "HEAD"))
+        assert (head.status_code, head.content) == (got.status_code, b"")
+
+
 @pytest.mark.parametrize("name", ["large", "Original", "original%00", "%2e%2e", "%FF", "a" * 3000])
 def test_missing_rendition_is_not_found(client: httpx.Client, where: str, name: str) -> None:
     answer = client.get(f"{where}/{name}")

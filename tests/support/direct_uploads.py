@@ -11,9 +11,13 @@ from safelight import keys
 from support.app_server import AppServer
 
 
+def declaration(data: bytes, **more: Any) -> dict[str, Any]:
+    """Return the body of a request that reserves an upload."""
+    return {"filename": "cat.jpg", "content_type": "image/jpeg", "size": len(data)} | more
+
+
 def reserve(client: httpx.Client, data: bytes, **more: Any) -> httpx.Response:
-    body = {"filename": "cat.jpg", "content_type": "image/jpeg", "size": len(data)} | more
-    return client.post("/api/uploads", json=body)
+    return client.post("/api/uploads", json=declaration(data, **more))
 
 
 def digest(data: bytes) -> str:

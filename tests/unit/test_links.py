@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from safelight import keys
 from safelight.settings import LinkSettings
+from safelight.signing.attachments import as_attachment
 from safelight.signing.links import LinkSigner
 from safelight.signing.sigv4 import Credentials, presign
 
@@ -263,9 +264,42 @@ def test_key_outside_the_photo_is_not_linked(key: str, storage_id: str) -> None:
 def test_filename_of_a_download_adds_nothing_else_to_the_header(filename: str) -> None:
     query = parse_qs(urlsplit(make_signer().download(KEY, STORAGE_ID, filename).url).query)
     (disposition,) = query["response-content-disposition"]
-    assert re.fullmatch(r"attachment; filename\*=UTF-8''[A-Za-z0-9._~%-]*", disposition)
-    assert unquote(disposition.partition("''")[2]) == filename
+    found = re.fullmatch(
+        r"""attachment; filename="([ !#$&-.0-\[\]-~]*)"; filename\*=UTF-8''([A-Za-z0-9._~%-]*)""",
+        disposition,
+    )
+    assert found
+    assert unquote(found[2]) == filename
     assert len(query) == 7
+
+
+@pytest.mark.parametrize(
+    ("filename", "fallback"),
+    [
+        ("cat.jpg", "cat.jpg"),
+        ("my cat; 2.jpg", "my cat; 2.jpg"),
+        ("Zoë Müller.jpg", "Zoe Muller.jpg"),
+        ("Zoe\u0308.jpg", "Zoe.jpg"),
+        ("写真.jpg", "__.jpg"),
+        ("½ ﬁn.jpg", "1_2 fin.jpg"),
+        ('a"b\\c%41.jpg', "a_b_c_41.jpg"),
+        ("a\r\nb.jpg", "a__b.jpg"),
+    ],
+)
+def test_download_has_a_name_for_clients_that_read_ascii_only(filename: str, fallback: str) -> None:
+    assert as_attachment(filename).startswith(f'attachment; filename="{fallback}"; filename*=')
+
+
+def test_link_for_head_differs_in_its_signature_alone() -> None:
+    signer = make_signer()
+    head, download = signer.head(KEY, STORAGE_ID), signer.download(KEY, STORAGE_ID, "a.jpg")
+    of_download = signer.download(KEY, STORAGE_ID, "a.jpg", method="HEAD")
+    assert head.expires == download.expires
+    assert head.url.partition("?")[0] == signer.link(KEY, STORAGE_ID).url.partition("?")[0]
+    assert download.url.rpartition("=")[0] == of_download.url.rpartition("=")[0]
+    assert download.url != of_download.url
+    with pytest.raises(ValueError, match="one of the photo's"):
+        signer.head(f"incoming/{STORAGE_ID}", STORAGE_ID)
 
 
 def test_naive_time_is_an_error() -> None:

@@ -23,7 +23,7 @@ from safelight.library.lifecycle import LibraryLifecycle
 from safelight.library.spool import SpooledUpload
 from safelight.library.tasks import RenderBatch, enqueue_missing_renditions, enqueue_purge
 from safelight.models import Caption, Order, Photo
-from safelight.signing.links import Link
+from safelight.signing.links import Link, LinkMethod
 
 MAX_PAGE = 500
 """The maximum number of photos in a page."""
@@ -150,15 +150,19 @@ class Library(LibraryLifecycle):
         photo: Photo,
         rendition: str = "original",
         *,
+        method: LinkMethod = "GET",
         endpoint: str | None = None,
         now: datetime | None = None,
     ) -> Link:
         """Sign a link to the original, or to a rendition by name. Raises NotFound.
 
+        A store accepts a link with its own method only; a link for HEAD is valid for a few minutes.
         Raises StorageUnavailable while the embedded store is being restarted.
         """
         key = _key(photo, rendition)
         self.backends.bucket.require_running()
+        if method == "HEAD":
+            return self.backends.link_signer.head(key, photo.storage_id, endpoint=endpoint)
         return self.backends.link_signer.link(key, photo.storage_id, endpoint=endpoint, now=now)
 
     def photo_links(
@@ -170,7 +174,9 @@ class Library(LibraryLifecycle):
         original, *renditions = signer.links(objects, photo.storage_id, endpoint=endpoint, now=now)
         return PhotoLinks(original, renditions, signer.stable_until(photo.storage_id, now))
 
-    def download_link(self, photo: Photo, *, endpoint: str | None = None) -> Link:
+    def download_link(
+        self, photo: Photo, *, method: LinkMethod = "GET", endpoint: str | None = None
+    ) -> Link:
         """Sign a link, valid for a few minutes, that saves the original under its file name.
 
         The name gets the extension of the photo's format, and loses characters that mislead. Raises
@@ -184,7 +190,7 @@ class Library(LibraryLifecycle):
         )
         key = _key(photo, "original")
         return self.backends.link_signer.download(
-            key, photo.storage_id, filename, endpoint=endpoint
+            key, photo.storage_id, filename, method=method, endpoint=endpoint
         )
 
 

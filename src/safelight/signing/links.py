@@ -10,15 +10,15 @@ signing date is their expiry less a link's lifetime. Such a link has the credent
 its own, and stays the same until the credentials change.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from safelight.errors import StorageUnavailable
 from safelight.keys import storage_id_of
 from safelight.settings import LinkSettings
+from safelight.signing.attachments import as_attachment
 from safelight.signing.refresh import MIN_REMAINING
 from safelight.signing.sigv4 import Address, Credentials, Presigner, Style
 
@@ -35,7 +35,7 @@ _DOWNLOAD_LIFETIME = 900
 
 
 class Link(NamedTuple):
-    """A URL from which anyone can GET one object.
+    """A URL from which anyone can GET one object (or by which they can send HEAD for it).
 
     It is a tuple, and `expires` a number (seconds since 1970), since creating a frozen dataclass
     with a datetime takes a tenth of the time of the signature.
@@ -49,6 +49,8 @@ class Link(NamedTuple):
         """When the link expires, in UTC."""
         return datetime.fromtimestamp(self.expires, UTC)
 
+
+LinkMethod = Literal["GET", "HEAD"]
 
 _CacheKey = tuple[str, str]
 
@@ -150,13 +152,38 @@ class LinkSigner:
         """Return the origin, as browsers see it, of the links for `endpoint`."""
         return Address.of(endpoint or self.endpoint, self._bucket, self._style).origin
 
+    def head(self, key: str, storage_id: str, *, endpoint: str | None = None) -> Link:
+        """Return a link for HEAD, valid for 15 minutes. The method is part of every signature.
+
+        Raises ValueError if the key is not one of the photo's.
+        """
+        return self._sign_now(key, storage_id, {}, method="HEAD", endpoint=endpoint)
+
     def download(
-        self, key: str, storage_id: str, filename: str, *, endpoint: str | None = None
+        self,
+        key: str,
+        storage_id: str,
+        filename: str,
+        *,
+        method: LinkMethod = "GET",
+        endpoint: str | None = None,
     ) -> Link:
         """Return a link, valid for 15 minutes, that saves the object as `filename`.
 
         Raises ValueError if the key is not one of the photo's.
         """
+        query = {"response-content-disposition": as_attachment(filename)}
+        return self._sign_now(key, storage_id, query, method=method, endpoint=endpoint)
+
+    def _sign_now(
+        self,
+        key: str,
+        storage_id: str,
+        query: Mapping[str, str],
+        *,
+        method: LinkMethod,
+        endpoint: str | None,
+    ) -> Link:
         if storage_id_of(key) != storage_id:
             raise ValueError("the key is not one of the photo's")
         self.check()
@@ -168,7 +195,8 @@ class LinkSigner:
             day=_EPOCH + timedelta(seconds=seconds),
             expires_in=timedelta(seconds=lifetime),
             region=self._region,
-            query={"response-content-disposition": _as_attachment(filename)},
+            method=method,
+            query=query,
         )
         return Link(presigner.url(key, seconds % _DAY), seconds + lifetime)
 
@@ -236,8 +264,3 @@ class LinkSigner:
             expires_in=timedelta(seconds=self._lifetime),
             region=self._region,
         )
-
-
-def _as_attachment(filename: str) -> str:
-    """Return a Content-Disposition that saves a file under its name (RFC 6266)."""
-    return f"attachment; filename*=UTF-8''{quote(filename, safe='')}"

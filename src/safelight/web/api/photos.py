@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
-from starlette.responses import RedirectResponse
 
 from safelight import errors
 from safelight.errors import InvalidRequest, NotFound
@@ -14,6 +13,7 @@ from safelight.library import MAX_PAGE, MAX_SKIP, Library
 from safelight.models import Order, Photo
 from safelight.web.api import openapi
 from safelight.web.api.photo_json import PhotoSerializer, etag_of, matches_etag, month_to_view
+from safelight.web.api.photo_links import LinkCalls
 from safelight.web.api.routing import (
     PRIVATE,
     EmbeddedRoute,
@@ -30,6 +30,7 @@ from safelight.web.api.uploads import UploadCalls
 from safelight.web.auth.auth import Authenticator
 from safelight.web.hosts import link_endpoint
 from safelight.web.http.body import read_json, read_upload_form
+from safelight.web.http.paths import public_path
 from safelight.web.security_log import SecurityEvent, log_security_event
 
 _WORTH_COMPRESSING = 1024
@@ -85,6 +86,7 @@ class _Calls:
     def register(self, router: APIRouter) -> None:
         """Add a route for each handler."""
         UploadCalls(self._library, self._serializer).register(router)
+        LinkCalls(self._library).register(router)
         one = "/photos/{photo_id}"
         photo = openapi.response("The photo", PhotoView)
         router.add_api_route(
@@ -172,26 +174,6 @@ class _Calls:
             summary="Delete a photo; its links stop working",
             responses=openapi.problems(*_ACCESS, NotFound, errors.CatalogUnavailable),
         )
-        router.add_api_route(
-            f"{one}/{{rendition}}",
-            self.redirect,
-            status_code=307,
-            summary="Redirect to a photo's bytes",
-            responses={
-                307: openapi.with_headers(
-                    {"description": "To the signed URL of the original, or of the rendition"},
-                    "Location",
-                ),
-                **openapi.problems(
-                    *_ACCESS,
-                    NotFound,
-                    InvalidRequest,
-                    errors.CatalogUnavailable,
-                    errors.StorageUnavailable,
-                ),
-            },
-            response_class=Response,
-        )
 
     async def list(
         self,
@@ -212,7 +194,7 @@ class _Calls:
         headers = {"ETag": serialized.etag, **PRIVATE}
         if page.next:
             query = urlencode({"limit": limit, "order": order, "after": str(page.next)})
-            headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+            headers["Link"] = f'<{public_path(request.scope)}?{query}>; rel="next"'
         if matches_etag(request, serialized.etag):
             return Response(status_code=304, headers=headers)
         body = serialized.json
@@ -236,7 +218,7 @@ class _Calls:
         owner = owner_of(request)
         async with read_upload_form(request, self._library, owner) as (photo, caption):
             added = await self._library.add(owner, photo, caption)
-        location = f"{request.url.path.rstrip('/')}/{added.photo.id}"
+        location = f"{public_path(request.scope).rstrip('/')}/{added.photo.id}"
         return self._serializer.respond(
             request, added.photo, status=201 if added.created else 200, Location=location
         )
@@ -260,25 +242,6 @@ class _Calls:
         await self._library.delete(owner_of(request), id_)
         log_security_event(request, SecurityEvent.PHOTO_DELETED, photo=id_)
         return Response(status_code=204)
-
-    async def redirect(
-        self,
-        request: Request,
-        photo_id: PathId,
-        rendition: str,
-        *,
-        download: Annotated[
-            bool, Query(description="Download the original under its file name")
-        ] = False,
-    ) -> Response:
-        """Redirect to a signed URL in the bucket."""
-        photo = await self._find(request, photo_id)
-        endpoint = link_endpoint(request, self._library)
-        if download and rendition == "original":
-            link = self._library.download_link(photo, endpoint=endpoint)
-        else:
-            link = self._library.link(photo, rendition, endpoint=endpoint)
-        return RedirectResponse(link.url, status_code=307, headers={"Cache-Control": "no-store"})
 
     async def _find(self, request: Request, photo_id: str) -> Photo:
         return await self._library.photo(owner_of(request), parse_id(photo_id))

@@ -22,6 +22,7 @@ from safelight.web.api.schemas import (
 )
 from safelight.web.hosts import link_endpoint
 from safelight.web.http.body import read_json
+from safelight.web.http.paths import public_path
 
 _ACCESS = (errors.Unauthenticated, errors.ForbiddenOrigin)
 _BODY = (
@@ -152,7 +153,7 @@ class UploadCalls:
 
     def _added(self, request: Request, added: AddResult) -> Response:
         """Return the same response as a form upload."""
-        above = request.url.path.rstrip("/").rpartition("/uploads")[0]
+        above = public_path(request.scope).rstrip("/").rpartition("/uploads")[0]
         return self._serializer.respond(
             request,
             added.photo,

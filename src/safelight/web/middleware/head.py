@@ -1,11 +1,21 @@
 """Answer HEAD as GET without the body."""
 
 from collections.abc import Awaitable
+from typing import Final
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ROUTING = ("route", "path_params", "endpoint", "root_path", "app_root_path")
 """The keys that routing sets in a scope."""
+
+_IS_HEAD: Final = "safelight.is_head"
+"""In the scope of a GET that was a HEAD."""
+
+
+def is_head(request: Request) -> bool:
+    """Return whether the client has sent HEAD."""
+    return request.method == "HEAD" or _IS_HEAD in request.scope
 
 
 class HeadMiddleware:
@@ -24,7 +34,7 @@ class HeadMiddleware:
         async def send_without_body(message: Message) -> None:
             await send({**message, "body": b""} if "body" in message else message)
 
-        get: Scope = {**scope, "method": "GET"}
+        get: Scope = {**scope, "method": "GET", _IS_HEAD: True}
         try:
             await self._app(get, receive, send_without_body)
         finally:  # the request log reads the route from there
