@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from safelight.engines import EmbeddedEngines
-from support.caddy import Caddy, caddyfile, free_port, run_caddy
+from support.caddy import Caddy, caddyfile, run_caddy
 from support.databases import database
+from support.network import free_port
 from support.pictures import jpeg
 from support.serve_process import ServeProcess
 

@@ -13,7 +13,8 @@ from playwright.async_api import Browser, expect
 from safelight.engines import EmbeddedEngines
 from support import pictures
 from support.browser_session import wait_for_image
-from support.caddy import Caddy, LoopbackTransport, caddyfile, free_port, run_caddy
+from support.caddy import Caddy, LoopbackTransport, caddyfile, run_caddy
+from support.network import free_port
 from support.serve_process import ServeProcess
 from support.service import banner_value
 

@@ -112,7 +112,8 @@ async def test_job_runs_immediately_and_is_deleted_on_success(catalog: Catalog) 
         done.set()
 
     slow_polling = WorkerTimings(polling=timedelta(minutes=10))
-    async with Worker(catalog.url, [Task(name="work", work=work)], timings=slow_polling).running():
+    tasks = [Task(name="work", work=work)]
+    async with Worker(catalog.conninfo, tasks, timings=slow_polling).running():
         await asyncio.sleep(1)
         await _enqueue_work(catalog)
         await asyncio.wait_for(done.wait(), 30)
@@ -140,7 +141,7 @@ async def test_failing_job_is_retried_with_backoff_then_kept_for_a_manual_retry(
             raise _Broken
 
     await _enqueue_work(catalog)
-    async with Worker(catalog.url, [Task(name="work", work=work)], timings=QUICK).running():
+    async with Worker(catalog.conninfo, [Task(name="work", work=work)], timings=QUICK).running():
         await _wait_until(lambda: _states_are(catalog, [JobState.FAILED]))
         assert len(times) == 3
         assert times[2] - times[1] > 0.9
@@ -177,7 +178,7 @@ async def test_clean_stop_returns_running_jobs_to_the_queue(catalog: Catalog) ->
         await asyncio.sleep(3600)
 
     await _enqueue_work(catalog)
-    async with Worker(catalog.url, [Task(name="work", work=endless)], timings=QUICK).running():
+    async with Worker(catalog.conninfo, [Task(name="work", work=endless)], timings=QUICK).running():
         await asyncio.wait_for(began.wait(), 30)
         assert await _states(catalog) == [JobState.RUNNING]
     assert await _states(catalog) == [JobState.WAITING]
@@ -191,7 +192,7 @@ async def test_clean_stop_lets_short_jobs_finish(catalog: Catalog) -> None:
         await asyncio.sleep(0.1)
 
     await _enqueue_work(catalog)
-    async with Worker(catalog.url, [Task(name="work", work=short)], timings=QUICK).running():
+    async with Worker(catalog.conninfo, [Task(name="work", work=short)], timings=QUICK).running():
         await asyncio.wait_for(began.wait(), 30)
     assert await _states(catalog) == []
 
@@ -220,7 +221,7 @@ async def test_job_of_a_dead_worker_is_rescued(catalog: Catalog, cron: str | Non
         )
     began = time.monotonic()
     doing = Task(name="work", work=work, cron=cron)
-    async with Worker(catalog.url, [doing], timings=QUICK).running():
+    async with Worker(catalog.conninfo, [doing], timings=QUICK).running():
         await _wait_until(lambda: _states_are(catalog, []))
     assert len(done) == (2 if cron else 1)
     assert done[0] - began > 0.5, "the worker may still have been alive"
@@ -232,7 +233,7 @@ async def test_job_that_keeps_crashing_its_workers_fails(catalog: Catalog) -> No
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status, attempts)"
         " VALUES ('safelight', 'safelight.work', 'doing', 10)",
     )
-    async with Worker(catalog.url, [], timings=QUICK).running():
+    async with Worker(catalog.conninfo, [], timings=QUICK).running():
         await _wait_until(lambda: _states_are(catalog, [JobState.FAILED]))
 
 
@@ -248,7 +249,7 @@ async def test_periodic_job_runs_once_across_all_workers(catalog: Catalog) -> No
 
     began = time.time()
     every_second = Task(name="work", work=work, cron="* * * * * *")
-    workers = [Worker(catalog.url, [every_second], timings=QUICK) for _ in range(3)]
+    workers = [Worker(catalog.conninfo, [every_second], timings=QUICK) for _ in range(3)]
     async with workers[0].running(), workers[1].running(), workers[2].running():
         await _wait_until(lambda: _has_run(runs, 6))
     assert len(runs) <= time.time() - began + 2
@@ -260,7 +261,7 @@ async def test_worker_survives_the_loss_of_its_connections(catalog: Catalog) -> 
     async def work() -> None:
         done.set()
 
-    async with Worker(catalog.url, [Task(name="work", work=work)], timings=QUICK).running():
+    async with Worker(catalog.conninfo, [Task(name="work", work=work)], timings=QUICK).running():
         await asyncio.sleep(0.5)
         for _ in range(3):
             await _sql(
@@ -279,7 +280,7 @@ async def test_jobs_of_a_host_application_are_not_touched(catalog: Catalog) -> N
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
         " VALUES ('theirs', 'x', 'todo'), ('theirs', 'y', 'doing'), ('theirs', 'z', 'failed')",
     )
-    async with Worker(catalog.url, [], timings=QUICK).running():
+    async with Worker(catalog.conninfo, [], timings=QUICK).running():
         await asyncio.sleep(1.5)
     assert await catalog.transaction(retry_jobs) == []
     assert (await catalog.read(list_jobs)).oldest == []
@@ -332,7 +333,7 @@ async def test_job_is_enqueued_once_per_set_of_arguments(
     await catalog.transaction(put)
     assert (await catalog.read(lambda c: list_jobs(c, task="work"))).counts[JobState.WAITING] == 3
     assert (await catalog.read(lambda c: list_jobs(c, task="other"))).counts[JobState.WAITING] == 0
-    await Worker(catalog.url, [Task(name="work", work=work)], timings=QUICK).run_due()
+    await Worker(catalog.conninfo, [Task(name="work", work=work)], timings=QUICK).run_due()
     assert sorted(done) == [("me", 1), ("me", 2), ("me", 3)]
 
 
@@ -349,7 +350,7 @@ async def test_jobs_of_higher_priority_run_first(catalog: Catalog) -> None:
         await enqueue(connection, "work", args={"id": 100})
 
     await catalog.transaction(put)
-    await Worker(catalog.url, [Task(name="work", work=work)], timings=QUICK).run_due()
+    await Worker(catalog.conninfo, [Task(name="work", work=work)], timings=QUICK).run_due()
     assert done.index(100) < 4
 
 
@@ -362,7 +363,7 @@ async def test_permanent_error_is_not_retried(catalog: Catalog) -> None:
         raise CorruptImage
 
     await _enqueue_work(catalog)
-    await Worker(catalog.url, [Task(name="work", work=work)], timings=QUICK).run_due()
+    await Worker(catalog.conninfo, [Task(name="work", work=work)], timings=QUICK).run_due()
     assert await _states(catalog) == [JobState.FAILED]
     assert tries == 1
 
@@ -391,7 +392,7 @@ async def test_job_runs_under_the_id_of_the_request_that_enqueued_it(
     await _enqueue_for(catalog, "request-2", id=2)
     await catalog.transaction(lambda connection: enqueue(connection, "work", args={"id": 3}))
     await Worker(
-        catalog.url, [Task(name="work", work=work), Task(name="batch", work=batch)]
+        catalog.conninfo, [Task(name="work", work=work), Task(name="batch", work=batch)]
     ).run_due()
     assert sorted(done, key=str) == [
         *(("request-1", f"{task} 1") for task in ("batch", "work")),

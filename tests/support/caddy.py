@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import ssl
 import subprocess
 import sys
@@ -36,12 +35,6 @@ def caddyfile(names: Mapping[str, str], docs: Path = DOCS) -> str:
         assert documented in text
         text = text.replace(documented, replacement)
     return _OPTIONS + text
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True, slots=True)

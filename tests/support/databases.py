@@ -21,7 +21,7 @@ def database(engines: EmbeddedEngines, *, template: str = MIGRATED) -> Iterator[
     name = f"test_{uuid4().hex}"
     create_database(engines, name, template=template)
     yield _render(make_url(engines.database_url).set(database=name))
-    with psycopg.connect(_superuser(engines), autocommit=True) as connection:
+    with psycopg.connect(superuser_url(engines), autocommit=True) as connection:
         connection.execute(
             sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)),
         )
@@ -29,7 +29,7 @@ def database(engines: EmbeddedEngines, *, template: str = MIGRATED) -> Iterator[
 
 def create_database(engines: EmbeddedEngines, name: str, *, template: str) -> None:
     """Create a database that our role owns, as a copy of another."""
-    with psycopg.connect(_superuser(engines), autocommit=True) as connection:
+    with psycopg.connect(superuser_url(engines), autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
                 sql.Identifier(name),
@@ -39,7 +39,8 @@ def create_database(engines: EmbeddedEngines, name: str, *, template: str) -> No
         )
 
 
-def _superuser(engines: EmbeddedEngines) -> str:
+def superuser_url(engines: EmbeddedEngines) -> str:
+    """Return the URL of the database in which a superuser may do what our role may not."""
     assert engines._secrets is not None
     password = engines._secrets.postgres_superuser_password
     url = make_url(engines.database_url)

@@ -1,4 +1,4 @@
-"""This machine's addresses on its networks."""
+"""This machine's addresses and ports."""
 
 import socket
 from ipaddress import ip_address
@@ -15,6 +15,13 @@ def addresses(family: socket.AddressFamily) -> list[str]:
         if entry.family == family and "%" not in entry.address
     ]
     return [address for address in found if not _is_local(address)]
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def has_ipv6() -> bool:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, text, update
+from sqlalchemy import ColumnElement, delete, false, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -21,13 +21,16 @@ from safelight.catalog.reservations import Reservations
 from safelight.catalog.rows import COLUMNS, photo_from_row
 from safelight.catalog.scan import RowScan
 from safelight.catalog.sessions import Sessions
-from safelight.catalog.tables import photos
+from safelight.catalog.tables import codes, photos
 from safelight.catalog.tombstones import Tombstone, Tombstones, TransactionHook, soft_delete
 from safelight.catalog.uploads import Uploads
 from safelight.errors import NotFound
 from safelight.models import Order, Photo, Rendition, Status
 
 T = TypeVar("T")
+
+_CHANGE_NOTHING = delete(codes).where(false())
+"""A server that is read-only refuses it."""
 
 
 class Catalog:
@@ -49,6 +52,11 @@ class Catalog:
         """The database's URL with the password, for SQLAlchemy's async engine."""
         return self._database.url
 
+    @property
+    def conninfo(self) -> str:
+        """The same for psycopg alone."""
+        return self._database.conninfo
+
     async def close(self) -> None:
         """Close all connections."""
         await self._database.close()
@@ -57,16 +65,18 @@ class Catalog:
         """Migrate the schema to the newest version; concurrent calls wait for the first.
 
         Raises SettingsError if the server doesn't answer, rejects the URL's user, has no such
-        database, doesn't permit creating tables, or if a newer version made the schema.
+        database, doesn't permit creating tables, is behind a pooler that shares sessions, or if a
+        newer version made the schema.
         """
         with operator_errors():
+            await self._database.require_sessions()
             await self._database.transaction(
                 lambda connection: connection.run_sync(upgrade), deadline=timedelta(minutes=10)
             )
 
     async def ping(self) -> None:
-        """Check that PostgreSQL answers. Raises CatalogUnavailable otherwise."""
-        await self._database.read(lambda connection: connection.execute(text("SELECT 1")))
+        """Check that PostgreSQL takes writes. Raises CatalogUnavailable otherwise."""
+        await self._database.read(lambda connection: connection.execute(_CHANGE_NOTHING))
 
     async def photo(self, owner: str, id_: int) -> Photo:
         """Return one of the owner's photos. Raises NotFound."""

@@ -4,7 +4,6 @@ Every call goes through `_run`, which limits its time, traces it and translates 
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
@@ -13,29 +12,21 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import errors as pg
-from psycopg.conninfo import make_conninfo
-from sqlalchemy import URL, Executable, Select, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy import Executable, Select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from safelight.catalog.connection_url import conninfo, parse_url
+from safelight.catalog.pool import UNUSABLE, open_pool, require_sessions
 from safelight.catalog.queries import Query
-from safelight.errors import CatalogUnavailable, SafelightError, SettingsError, StorageFull
+from safelight.errors import CatalogUnavailable, SafelightError, StorageFull
 from safelight.tracing import span
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
-_IDLE_SECONDS: Final = 1.0
-"""A connection that was idle for longer is tested before it is used."""
-
 _BATCH: Final = 1000
 """Rows in a batch of `process_in_batches`: some tens of milliseconds."""
-
-_OPTIONS: Final = (
-    "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
-)
 
 
 class Database:
@@ -43,31 +34,22 @@ class Database:
 
     def __init__(self, url: str, *, deadline: timedelta, pool_size: int = 10) -> None:
         self._deadline = deadline
-        psycopg_url = _psycopg_url(url)
-        options = psycopg_url.normalized_query.get("options", ())
-        self._engine: AsyncEngine = create_async_engine(
-            psycopg_url,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-            pool_size=pool_size,
-            max_overflow=0,
-            # Otherwise error messages would contain titles and file names.
-            hide_parameters=True,
-            pool_timeout=deadline.total_seconds(),
-            pool_use_lifo=True,
-            # TCP doesn't notice for hours that a server hangs.
-            connect_args={
-                "connect_timeout": max(2, int(deadline.total_seconds())),
-                "options": " ".join((*options, _OPTIONS)),
-                "application_name": "safelight",
-            },
-        )
-        _ping_idle(self._engine)
+        self._url = parse_url(url)
+        self._engine = open_pool(self._url, deadline=deadline, size=pool_size)
 
     @property
     def url(self) -> str:
         """The database's URL with the password, for SQLAlchemy's async engine."""
-        return self._engine.url.render_as_string(hide_password=False)
+        return self._url.render_as_string(hide_password=False)
+
+    @property
+    def conninfo(self) -> str:
+        """The same for psycopg alone."""
+        return conninfo(self._url)
+
+    async def require_sessions(self) -> None:
+        """Raise SettingsError if a pooler shares PostgreSQL's sessions between transactions."""
+        await self._run("read", partial(require_sessions, self._engine))
 
     async def close(self) -> None:
         """Close the pool's connections."""
@@ -181,9 +163,11 @@ class Database:
                 )
             except psycopg.IntegrityError:
                 raise
-            except BaseException:
+            except BaseException as error:
                 # psycopg was used directly, so SQLAlchemy doesn't know the connection's state.
                 await connection.invalidate()
+                if isinstance(error, UNUSABLE):  # the others are probably to the same server
+                    await self._engine.dispose()
                 raise
 
 
@@ -235,48 +219,6 @@ def _translate_error(error: DBAPIError | psycopg.Error) -> Exception:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, pg.DiskFull):
         return StorageFull()
-    if _is_lost(error) or isinstance(cause, pg.OperationalError):
+    if _is_lost(error) or isinstance(cause, (pg.OperationalError, *UNUSABLE)):
         return CatalogUnavailable()
     return error
-
-
-def _ping_idle(engine: AsyncEngine) -> None:
-    """Test connections that have been idle before they are used.
-
-    SQLAlchemy's own `pool_pre_ping` tests each time, which costs more than a page's query.
-    """
-    dialect = engine.sync_engine.dialect
-
-    @event.listens_for(engine.sync_engine, "checkin")
-    def note_time(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-        entry.info["idle since"] = time.monotonic()
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def ping(
-        connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
-    ) -> None:
-        since = entry.info.get("idle since")
-        if since is None or time.monotonic() - since < _IDLE_SECONDS:
-            return
-        try:
-            dialect.do_ping(connection)
-        except psycopg.Error as error:
-            raise InvalidatePoolError from error
-
-
-def _psycopg_url(url: str) -> URL:
-    try:
-        parsed = make_url(url).set(drivername="postgresql+psycopg")
-    except (SQLAlchemyError, ValueError) as error:
-        raise SettingsError(
-            "SAFELIGHT_DATABASE_URL is not a valid URL. Write it as"
-            " postgresql://USER:PASSWORD@HOST:PORT/NAME."
-        ) from error
-    try:
-        make_conninfo(**dict.fromkeys(parsed.query, ""))
-    except psycopg.ProgrammingError as error:
-        raise SettingsError(
-            "SAFELIGHT_DATABASE_URL has an option that PostgreSQL doesn't know. Correct it:"
-            f" {str(error).strip()}"
-        ) from error
-    return parsed

@@ -13,6 +13,7 @@ from psycopg import errors as pg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from safelight.catalog.pool import SHARED_SESSIONS
 from safelight.errors import CatalogUnavailable, SettingsError
 
 _LOCK = 0x5AFE_11617
@@ -27,6 +28,9 @@ _no_login: Final = re.compile(
 _no_database: Final = re.compile(
     r"database .* does not exist|permission denied for database|is not currently accepting"
 ).search
+_statement_pooling: Final = re.compile(r"statement pooling").search
+_too_many: Final = re.compile(r"too many (clients|connections)|connection slots are").search
+_read_only: Final = re.compile(r"read-only|in recovery|during recovery").search
 
 
 def upgrade(connection: Connection) -> None:
@@ -58,14 +62,15 @@ def operator_errors() -> Iterator[None]:
         ) from error
     except CatalogUnavailable as error:
         cause = error.__cause__
-        message = str(cause.orig if isinstance(cause, DBAPIError) else cause)
-        raise SettingsError(_explain(message)) from error
+        message = str(cause.orig if isinstance(cause, DBAPIError) else cause or "")
+        raise SettingsError(f"{_explain(message)}{_quote(message)}") from error
     except DBAPIError as error:
         if not isinstance(error.orig, pg.InsufficientPrivilege | pg.InvalidSchemaName):
             raise
         raise SettingsError(
             "The user in SAFELIGHT_DATABASE_URL cannot create tables in that database. Make it the"
             " owner of the database, or GRANT CREATE, USAGE ON SCHEMA public to it."
+            f"{_quote(str(error.orig))}"
         ) from error
 
 
@@ -80,4 +85,22 @@ def _explain(message: str) -> str:
             "PostgreSQL has no database with the name in SAFELIGHT_DATABASE_URL that its user can"
             " open. Correct the name, or create the database (CREATE DATABASE)."
         )
+    if _statement_pooling(message):
+        return SHARED_SESSIONS
+    if _too_many(message):
+        return (
+            "PostgreSQL has no connection left for the user in SAFELIGHT_DATABASE_URL. Raise its"
+            " max_connections or the user's limit, or run fewer processes."
+        )
+    if _read_only(message):
+        return (
+            "PostgreSQL is read-only, as a standby is. Put the server that takes writes into"
+            " SAFELIGHT_DATABASE_URL, or all of them: postgresql://USER@HOST,HOST/NAME."
+        )
     return "PostgreSQL does not answer. Start it, or correct SAFELIGHT_DATABASE_URL."
+
+
+def _quote(message: str) -> str:
+    """Return what PostgreSQL or libpq answered on one line."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return f" The message was: {' '.join(lines)}" if lines else ""

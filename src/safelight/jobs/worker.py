@@ -13,9 +13,8 @@ from typing import Any, Final
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import ProcrastinateException
 from procrastinate.jobs import Job
-from psycopg import Error
+from psycopg import AsyncConnection, Error
 from psycopg_pool import PoolTimeout
-from sqlalchemy import make_url
 
 from safelight import tracing
 from safelight.jobs.task import QUEUE, REQUEST_ID, RETRY_DELAYS, Backoff, Task
@@ -67,14 +66,12 @@ _RESCUE: Final = """
 
 
 class Worker:
-    """Runs the jobs of our queue. `url` is SQLAlchemy's URL of the database."""
+    """Runs the jobs of our queue. `conninfo` is the connection string of the database."""
 
     def __init__(
-        self, url: str, tasks: Sequence[Task], *, timings: WorkerTimings | None = None
+        self, conninfo: str, tasks: Sequence[Task], *, timings: WorkerTimings | None = None
     ) -> None:
-        self._conninfo = (
-            make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-        )
+        self._conninfo = conninfo
         self._tasks = tasks
         self._timings = timings or DEFAULT
 
@@ -168,16 +165,19 @@ class Worker:
             min_size=1,
             max_size=_CONCURRENCY + 1,
             timeout=10.0,
-            kwargs={
-                "connect_timeout": 5,
-                "options": "-c statement_timeout=30s -c timezone=UTC",
-                "application_name": "safelight worker",
-            },
+            kwargs={"connect_timeout": 5, "application_name": "safelight worker"},
+            configure=_configure_session,
         )
         app = App(connector=connector)
         for task in self._tasks:
             _register(app, task)
         return app
+
+
+async def _configure_session(connection: AsyncConnection[Any]) -> None:
+    """Set what PgBouncer refuses as options of the connection."""
+    await connection.execute("SET statement_timeout = '30s'; SET timezone = 'UTC'")
+    await connection.commit()
 
 
 def _register(app: App, task: Task) -> None:

@@ -71,7 +71,7 @@ async def assemble(
         catalog, bucket, backends.multipart, partial(settle, sweep, cleanup), clock=clock
     )
     tasks = make_tasks(catalog, sweep, cleanup, renditions, clock, reconcile=reconciler.run_daily)
-    async with Worker(catalog.url, tasks).running() if runs_jobs else nullcontext():
+    async with Worker(catalog.conninfo, tasks).running() if runs_jobs else nullcontext():
         try:
             yield Components(
                 ingest=ingest,

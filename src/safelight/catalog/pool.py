@@ -1,0 +1,122 @@
+"""Open a pool of connections to PostgreSQL, directly or through PgBouncer."""
+
+import time
+from datetime import timedelta
+from typing import Final
+
+import psycopg
+from psycopg import errors as pg
+from sqlalchemy import URL, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from safelight.catalog.connection_url import count_hosts
+from safelight.errors import SettingsError
+
+_IDLE_SECONDS: Final = 1.0
+"""A connection that was idle for longer is tested before it is used."""
+
+_SESSION: Final = (
+    "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';"
+    " SET timezone = 'UTC'"
+)
+"""Set by a statement: PgBouncer refuses them as options of the connection."""
+
+UNUSABLE: Final = (
+    pg.ReadOnlySqlTransaction,  # after a failover, of the server that was the primary
+    pg.IdleInTransactionSessionTimeout,
+    pg.TransactionTimeout,
+)
+"""Errors after which another connection may work, though this one isn't closed."""
+
+
+SHARED_SESSIONS: Final = (
+    "SAFELIGHT_DATABASE_URL leads to a pooler that shares sessions between transactions. Set"
+    " pool_mode = session for this database in PgBouncer, or connect to PostgreSQL directly."
+)
+
+
+def open_pool(url: URL, *, deadline: timedelta, size: int) -> AsyncEngine:
+    """Return an engine with at most `size` connections, which are opened when they are needed.
+
+    A call waits for a connection until the `deadline`, and shares it among the servers of the URL.
+    """
+    seconds = deadline.total_seconds()
+    engine = create_async_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_size=size,
+        max_overflow=0,
+        # Otherwise error messages would contain titles and file names.
+        hide_parameters=True,
+        pool_timeout=seconds,
+        pool_use_lifo=True,
+        # TCP doesn't notice for hours that a server hangs.
+        connect_args={
+            "connect_timeout": max(2, int(seconds / count_hosts(url))),
+            "application_name": "safelight",
+        },
+    )
+    _configure_sessions(engine)
+    _discard_unusable(engine)
+    _ping_idle(engine)
+    return engine
+
+
+async def require_sessions(engine: AsyncEngine) -> None:
+    """Raise SettingsError if PgBouncer gives two connections to one session of PostgreSQL.
+
+    Locks, settings and notifications of a session are needed.
+    """
+    async with engine.connect() as first, engine.connect() as second:
+        pids = [
+            await connection.scalar(text("SELECT pg_backend_pid()"))
+            for connection in (first, second)
+        ]
+    if len(set(pids)) == 1:
+        raise SettingsError(SHARED_SESSIONS)
+
+
+def _configure_sessions(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(_SESSION)
+        cursor.close()
+        connection.commit()
+
+
+def _discard_unusable(engine: AsyncEngine) -> None:
+    """Treat an unusable connection as a lost one: close it, and those that are as old."""
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def note(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, UNUSABLE):
+            context.is_disconnect = True
+
+
+def _ping_idle(engine: AsyncEngine) -> None:
+    """Test connections that have been idle before they are used.
+
+    SQLAlchemy's own `pool_pre_ping` tests each time, which costs more than a page's query.
+    """
+    dialect = engine.sync_engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def note_time(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info["idle since"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def ping(
+        connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    ) -> None:
+        since = entry.info.get("idle since")
+        if since is None or time.monotonic() - since < _IDLE_SECONDS:
+            return
+        try:
+            dialect.do_ping(connection)
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
