@@ -320,7 +320,9 @@ def test_unwritable_spool_is_reported(fragile_server: AppServer, site: Site) -> 
     folder.rmdir()
     folder.write_text("in the way")
     answer = upload(site, pictures.jpeg())
-    assert (answer.status_code, answer.json()["code"]) == (503, "storage_full")
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    with site.client() as client:
+        assert client.get("/readyz").json()["code"] == "storage_unavailable"
     folder.unlink()
     assert upload(site, pictures.jpeg()).status_code == 201
 

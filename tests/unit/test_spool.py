@@ -1,7 +1,9 @@
 """The spool: the SHA-256 of an upload is computed here, of the bytes that are stored."""
 
+import errno
 import hashlib
 import io
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -77,3 +79,40 @@ def test_single_upload_can_use_the_whole_spool(spool: Spool) -> None:
         upload.write(DATA)
         with spool.file("b") as other, pytest.raises(errors.Busy):
             other.write(b"x")
+
+
+def test_folder_that_cannot_be_written_is_named_at_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    spool = Spool(folder, max_bytes=1)
+    spool.require_writable()
+    folder.rmdir()
+    folder.write_text("in the way")
+    with pytest.raises(
+        errors.OperatorError, match=rf"{folder}: .*File exists.* SAFELIGHT_DATA_DIR"
+    ):
+        spool.require_writable()
+    with pytest.raises(errors.StorageUnavailable), spool.file("o"):
+        pass
+
+
+def test_only_a_full_disk_is_called_full(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(code: int) -> None:
+        def write(*_: object) -> int:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(os, "write", write)
+
+    for code, error in (
+        (errno.ENOSPC, errors.StorageFull),
+        (errno.EDQUOT, errors.StorageFull),
+        (errno.EIO, errors.StorageUnavailable),
+        (errno.EROFS, errors.StorageUnavailable),
+    ):
+        with spool.file("o") as upload:
+            fail(code)
+            with pytest.raises(error):
+                upload.write(DATA)
+            with pytest.raises(error):
+                spool.check()
+        monkeypatch.undo()
+    spool.check()

@@ -76,6 +76,8 @@ async def open_backends(
     OperatorError with what to do.
     """
     check_data_directory(settings.data_dir)
+    spool = Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes)
+    await asyncio.to_thread(spool.require_writable)
     async with AsyncExitStack() as stack:
         engines = _make_engines(settings)
         if engines:
@@ -121,7 +123,7 @@ async def open_backends(
             catalog=catalog,
             darkroom=darkroom,
             link_signer=_make_link_signer(settings, config, endpoint, signing.current, clock),
-            spool=Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes),
+            spool=spool,
             limits=settings.limits,
             uploads=settings.uploads,
             upload_signer=_make_upload_signer(

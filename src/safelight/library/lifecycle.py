@@ -124,10 +124,13 @@ class LibraryLifecycle:
         return self.backends.catalog.url
 
     async def ready(self) -> None:
-        """Return if both engines answer and links can be signed; raise the error otherwise."""
+        """Return if uploads can be stored and links be signed; raise the error otherwise."""
         self.backends.link_signer.check()
         for error in await asyncio.gather(
-            self.backends.catalog.ping(), self.backends.bucket.ping(), return_exceptions=True
+            self.backends.catalog.ping(),
+            self.backends.bucket.ping(),
+            asyncio.to_thread(self.spool.check),
+            return_exceptions=True,
         ):
             if error is not None:
                 raise error

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from safelight.errors import Busy, StorageFull, TooLarge, format_size
+from safelight.errors import (
+    Busy,
+    OperatorError,
+    StorageFull,
+    StorageUnavailable,
+    TooLarge,
+    format_size,
+)
 
 _CHUNK = 256 * 1024
 _SHARE = 3
@@ -40,14 +47,12 @@ class Spool:
         """Yield an empty file for an owner's upload, which is deleted when the context ends.
 
         What is written to it is hashed on the way, unless `hashed` is false. Raises StorageFull if
-        there is no room even for a file.
+        the disk is full, StorageUnavailable if files can't be written there.
         """
         try:
-            self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  below
+            file = self._create_file()
         except OSError as error:
-            raise StorageFull from error
+            raise _unavailable(error) from error
         with file:
             hash_ = hashlib.sha256() if hashed else None
             upload = SpooledUpload(spool=self, owner=owner, file=file, hash=hash_)
@@ -55,6 +60,29 @@ class Spool:
                 yield upload
             finally:
                 upload.release()
+
+    def check(self) -> None:
+        """Check that files can be written. Raises StorageFull or StorageUnavailable otherwise."""
+        try:
+            with self._create_file() as file:
+                os.write(file.fileno(), bytes(_CHUNK))
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def require_writable(self) -> None:
+        """Raise OperatorError, which names the folder, if files can't be written."""
+        try:
+            self.check()
+        except (StorageFull, StorageUnavailable) as error:
+            raise OperatorError(
+                f"Uploads can't be written to {self._folder}: {error.__cause__}. Make room there,"
+                " or set SAFELIGHT_DATA_DIR to a folder that this user can write to."
+            ) from error
+
+    def _create_file(self) -> BinaryIO:
+        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        return tempfile.TemporaryFile(dir=self._folder, buffering=0)
 
     @contextmanager
     def private_file(
@@ -119,9 +147,7 @@ class SpooledUpload:
             while data:
                 data = data[os.write(self.file.fileno(), data) :]
         except OSError as error:
-            if error.errno in _FULL:
-                raise StorageFull from error
-            raise
+            raise _unavailable(error) from error
 
     def release(self) -> None:
         """Give its room back."""
@@ -138,6 +164,12 @@ class SpooledUpload:
         if self.hash is None:
             self.hash = await asyncio.to_thread(_hash_file, self.file.fileno())
         return self.hash.hexdigest()
+
+
+def _unavailable(error: OSError) -> StorageFull | StorageUnavailable:
+    if error.errno in _FULL:
+        return StorageFull()
+    return StorageUnavailable("Uploads can't be received at the moment. Try again later.")
 
 
 def _hash_file(descriptor: int) -> "hashlib._Hash":

@@ -42,7 +42,7 @@ def health_router(library: Library, drain: Drain) -> APIRouter:
 
     @router.get(
         "/readyz",
-        summary="Check that PostgreSQL and S3 answer, and that this process isn't shutting down",
+        summary="Check that uploads can be stored, and that this process isn't shutting down",
         response_class=Response,
         responses={
             200: openapi.response("The service is ready", _OK),
@@ -67,7 +67,7 @@ class _Probe:
         self._fresh_until = 0.0
 
     async def check(self) -> None:
-        """Raise Unavailable unless both engines answer, or did less than _FRESH seconds ago."""
+        """Raise Unavailable unless uploads can be stored, or could less than _FRESH seconds ago."""
         now = time.monotonic()
         if self._task is None or (self._task.done() and now >= self._fresh_until):
             self._task = asyncio.create_task(self._run_check())
