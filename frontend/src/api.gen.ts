@@ -319,7 +319,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check that PostgreSQL and S3 answer, and that this process isn't shutting down */
+        /** Check that uploads can be stored, and that this process isn't shutting down */
         get: operations["readyz_readyz_get"];
         put?: never;
         post?: never;
