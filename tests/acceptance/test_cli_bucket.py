@@ -38,6 +38,8 @@ def test_setup_prints_changes_and_is_idempotent(shell: Shell) -> None:
         f"CORS: done, for pages of {origin}, http://localhost, http://localhost:8000" in first.out
     )
     assert "Public access: not supported by the store (NotImplemented)" in first.out
+    assert "; a preflight works for each origin" in first.out
+    assert "; requests without a signature are refused" in first.out
     assert "Nothing" not in first.out
     again = shell.run("bucket", "setup")
     assert again.code == 0

@@ -18,6 +18,7 @@ from safelight.signing.credentials import StaticCredentials
 from safelight.signing.sigv4 import Credentials
 from safelight.storage import BucketConfig, SetupOutcome, SetupStep, bucket_exists, configure_bucket
 from safelight.storage.s3_api import BucketAPI
+from safelight.storage.setup import trials
 from support.aws import serve
 
 KEYS = Credentials(access_key="AKIDEXAMPLE", secret_key="a-secret")
@@ -29,7 +30,10 @@ def _error(code: str) -> bytes:
 
 
 class Store(BaseHTTPRequestHandler):
-    """Answers each call about the bucket with the next of its `answers`; the last one repeats."""
+    """Answers each call about the bucket with the next of its `answers`; the last one repeats.
+
+    It keeps what it accepts.
+    """
 
     answers: dict[str, list[tuple[int, bytes]]]
     requests: list[tuple[str, str, bytes]]
@@ -40,6 +44,8 @@ class Store(BaseHTTPRequestHandler):
         subresource = self.path.partition("?")[2]
         left = self.answers.get(f"{self.command} {subresource}") or self.answers[self.command]
         status, content = left.pop(0) if len(left) > 1 else left[0]
+        if self.command == "PUT" and body and status == 200:
+            self.answers[f"GET {subresource}"] = [(200, body)]
         self.send_response(status)
         if status in {301, 307}:
             self.send_header("Location", "http://127.0.0.1:1/elsewhere")
@@ -47,10 +53,15 @@ class Store(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_PUT = do_HEAD = answer  # noqa: N815  the base class's names
+    do_GET = do_PUT = do_HEAD = do_OPTIONS = do_DELETE = answer  # noqa: N815  the base class's names
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "_PAUSES", ())
 
 
 @pytest.fixture
@@ -62,7 +73,10 @@ def store() -> type[Store]:
             "GET lifecycle": [(404, _error("NoSuchLifecycleConfiguration"))],
             "GET cors": [(404, _error("NoSuchCORSConfiguration"))],
             "GET publicAccessBlock": [(404, _error("NoSuchPublicAccessBlockConfiguration"))],
+            "GET": [(200, LISTING)],
             "PUT": [(200, b"")],
+            "OPTIONS": [(403, _error("AccessForbidden"))],
+            "DELETE": [(204, b"")],
         }
         requests = []  # noqa: RUF012
 

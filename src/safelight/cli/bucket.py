@@ -1,8 +1,9 @@
 """``safelight bucket``: configure a bucket, print its IAM policy, rotate the embedded keys."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App
 
@@ -13,16 +14,9 @@ from safelight.token_file import data_directory
 
 if TYPE_CHECKING:
     from safelight.settings import Settings
-    from safelight.storage import BucketConfig, SetupStep
+    from safelight.storage import BucketConfig, SetupStep, SetupTrial
 
 app = App(name="bucket", help="Configure the bucket, or rotate the embedded store's keys.")
-
-_IF_UNSUPPORTED: Final = {
-    "CORS": "the gallery can't upload straight to this store",
-    "Lifecycle": "only Safelight deletes abandoned uploads",
-    "Public access": "check that no bucket policy makes it public",
-}
-"""Per step, the consequence if the store doesn't support it."""
 
 
 @app.command
@@ -84,27 +78,30 @@ def configure(settings: "Settings", *, dry_run: bool) -> None:
     config = BucketConfig.from_settings(settings.s3, endpoint_url=settings.s3.endpoint_url)
     hosts = (*settings.allowed_hosts, *lan_addresses(settings))
     origins = page_origins(settings.model_copy(update={"allowed_hosts": hosts}))
-    created, steps = asyncio.run(_configure(settings, config, origins, dry_run=dry_run))
+    created, steps, trials = asyncio.run(_configure(settings, config, origins, dry_run=dry_run))
     for step in steps:
-        print_result(_format_step(step, origins))
+        print_result(_format_step(step, origins, trials.get(step.title)))
     if refused := [step for step in steps if step.outcome is SetupOutcome.REFUSED]:
         titles = ", ".join(step.title for step in refused)
         raise SettingsError(f"The store refused {titles}: {_advice(refused, config)}")
-    changes = {SetupOutcome.DONE, SetupOutcome.PLANNED}
+    changes = {SetupOutcome.DONE, SetupOutcome.PLANNED, SetupOutcome.NOT_KEPT}
     if not created and not changes & {step.outcome for step in steps}:
         print_result("Nothing to change.")
 
 
 async def _configure(
     settings: "Settings", config: "BucketConfig", origins: tuple[str, ...], *, dry_run: bool
-) -> tuple[bool, "list[SetupStep]"]:
-    """Return whether the bucket was created, and the outcome of each step."""
+) -> tuple[bool, "list[SetupStep]", "dict[str, SetupTrial]"]:
+    """Return whether the bucket was created, each step's outcome, and how it works."""
     from safelight.signing.credentials import make_credential_provider
     from safelight.storage import (
+        SetupOutcome,
         bucket_exists,
         configure_bucket,
         ensure_bucket,
         find_outdated_store,
+        try_cors,
+        try_privacy,
     )
 
     async with make_credential_provider(settings.s3, lambda: datetime.now(UTC)) as provider:
@@ -116,18 +113,34 @@ async def _configure(
         print_result(f"Bucket: created {config.bucket}")
     if warning := await find_outdated_store(config, credentials):
         print_note(warning)
-    return created, await configure_bucket(config, credentials, origins=origins, dry_run=dry_run)
+    steps = await configure_bucket(config, credentials, origins=origins, dry_run=dry_run)
+    outcomes = {step.title: step.outcome for step in steps}
+    trials = [await try_privacy(config, credentials)]
+    if outcomes["CORS"] is not SetupOutcome.PLANNED:
+        # Browsers use the public endpoint.
+        public = replace(
+            config, endpoint_url=settings.s3.public_endpoint_url or config.endpoint_url
+        )
+        is_new = outcomes["CORS"] is SetupOutcome.DONE
+        trials.append(await try_cors(public, credentials, origins, is_new=is_new))
+    return created, steps, {trial.title: trial for trial in trials}
 
 
-def _format_step(step: "SetupStep", origins: tuple[str, ...]) -> str:
+def _format_step(step: "SetupStep", origins: tuple[str, ...], trial: "SetupTrial | None") -> str:
+    """Return the outcome of a step, and what happened when it was tried."""
     from safelight.storage import SetupOutcome
 
     line = f"{step.title}: {step.outcome}"
-    if step.outcome is SetupOutcome.UNSUPPORTED:
-        return f"{line} ({step.code}); {_IF_UNSUPPORTED[step.title]}"
-    if step.outcome is SetupOutcome.REFUSED:
-        return f"{line} ({step.code})"
-    return f"{line}, for pages of {', '.join(origins)}" if step.title == "CORS" else line
+    if step.code:
+        line += f" ({step.code})"
+    elif step.title == "CORS" and step.outcome is not SetupOutcome.NOT_KEPT:
+        line += f", for pages of {', '.join(origins)}"
+    if step.title == "Lifecycle" and step.outcome in {
+        SetupOutcome.UNSUPPORTED,
+        SetupOutcome.NOT_KEPT,
+    }:
+        return f"{line}; only Safelight deletes abandoned uploads"
+    return f"{line}; {trial.text}" if trial else line
 
 
 def _advice(refused: "list[SetupStep]", config: "BucketConfig") -> str:

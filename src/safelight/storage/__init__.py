@@ -11,10 +11,13 @@ from safelight.storage.proof import prove_store, prove_transfers
 from safelight.storage.setup import (
     SetupOutcome,
     SetupStep,
+    SetupTrial,
     bucket_exists,
     configure_bucket,
     ensure_bucket,
     page_origins,
+    try_cors,
+    try_privacy,
 )
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "ProbeReport",
     "SetupOutcome",
     "SetupStep",
+    "SetupTrial",
     "StoreFeatures",
     "StoreProbe",
     "StoredObject",
@@ -38,4 +42,6 @@ __all__ = [
     "page_origins",
     "prove_store",
     "prove_transfers",
+    "try_cors",
+    "try_privacy",
 ]

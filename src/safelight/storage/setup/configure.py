@@ -19,6 +19,7 @@ from safelight.errors import SettingsError, StorageUnavailable
 from safelight.signing.credentials import StaticCredentials
 from safelight.signing.sigv4 import Credentials
 from safelight.storage.config import BucketConfig
+from safelight.storage.objects import PROBE_PREFIX
 from safelight.storage.probe.connection import explain_connection
 from safelight.storage.probe.refusals import explain_keys
 from safelight.storage.s3_api import APIResponse, BucketAPI
@@ -28,6 +29,9 @@ _log = logging.getLogger(__name__)
 
 _XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 _TIMEOUT = timedelta(seconds=10)
+_PAUSES = (0.5, 1.0)
+"""Seconds to wait for a change to be visible: at AWS it isn't at once."""
+_LIST_QUERY = {"list-type": "2", "prefix": PROBE_PREFIX, "max-keys": "1"}
 _NO_BUCKET = "NoSuchBucket"
 _NOT_FOUND = str(HTTPStatus.NOT_FOUND.value)
 _BUCKET_MISSING = frozenset({_NO_BUCKET, "NotFound", _NOT_FOUND})
@@ -43,6 +47,7 @@ class SetupOutcome(StrEnum):
     ALREADY_SET = "already set"
     UNSUPPORTED = "not supported by the store"
     REFUSED = "refused"
+    NOT_KEPT = "accepted, but not kept by the store"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +67,7 @@ async def ensure_bucket(config: BucketConfig, credentials: Credentials) -> bool:
     """
     async with _open_api(config, credentials) as api:
         # Not HEAD: its response doesn't distinguish wrong keys from a missing permission.
-        response = await api.request(
-            "GET", {"list-type": "2", "prefix": "photos/-/", "max-keys": "1"}
-        )
+        response = await api.request("GET", _LIST_QUERY)
         _raise_for_credentials(response, config)
         if response.code in _BUCKET_MISSING:
             return await _create_bucket(api, config)
@@ -83,7 +86,10 @@ async def bucket_exists(config: BucketConfig, credentials: Credentials) -> bool:
     Raises SettingsError if the store doesn't answer.
     """
     async with _open_api(config, credentials) as api:
-        return (await api.request("GET", {"cors": ""})).code != _NO_BUCKET
+        if (await api.request("GET", {"cors": ""})).code == _NO_BUCKET:
+            return False
+        # A store without CORS may not have looked for the bucket.
+        return (await api.request("GET", _LIST_QUERY)).code != _NO_BUCKET
 
 
 async def configure_bucket(
@@ -153,7 +159,13 @@ async def _apply(
     response = await api.request("PUT", query, body=tostring(changed))
     if not response.is_success:
         return _failure(rule, response)
-    return SetupStep(title=rule.title, outcome=SetupOutcome.DONE)
+    for pause in (*_PAUSES, None):
+        kept = _parse(await api.request("GET", query), rule)
+        if kept is not None and not rule.is_missing_from(kept):
+            return SetupStep(title=rule.title, outcome=SetupOutcome.DONE)
+        if pause:
+            await asyncio.sleep(pause)
+    return SetupStep(title=rule.title, outcome=SetupOutcome.NOT_KEPT)
 
 
 def _parse(response: APIResponse, rule: BucketRule) -> Element | None:
