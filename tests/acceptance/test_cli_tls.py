@@ -66,12 +66,12 @@ def _run_tls_server(certificate: Path) -> Iterator[FakeServer]:
 def test_untrusted_certificate_is_one_error_line(shell: Shell, certificate: Path) -> None:
     with _run_tls_server(certificate) as server:
         line = shell.run("ls", SAFELIGHT_URL=server.url).line
-        assert "SSL_CERT_FILE" in line
+        assert "SAFELIGHT_CA_FILE" in line
         assert server.requests == []
-        trusted = shell.run("ls", SAFELIGHT_URL=server.url, SSL_CERT_FILE=str(certificate))
+        trusted = shell.run("ls", SAFELIGHT_URL=server.url, SAFELIGHT_CA_FILE=str(certificate))
         assert trusted.code == 0
-        missing = shell.run("ls", SAFELIGHT_URL=server.url, SSL_CERT_FILE="nowhere.pem")
-        assert "SSL_CERT_FILE" in missing.line
+        missing = shell.run("ls", SAFELIGHT_URL=server.url, SAFELIGHT_CA_FILE="nowhere.pem")
+        assert "SAFELIGHT_CA_FILE" in missing.line
 
 
 def test_http_and_https_mixed_up_is_one_error_line(shell: Shell, certificate: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from safelight.engines.seaweedfs.certificates import make_certificates
 from safelight.errors import SettingsError
+from safelight.http_clients import read_authorities
 from safelight.settings import S3Settings
 from safelight.storage import (
     BucketConfig,
@@ -302,13 +303,15 @@ async def test_private_certificate_names_the_setting(tmp_path: Path) -> None:
         message = await _message(store.config)
     assert "The certificate of the store" in message
     assert "is not trusted" in message
-    assert "SSL_CERT_FILE" in message
+    assert "SAFELIGHT_CA_FILE" in message
 
 
 async def test_private_certificate_is_accepted_once_its_authority_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with _run_tls_store(tmp_path) as store:
+        authorities = read_authorities(tmp_path / "ca.crt")
+        assert await _prove(replace(store.config, authorities=authorities))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
         assert await _prove(store.config)
 

@@ -75,7 +75,9 @@ def configure(settings: "Settings", *, dry_run: bool) -> None:
     from safelight.server.lan import lan_addresses
     from safelight.storage import BucketConfig, SetupOutcome, page_origins
 
-    config = BucketConfig.from_settings(settings.s3, endpoint_url=settings.s3.endpoint_url)
+    config = BucketConfig.from_settings(
+        settings.s3, endpoint_url=settings.s3.endpoint_url, authorities=settings.authorities
+    )
     hosts = (*settings.allowed_hosts, *lan_addresses(settings))
     origins = page_origins(settings.model_copy(update={"allowed_hosts": hosts}))
     created, steps, trials = asyncio.run(_configure(settings, config, origins, dry_run=dry_run))
@@ -104,7 +106,9 @@ async def _configure(
         try_privacy,
     )
 
-    async with make_credential_provider(settings.s3, lambda: datetime.now(UTC)) as provider:
+    async with make_credential_provider(
+        settings.s3, lambda: datetime.now(UTC), authorities=settings.authorities
+    ) as provider:
         credentials = provider.current()
     created = not (dry_run or await bucket_exists(config, credentials)) and await ensure_bucket(
         config, credentials

@@ -107,10 +107,11 @@ def _start_uploads(
     from safelight.client.uploader import Uploader
     from safelight.models import Caption
 
+    settings = client_settings()
     with ExitStack() as stack:
         context = TransferContext(
-            client=stack.enter_context(Client(client_settings())),
-            store=stack.enter_context(closing(StoreClient())),
+            client=stack.enter_context(Client(settings)),
+            store=stack.enter_context(closing(StoreClient(authorities=settings.authorities))),
             direct=DirectAccess(print_note),
             stop=threading.Event(),
             answered=threading.Event(),

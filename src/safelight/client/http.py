@@ -10,6 +10,7 @@ import httpx
 
 from safelight.client.settings import ClientSettings
 from safelight.errors import OperatorError, SafelightError, SettingsError, Unavailable
+from safelight.http_clients import client_context
 
 _TIMEOUT: Final = httpx.Timeout(connect=10, write=60, read=120, pool=None)
 """Seconds. The response to an upload comes only after the photo was decoded and stored."""
@@ -26,7 +27,7 @@ def open_http_client(settings: ClientSettings, headers: dict[str, str]) -> httpx
             base_url=settings.url,
             headers=headers,
             timeout=_TIMEOUT,
-            verify=ssl_context(settings.url),
+            verify=client_context(settings.url, authorities=settings.authorities),
             trust_env=not settings.on_loopback,
         )
     except (httpx.InvalidURL, ValueError) as error:
@@ -58,7 +59,7 @@ def _connect_error(error: BaseException, url: str) -> OperatorError:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return OperatorError(
                 f"The certificate of {url} is not trusted ({cause.verify_message}): replace it, or"
-                " set SSL_CERT_FILE to its authority's certificate."
+                " set SAFELIGHT_CA_FILE to its authority's certificate."
             )
         if isinstance(cause, ssl.SSLError):
             return OperatorError(
@@ -76,12 +77,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def ssl_context(url: str) -> ssl.SSLContext:
-    """Trust the authorities that browsers trust, and those of the system or SSL_CERT_FILE."""
-    if not url.startswith("https:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused, and quick to create
-    context = httpx.create_ssl_context()
-    context.load_default_certs()
-    return context

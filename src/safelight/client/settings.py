@@ -4,11 +4,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from safelight.errors import SettingsError
+from safelight.http_clients import on_loopback, read_authorities
 from safelight.terminal import print_note
 from safelight.token_file import TOKEN_FILE, data_directory, read_token
 
@@ -27,13 +28,17 @@ class ClientSettings:
     """Without a trailing slash. May have a path, for a server behind a proxy."""
     token: str | None = field(repr=False)
     """None: send no token, which is right for a server with SAFELIGHT_AUTH=none."""
+    authorities: str | None = field(default=None, repr=False)
+    """Certificate authorities to trust besides the usual ones, in PEM."""
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
         """Read environment variables; empty ones count as unset. Raises SettingsError."""
         address = variables.get("SAFELIGHT_URL")
         url = _parse_url(address) if address else f"http://127.0.0.1:{_port(variables)}"
-        return cls(url=url, token=_find_token(variables, url))
+        return cls(
+            url=url, token=_find_token(variables, url), authorities=_find_authorities(variables)
+        )
 
     @property
     def on_loopback(self) -> bool:
@@ -69,6 +74,19 @@ def _parse_url(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 
+def _find_authorities(variables: Mapping[str, str]) -> str | None:
+    if not (path := variables.get("SAFELIGHT_CA_FILE")):
+        return None
+    try:
+        return read_authorities(Path(path))
+    except OSError as error:
+        raise SettingsError(
+            f"Can't read SAFELIGHT_CA_FILE ({error.strerror}): correct it."
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"SAFELIGHT_CA_FILE is wrong: {error}.") from error
+
+
 def _find_token(variables: Mapping[str, str], url: str) -> str | None:
     """Return SAFELIGHT_TOKEN, or the token in the data directory.
 
@@ -83,15 +101,6 @@ def _find_token(variables: Mapping[str, str], url: str) -> str | None:
             "The token contains spaces or other invalid characters: correct SAFELIGHT_TOKEN."
         )
     return token or None
-
-
-def on_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def client_settings() -> ClientSettings:

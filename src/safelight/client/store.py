@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from safelight.client.http import ssl_context
 from safelight.client.reservation import StoreRequest
-from safelight.client.settings import on_loopback
 from safelight.errors import ChecksumMismatch, Unavailable
+from safelight.http_clients import client_context, on_loopback
 
 _TIMEOUT: Final = httpx.Timeout(connect=5, write=60, read=120, pool=None)
 _RETRY_AFTER: Final = timedelta(seconds=1)
@@ -38,10 +37,13 @@ class SignatureRejected(Unavailable):
 class StoreClient:
     """Sends presigned requests. Threads may share it.
 
+    Certificate `authorities` (PEM) are trusted besides the usual ones.
+
     Every call may raise DirectAccessUnavailable, SignatureRejected or Unavailable.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, authorities: str | None = None) -> None:
+        self._authorities = authorities
         self._lock = threading.Lock()
         self._http: httpx.Client | None = None
         self._has_answered = False
@@ -115,7 +117,9 @@ class StoreClient:
         with self._lock:
             if self._http is None:
                 self._http = httpx.Client(
-                    timeout=_TIMEOUT, verify=ssl_context(url), trust_env=not on_loopback(url)
+                    timeout=_TIMEOUT,
+                    verify=client_context(url, authorities=self._authorities),
+                    trust_env=not on_loopback(url),
                 )
             return self._http
 

@@ -183,7 +183,11 @@ async def _open_catalog(
 
 def _bucket_config(settings: Settings, engines: "EmbeddedEngines | None") -> BucketConfig:
     if settings.s3.endpoint_url:
-        return BucketConfig.from_settings(settings.s3, endpoint_url=settings.s3.endpoint_url)
+        return BucketConfig.from_settings(
+            settings.s3,
+            endpoint_url=settings.s3.endpoint_url,
+            authorities=settings.authorities,
+        )
     assert engines is not None
     return BucketConfig(
         endpoint_url=engines.s3_tls_endpoint_url,
@@ -216,7 +220,9 @@ async def _credentials(
     stack: AsyncExitStack,
 ) -> CredentialProvider:
     if settings.s3.endpoint_url:
-        return await stack.enter_async_context(make_credential_provider(settings.s3, clock))
+        return await stack.enter_async_context(
+            make_credential_provider(settings.s3, clock, authorities=settings.authorities)
+        )
     assert engines is not None
     return StaticCredentials(
         Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)

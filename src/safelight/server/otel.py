@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import safelight
 from safelight.errors import SettingsError
+from safelight.http_clients import authorities_file, on_loopback
 from safelight.settings import TraceSettings
 from safelight.tracing import request_id, set_tracer
 
 if TYPE_CHECKING:
+    import requests
     from opentelemetry.trace import Tracer
 
 _TIMEOUT: Final = 1
@@ -17,11 +19,12 @@ _TIMEOUT: Final = 1
 
 
 @contextmanager
-def export_traces(settings: TraceSettings) -> Iterator[None]:
+def export_traces(settings: TraceSettings, authorities: str | None = None) -> Iterator[None]:
     """Export spans while the context lasts, and flush them when it ends.
 
-    OpenTelemetry's own variables (``OTEL_…``) set headers, the sampler and the service name. Raises
-    SettingsError if the extra isn't installed.
+    OpenTelemetry's own variables (``OTEL_…``) set headers, the sampler and the service name.
+    Certificate `authorities` (PEM) are trusted besides the usual ones. Raises SettingsError if the
+    extra isn't installed.
     """
     if settings.endpoint_url is None:
         yield
@@ -40,15 +43,32 @@ def export_traces(settings: TraceSettings) -> Iterator[None]:
     if str(resource.attributes["service.name"]).startswith("unknown_service"):
         resource = resource.merge(Resource({"service.name": "safelight"}))
     provider = TracerProvider(resource=resource)
-    exporter = OTLPSpanExporter(endpoint=f"{settings.endpoint_url}/v1/traces", timeout=_TIMEOUT)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
-    set_tracer(OtelTracer(provider.get_tracer("safelight")))
-    try:
-        yield
-    finally:
-        set_tracer(None)
-        provider.shutdown()
+    with authorities_file(authorities) as file:
+        exporter = OTLPSpanExporter(
+            endpoint=f"{settings.endpoint_url}/v1/traces",
+            timeout=_TIMEOUT,
+            certificate_file=file,
+            session=_open_session(settings.endpoint_url),
+        )
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+        trace.set_tracer_provider(provider)
+        set_tracer(OtelTracer(provider.get_tracer("safelight")))
+        try:
+            yield
+        finally:
+            set_tracer(None)
+            provider.shutdown()
+
+
+def _open_session(url: str) -> "requests.Session | None":
+    """Return a session that ignores the proxies of the environment if no proxy can reach `url`."""
+    import requests  # a dependency of the exporter
+
+    if not on_loopback(url):
+        return None
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 class OtelTracer:

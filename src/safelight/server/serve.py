@@ -51,7 +51,7 @@ def run(settings: Settings, *, worker: bool = True) -> None:
     configure_logging(settings.log)
     check_data_directory(settings.data_dir)
     listeners = listen(settings)
-    with export_traces(settings.traces):
+    with export_traces(settings.traces, settings.authorities):
         uvloop.run(_serve(settings, listeners, worker=worker))
     # A final garbage collection would take half a second or more of the five until the end.
     gc.freeze()

@@ -25,7 +25,7 @@ def run(settings: Settings) -> None:
             " server's values. With embedded engines, 'safelight serve' runs the jobs itself."
         )
     configure_logging(settings.log)
-    with export_traces(settings.traces):
+    with export_traces(settings.traces, settings.authorities):
         uvloop.run(_work(settings))
 
 

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from safelight.http_clients import read_authorities
 from safelight.settings.darkroom import DarkroomSettings
 from safelight.settings.delivery import LinkSettings, RenditionSettings
 from safelight.settings.limits import LimitSettings, UploadSettings
 from safelight.settings.observability import LogSettings, MetricsSettings, TraceSettings
 from safelight.settings.s3 import S3Settings
 from safelight.settings.validators import (
+    check_ca_file,
     check_contact,
     check_host_names,
     check_token,
@@ -67,6 +69,9 @@ class Settings(BaseSettings):
     """The proxies whose X-Forwarded-For, -Proto and -Host headers are used."""
     security_contact: str | None = None
     """A URI for reports of vulnerabilities, shown at ``/.well-known/security.txt``."""
+    ca_file: Path | None = None
+    """A PEM file with certificate authorities to trust besides the usual ones, in each connection
+    over HTTPS: to the store, for its credentials, and to the collector of traces."""
     s3: S3Settings = S3Settings()
     links: LinkSettings = LinkSettings()
     limits: LimitSettings = LimitSettings()
@@ -82,6 +87,11 @@ class Settings(BaseSettings):
     _parse_networks = field_validator("trusted_proxies", mode="before")(parse_networks)
     _check_contact = field_validator("security_contact")(check_contact)
     _check_public_url = field_validator("public_url")(parse_endpoint)
+
+    @field_validator("ca_file")
+    @classmethod
+    def _check_ca_file(cls, path: Path | None) -> Path | None:
+        return check_ca_file(path)
 
     @field_validator("origins")
     @classmethod
@@ -123,6 +133,11 @@ class Settings(BaseSettings):
                 f" an upload may have up to {_MAX_PARTS:,} parts"
             )
         return self
+
+    @property
+    def authorities(self) -> str | None:
+        """The certificates in `ca_file`, in PEM."""
+        return read_authorities(self.ca_file) if self.ca_file else None
 
     @property
     def accepted_hosts(self) -> tuple[str, ...]:

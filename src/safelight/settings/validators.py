@@ -2,9 +2,12 @@
 
 import re
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr
+
+from safelight.http_clients import read_authorities
 
 MiB = 1024 * 1024
 
@@ -119,3 +122,13 @@ class Group(BaseModel):
     """A group of settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def check_ca_file(path: Path | None) -> Path | None:
+    """Check that a file has certificates."""
+    if path is not None:
+        try:
+            read_authorities(path)
+        except OSError as error:
+            raise ValueError(f"can't read {path}: {error.strerror}") from error
+    return path

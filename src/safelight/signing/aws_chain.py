@@ -9,6 +9,7 @@ import logging
 from typing import Any
 
 from safelight.errors import SettingsError
+from safelight.http_clients import authorities_file
 from safelight.signing.sigv4 import Credentials
 
 _log = logging.getLogger(__name__)
@@ -18,15 +19,17 @@ _METADATA = "iam-role"
 """botocore's name for the machine's metadata service."""
 
 
-def fetch_credentials(*, region: str) -> Credentials:
+def fetch_credentials(*, region: str, authorities: str | None = None) -> Credentials:
     """Return the chain's credentials; blocks, for seconds if a service doesn't answer.
 
-    `region` is that of the STS endpoint unless the chain's own settings name one. Raises
-    SettingsError with what to do about it.
+    `region` is that of the STS endpoint unless the chain's own settings name one. Certificate
+    `authorities` (PEM) are trusted besides the usual ones. Raises SettingsError with what to do
+    about it.
     """
     try:
-        source = _open_session(region).get_credentials()
-        credentials = _freeze(source) if source else None
+        with authorities_file(authorities) as file:
+            source = _open_session(region, file).get_credentials()
+            credentials = _freeze(source) if source else None
     except Exception as error:  # botocore passes on any error of its sources
         raise SettingsError(_advice(error)) from error
     if credentials is None:
@@ -50,13 +53,15 @@ def _freeze(source: Any) -> Credentials:
     )
 
 
-def _open_session(region: str) -> Any:
+def _open_session(region: str, ca_file: str | None) -> Any:
     from botocore.config import Config
     from botocore.session import Session
 
     session = Session()
     if session.get_config_variable("region") is None:
         session.set_config_variable("region", region)
+    if ca_file and session.get_config_variable("ca_bundle") is None:
+        session.set_config_variable("ca_bundle", ca_file)
     client_config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
     session.set_default_client_config(client_config)
     resolver = session.get_component("credential_provider")

@@ -25,11 +25,12 @@ class CredentialProvider(Protocol):
 
 @asynccontextmanager
 async def make_credential_provider(
-    s3: S3Settings, clock: Callable[[], datetime]
+    s3: S3Settings, clock: Callable[[], datetime], *, authorities: str | None = None
 ) -> AsyncIterator[CredentialProvider]:
     """Yield the settings' keys, or those of the AWS chain, refreshed while the context lasts.
 
-    Raises SettingsError if neither has keys.
+    Certificate `authorities` (PEM) are trusted besides the usual ones. Raises SettingsError if
+    neither has keys.
     """
     if s3.access_key and s3.secret_key:
         token = s3.session_token
@@ -41,7 +42,7 @@ async def make_credential_provider(
             )
         )
         return
-    fetch = partial(aws_chain.fetch_credentials, region=s3.region)
+    fetch = partial(aws_chain.fetch_credentials, region=s3.region, authorities=authorities)
     refreshing = RefreshingCredentials(await asyncio.to_thread(fetch), fetch, clock=clock)
     async with refreshing.run():
         yield refreshing

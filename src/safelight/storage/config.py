@@ -1,10 +1,9 @@
 """The address and capabilities of a bucket."""
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Self
-from urllib.parse import urlsplit
 
+from safelight.http_clients import on_loopback
 from safelight.settings import S3Settings
 
 
@@ -23,10 +22,14 @@ class BucketConfig:
     bulk_deletes: bool = True
     """Whether the store supports deleting many objects in one request."""
     ca_certificate: str | None = field(default=None, repr=False)
-    """The authority of the store's certificate, in PEM. None: those that the machine trusts."""
+    """The only authority of the store's certificate, in PEM. None: the usual ones."""
+    authorities: str | None = field(default=None, repr=False)
+    """Certificate authorities to trust besides the usual ones, in PEM."""
 
     @classmethod
-    def from_settings(cls, s3: S3Settings, *, endpoint_url: str) -> Self:
+    def from_settings(
+        cls, s3: S3Settings, *, endpoint_url: str, authorities: str | None = None
+    ) -> Self:
         """Read the settings; `endpoint_url` is theirs, or that of the embedded store."""
         return cls(
             endpoint_url=endpoint_url,
@@ -35,13 +38,10 @@ class BucketConfig:
             virtual_hosted=s3.addressing_style == "virtual",
             conditional_writes=s3.conditional_writes,
             checksums=s3.checksums,
+            authorities=authorities,
         )
 
     @property
     def is_local(self) -> bool:
         """Whether the store is on this machine, and so never reached through a proxy."""
-        host = urlsplit(self.endpoint_url).hostname or ""
-        try:
-            return ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return on_loopback(self.endpoint_url)

@@ -18,6 +18,7 @@ from typing import Self
 import httpx
 
 from safelight.errors import StorageUnavailable
+from safelight.http_clients import client_context
 from safelight.signing.credentials import CredentialProvider
 from safelight.signing.sigv4 import (
     Address,
@@ -171,11 +172,12 @@ class BucketAPI:
         use_environment = not self._config.is_local
         if self._config.ca_certificate is not None:
             context = ssl.create_default_context(cadata=self._config.ca_certificate)
-        elif self._address.origin.startswith("https:"):
-            context = httpx.create_ssl_context(trust_env=use_environment)
-            context.load_default_certs()  # those of the system too
         else:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused, and quick to create
+            context = client_context(
+                self._address.origin,
+                authorities=self._config.authorities,
+                use_environment=use_environment,
+            )
         return httpx.AsyncClient(timeout=self._timeout, trust_env=use_environment, verify=context)
 
     def sign(

@@ -66,8 +66,8 @@ def _client_options(config: BucketConfig, timeout: timedelta) -> "ClientConfig":
         "connect_timeout": timedelta(seconds=1),
         "timeout": timeout,
     }
-    if config.ca_certificate is not None:
-        options["root_certificate"] = config.ca_certificate
+    if certificates := config.ca_certificate or config.authorities:
+        options["root_certificate"] = certificates
     if config.is_local:
         # Without a proxy of its own, it would use that of the environment.
         options["proxy_url"] = config.endpoint_url

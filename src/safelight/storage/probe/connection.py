@@ -18,8 +18,8 @@ E = TypeVar("E", bound=BaseException)
 
 _ENDPOINT: Final = "SAFELIGHT_S3__ENDPOINT_URL"
 PRIVATE_CA_ADVICE: Final = (
-    "if a private authority issued it, add the authority's certificate to those that this machine"
-    " trusts, or set SSL_CERT_FILE to a file that has it"
+    "if a private authority issued it, set SAFELIGHT_CA_FILE to a file with the authority's"
+    " certificate"
 )
 """What to do about a private certificate authority; the one place that names the setting."""
 
