@@ -14,7 +14,9 @@ from pyvips import ffi, vips_lib
 
 from safelight import errors
 from safelight.imaging import heic
+from safelight.imaging.colour.description import ColourDescription
 from safelight.imaging.headers import gif, heif, jpeg, png, webp
+from safelight.imaging.headers.colour import colour_description
 from safelight.imaging.limits import DecodeLimits, Header, check_limits
 from safelight.imaging.metadata import clean_label, icc_profile_name, parse_date_time, parse_offset
 from safelight.models import Details, ImageFacts
@@ -82,7 +84,7 @@ def inspect(data: bytes | mmap, form: ImageFormat, limits: DecodeLimits) -> Imag
     try:
         image = _open(data, form)
         check_limits(_header(image), limits)
-        facts = _facts(image, form, header)
+        facts = _facts(image, form, header, colour_description(data, form.name))
         _read_last_line(_open(data, form, shrink=8) if _may_shrink(form, header) else image)
     except (pyvips.Error, UnicodeDecodeError, MemoryError) as error:
         raise errors.CorruptImage from error
@@ -91,11 +93,20 @@ def inspect(data: bytes | mmap, form: ImageFormat, limits: DecodeLimits) -> Imag
     return facts
 
 
-def open_first_frame(data: bytes | mmap, form: ImageFormat, *, shrink: int = 1) -> Any:
+def open_first_frame(
+    data: bytes | mmap,
+    form: ImageFormat,
+    *,
+    shrink: int = 1,
+    colour: ColourDescription | None = None,
+) -> Any:
     """Open the first frame of an inspected photo, to be read once from top to bottom.
 
-    `shrink` is 1, 2, 4 or 8, for a JPEG only. Raises pyvips.Error, now or while it is read.
+    `shrink` is 1, 2, 4 or 8, for a JPEG only. `colour` is what the file says instead of a profile.
+    Raises pyvips.Error, now or while it is read.
     """
+    if form.name == "heic":
+        return heic.open_heic(data, deep=colour is not None and colour.has_high_range)
     return _open(data, form, n=1, **({"shrink": shrink} if shrink > 1 else {}))
 
 
@@ -135,7 +146,9 @@ def _read_last_line(image: Any) -> None:
     image.crop(0, image.height - 1, image.width, 1).avg()
 
 
-def _facts(image: Any, form: ImageFormat, header: Header) -> ImageFacts:
+def _facts(
+    image: Any, form: ImageFormat, header: Header, colour: ColourDescription | None
+) -> ImageFacts:
     width, height = header.width, header.height
     if form.name in _UPRIGHT:
         width, height = image.width, image.height
@@ -152,7 +165,7 @@ def _facts(image: Any, form: ImageFormat, header: Header) -> ImageFacts:
         details=Details(
             duration=_duration(image, header),
             alpha=bool(image.hasalpha()),
-            profile=icc_profile_name(_blob(image, "icc-profile-data")),
+            profile=colour.name if colour else icc_profile_name(_blob(image, "icc-profile-data")),
             camera_make=clean_label(_field(image, "exif-ifd0-Make")),
             camera_model=clean_label(_field(image, "exif-ifd0-Model")),
             located=_is_located(image),

@@ -12,12 +12,22 @@ import pyvips
 from safelight import errors
 
 _BANDS: Final = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+_DEEP_SUFFIX: Final = ";16"
+_MAX_DEEP_PIXELS: Final = 50_000_000
+"""The most that fit into the memory of a decoder with 16 bits: 6 bytes a pixel, and copies."""
+_INTERPRETATIONS: Final = {
+    (False, False): "b-w",
+    (True, False): "srgb",
+    (False, True): "grey16",
+    (True, True): "rgb16",
+}
 _EXIF_IFD: Final = 0x8769
 
 
-def open_heic(data: bytes | mmap) -> Any:
+def open_heic(data: bytes | mmap, *, deep: bool = False) -> Any:
     """Decode the primary image of a file, upright, in eight bits.
 
+    If `deep`, an image of more bits gets 16, unless it is too large for that.
     libheif has applied the file's own rotation. The EXIF orientation that cameras write beside it
     is dropped, so that the image isn't rotated twice. Raises UnsupportedType if pillow-heif isn't
     installed, CorruptImage if it can't decode the image.
@@ -30,15 +40,20 @@ def open_heic(data: bytes | mmap) -> Any:
         ) from error
     pillow_heif.options.DECODE_THREADS = 1
     try:
-        heif = pillow_heif.open_heif(bytes(data), convert_hdr_to_8bit=True)
+        heif = pillow_heif.open_heif(bytes(data), convert_hdr_to_8bit=not deep)
+        if heif.size[0] * heif.size[1] > _MAX_DEEP_PIXELS and heif.mode.endswith(_DEEP_SUFFIX):
+            heif = pillow_heif.open_heif(bytes(data), convert_hdr_to_8bit=True)
         pixels = bytes(heif.data)
     except (ValueError, OSError, RuntimeError, SyntaxError, EOFError) as error:
         raise errors.CorruptImage from error
-    bands, (width, height) = _BANDS[heif.mode], heif.size
-    padded = pyvips.Image.new_from_memory(
-        pixels, heif.stride // bands, height, bands, pyvips.BandFormat.UCHAR
+    bands, (width, height) = _BANDS[heif.mode.removesuffix(_DEEP_SUFFIX)], heif.size
+    is_deep = heif.mode.endswith(_DEEP_SUFFIX)
+    across = heif.stride // (bands * (2 if is_deep else 1))
+    form = pyvips.BandFormat.USHORT if is_deep else pyvips.BandFormat.UCHAR
+    padded = pyvips.Image.new_from_memory(pixels, across, height, bands, form)
+    image = padded.crop(0, 0, width, height).copy(
+        interpretation=_INTERPRETATIONS[bands > 2, is_deep]
     )
-    image = padded.crop(0, 0, width, height).copy(interpretation="srgb" if bands > 2 else "b-w")
     _add_metadata(image, heif.info)
     return image
 

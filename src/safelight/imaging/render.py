@@ -5,10 +5,13 @@ Import this in a decoder process only.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import pyvips
 
+from safelight.imaging.colour.convert import to_srgb
+from safelight.imaging.colour.description import ColourDescription
 from safelight.models import Preset
 
 MAX_SIDE: Final = 16_383
@@ -19,6 +22,8 @@ _PROFILE: Final = "icc-profile-data"
 _MAX_SRGB_PROFILE: Final = 4096
 """The most bytes that a profile of sRGB has: three colours and their curve take no more."""
 _SAMPLES: Final = 17
+_ORIENTATION: Final = "orientation"
+_QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +53,17 @@ def extend_to_canvas(image: Any, width: int, height: int) -> Any:
     return image.embed(0, 0, max(width, image.width), max(height, image.height), extend="black")
 
 
-def render(image: Any, presets: Sequence[Preset]) -> Iterator[EncodedRendition]:
+def render(
+    image: Any, presets: Sequence[Preset], *, colour: ColourDescription | None = None
+) -> Iterator[EncodedRendition]:
     """Make the renditions, the widest first; `image` may be sequential, and is read once.
 
-    It may have any orientation and colour space, as loaded. Raises pyvips.Error.
+    It may have any orientation and colour space, as loaded: that of its profile, or of `colour`,
+    which takes precedence. Raises pyvips.Error.
     """
     steps: tuple[_Step, ...] = _FIRST_STEPS
+    if colour:
+        steps = (_remove_profile, _shrink_upright, partial(_convert, colour=colour), _compute)
     largest: Any = None
     for preset in sorted(presets, key=lambda preset: preset.width, reverse=True):
         for step in steps:
@@ -73,6 +83,28 @@ def _shrink_to_srgb(image: Any, _largest: Any, preset: Preset) -> Any:
     if image.interpretation == "srgb" and is_srgb(image):
         image, export = _remove_profile(image, None, preset), {}
     return image.thumbnail_image(preset.width, height=MAX_SIDE, size="down", **export)
+
+
+def _shrink_upright(image: Any, _largest: Any, preset: Preset) -> Any:
+    """Shrink to the preset's width: upright, with alpha, in the same bits and colours.
+
+    `thumbnail_image` would reduce 16 bits to eight, of which light and PQ need more.
+    """
+    if image.format != "ushort":
+        return image.thumbnail_image(preset.width, height=MAX_SIDE, size="down")
+    turned = image.get_typeof(_ORIENTATION) and image.get(_ORIENTATION) in _QUARTER_TURNS
+    width, height = (image.height, image.width) if turned else (image.width, image.height)
+    scale = min(preset.width / width, MAX_SIDE / height)
+    if scale < 1 and image.hasalpha():
+        image = image.premultiply().resize(scale).unpremultiply().cast("ushort")
+    elif scale < 1:
+        image = image.resize(scale)
+    return image.copy_memory().autorot()
+
+
+def _convert(image: Any, _largest: Any, _preset: Preset, *, colour: ColourDescription) -> Any:
+    """Convert to eight bits of sRGB."""
+    return to_srgb(image, colour)
 
 
 def is_srgb(image: Any) -> bool:

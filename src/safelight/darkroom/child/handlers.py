@@ -17,7 +17,9 @@ import pyvips
 from safelight import errors
 from safelight.darkroom.child.samples import sample_photos
 from safelight.imaging import decode, render, thumbhash
+from safelight.imaging.colour.description import ColourDescription
 from safelight.imaging.formats import FORMATS
+from safelight.imaging.headers.colour import colour_description
 from safelight.imaging.limits import DecodeLimits
 from safelight.models import Preset
 
@@ -90,10 +92,11 @@ class Handlers:
             widest = max(preset.width for preset in presets)
             shrink = render.shrink_on_load(request["width"], request["height"], widest)
         try:
-            image = decode.open_first_frame(data, form, shrink=shrink)
+            colour = colour_description(data, form.name)
+            image = decode.open_first_frame(data, form, shrink=shrink, colour=colour)
             if form.name == "gif":
                 image = render.extend_to_canvas(image, request["width"], request["height"])
-            return _render(image, presets, output)
+            return _render(image, presets, output, colour)
         except (pyvips.Error, MemoryError) as error:
             raise errors.CorruptImage from error
 
@@ -108,9 +111,11 @@ def _map_photo(descriptor: int) -> mmap.mmap:
     return mmap.mmap(descriptor, os.lseek(descriptor, 0, os.SEEK_END), prot=mmap.PROT_READ)
 
 
-def _render(image: Any, presets: Sequence[Preset], output: mmap.mmap) -> _Message:
+def _render(
+    image: Any, presets: Sequence[Preset], output: mmap.mmap, colour: ColourDescription | None
+) -> _Message:
     sizes: list[list[int] | None] = []
-    for rendered in render.render(image, presets):
+    for rendered in render.render(image, presets, colour=colour):
         image = rendered.image
         if output.tell() + len(rendered.data) <= len(output):
             output.write(rendered.data)
