@@ -42,6 +42,8 @@ _SIZES: Final[dict[str, list[_Field]]] = {
     "png": [
         *_fields([b"IHDR"], (-4, 4), (4, 4), (8, 4), (12, 1), (13, 1), (16, 1)),
         *_fields([b"IDAT", b"PLTE", b"tRNS", b"iCCP", b"fdAT", b"eXIf"], (-4, 4)),
+        *_fields([b"cICP", b"sRGB"], (-4, 4), (4, 1), (5, 1), (6, 1), (7, 1)),
+        *_fields([b"gAMA", b"cHRM", b"cLLI", b"mDCV"], (-4, 4), (4, 4), (8, 4), (12, 4), (20, 4)),
         *_fields([b"acTL", b"fcTL"], (-4, 4), (4, 4), (8, 4), (12, 4), (16, 4)),
     ],
     "gif": [
@@ -61,6 +63,8 @@ _SIZES: Final[dict[str, list[_Field]]] = {
         *_fields([b"iloc"], (-4, 4), (8, 2), (10, 2), (16, 2), (18, 4), (22, 4), (26, 4)),
         *_fields([b"ipma", b"clap", b"irot", b"imir", b"pixi", b"colr"], (-4, 4), (4, 4), (8, 4)),
         *_fields([b"idat"], (4, 4), (8, 4), (12, 4)),
+        *_fields([b"nclx"], (4, 2), (6, 2), (8, 2), (10, 1)),
+        *_fields([b"ipma", b"clli"], (-4, 4), (4, 2), (6, 2), (8, 1), (12, 2), (14, 2)),
     ],
 }
 

@@ -4,7 +4,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from support import pictures
+import numpy as np
+
+from support import colours, pictures
 
 CORPUS: Final = Path(__file__).parents[2] / "shared" / "corpus"
 _SUFFIXES: Final = frozenset(
@@ -34,8 +36,29 @@ def _generate() -> dict[str, bytes]:
         "heic of tiles": pictures.heif_grid(pictures.heic(128, 64), 3, 2),
         "avif of tiles": pictures.heif_grid(pictures.avif(128, 64), 3, 2),
         "heic of two pictures": pictures.heic_pair(),
+        **_generate_colours(),
     }
     return {f"made: {name}": data for name, data in (pictures.photographs() | more).items()}
+
+
+def _generate_colours() -> dict[str, bytes]:
+    """Make pictures whose colours are described by each kind of chunk and property."""
+    pixels = colours.patches()
+    chromaticities = colours.chrm(colours.PRIMARIES[9])
+    light = pictures.png_chunk(b"cLLI", bytes([0, 61, 9, 0] * 2))
+    display = pictures.png_chunk(b"mDCV", bytes([0, 61, 9, 0] * 6))
+    return {
+        "png in p3": colours.png(pixels, colours.cicp(12, 13)),
+        "png in pq": colours.png(pixels, colours.cicp(9, 16), light, display),
+        "16-bit png in hlg": colours.png_16_bit(pixels, colours.cicp(9, 18)),
+        "png with gamma": colours.png(pixels, colours.gama(0.7), chromaticities),
+        "grey png with gamma": colours.png(pixels[:, :, 0], colours.gama(1.0)),
+        "avif in pq": colours.avif(pixels, 9, 16),
+        "avif in p3": colours.avif(pixels, 12, 13),
+        "avif with codes in its bitstream": colours.avif_without_property(pixels, 12, 8),
+        "heic in p3": colours.heic(pixels, 12, 13),
+        "heic in pq": colours.heic(pixels.astype(np.uint16) * 257, 9, 16),
+    }
 
 
 def _read_packages() -> dict[str, bytes]:
