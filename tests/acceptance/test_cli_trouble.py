@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from support.fake_server import FakeResponse, Handler, problem, run_fake_server
+from support.fork_server import SCRIPT
 from support.pictures import jpeg
-from support.serve_process import SCRIPT
 from support.shell import Shell
 
 TOKEN = "hush-hush-0123456789"

@@ -172,7 +172,7 @@ def test_store_port_taken_on_the_network_is_named(open_tmp_path: Path) -> None:
     port = _port(banner_value(served, "Photo store"))
     with socket.create_server((addresses(socket.AF_INET)[0], port)):
         process = served.spawn(SAFELIGHT_HOST="0.0.0.0")
-        output, _ = process.communicate(timeout=30)
+        output = process.communicate(timeout=30)[0].decode()
     assert process.returncode == 1
     line = output.strip().splitlines()[-1]
     assert line.startswith("safelight: ")

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from support import pictures
+from support.fork_server import Process
 from support.otlp import Collector, attributes, run_collector
 from support.serve_process import ServeProcess
 
@@ -32,7 +32,7 @@ class Session:
 
 
 class _Reader(threading.Thread):
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Process) -> None:
         super().__init__(daemon=True)
         self._process = process
         self.log = ""
@@ -41,7 +41,7 @@ class _Reader(threading.Thread):
         assert self._process.stdout is not None
         with self._process.stdout as stream:
             for line in stream:
-                self.log += line
+                self.log += line.decode()
 
 
 def _free_port() -> int:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import httpx
 
+from support.fork_server import SCRIPT
 from support.pictures import jpeg
-from support.serve_process import SCRIPT, ServeProcess
+from support.serve_process import ServeProcess
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 

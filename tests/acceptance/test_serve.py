@@ -5,7 +5,6 @@ import itertools
 import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from support.fork_server import Process
 from support.network import has_ipv6
 from support.pictures import jpeg
 from support.processes import named
@@ -175,8 +175,8 @@ def test_server_starts_after_all_processes_were_killed(server: ServeProcess) -> 
     assert httpx.get(str(photo["photo_url"])).status_code == 200
 
 
-def _startup_error(process: subprocess.Popen[str]) -> str:
-    output, _ = process.communicate(timeout=20)
+def _startup_error(process: Process) -> str:
+    output = process.communicate(timeout=20)[0].decode()
     assert process.returncode == 1
     assert "Traceback" not in output
     line = output.strip().splitlines()[-1]

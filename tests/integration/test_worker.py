@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +23,8 @@ from safelight.library.upload_cleanup import UploadCleanup
 from safelight.models import Caption, Upload, UploadStatus
 from support import pictures
 from support.app_server import AppServer, run_app_server, settings_for
+from support.fork_server import SCRIPT, Process, start_command
 
-SCRIPT = Path(sys.executable).with_name("safelight")
 OWNER = "owner"
 LATER = max(STALE_AFTER, FORGET_AFTER) + timedelta(minutes=5)
 
@@ -55,7 +54,7 @@ class Fleet:
         )
 
     @contextmanager
-    def worker(self, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    def worker(self, **variables: str) -> Iterator[Process]:
         settings = self.server.settings
         secret = settings.s3.secret_key
         assert secret is not None
@@ -68,9 +67,7 @@ class Fleet:
             "SAFELIGHT_DATA_DIR": str(settings.data_dir),
             **variables,
         }
-        started = subprocess.Popen(
-            [SCRIPT, "worker"], env=environment, stderr=subprocess.PIPE, text=True
-        )
+        started = start_command(["worker"], env=environment, stdout=1)
         try:
             yield started
         finally:
@@ -210,7 +207,7 @@ def test_jobs_of_a_killed_worker_are_rescued_within_a_minute(fleet: Fleet) -> No
 def test_worker_logs_that_it_is_ready_and_stops_cleanly(fleet: Fleet) -> None:
     with fleet.worker() as worker:
         assert worker.stderr is not None
-        while "ready" not in (line := worker.stderr.readline()):
+        while b"ready" not in (line := worker.stderr.readline()):
             assert line, "the worker exited"
         time.sleep(1)
         worker.send_signal(signal.SIGTERM)

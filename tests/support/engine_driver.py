@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ import psycopg
 from obstore.store import S3Store
 
 from safelight.engines import EmbeddedEngines
+from support.fork_server import ForkedProcess, Process
 
 _PROGRAM = Path(__file__).with_name("run_engines.py")
 
@@ -45,7 +45,7 @@ def has_ended(pid: int) -> bool:
 class Run:
     """A run of the engines: the program that started them, and its report about them."""
 
-    program: subprocess.Popen[str]
+    program: Process
     report: Mapping[str, Any]
 
     @property
@@ -76,16 +76,14 @@ class Run:
         self.program.stdout.close()
 
 
-def spawn_run(
-    directory: Path, *, python: str = sys.executable, **environ: str
-) -> subprocess.Popen[str]:
-    """Start the program without waiting for it."""
-    return subprocess.Popen(
-        [python, str(_PROGRAM), str(directory)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environ},
-    )
+def spawn_run(directory: Path, *, python: str = "", **environ: str) -> Process:
+    """Start the program, with this or another `python`, without waiting for it."""
+    env = {**os.environ, **environ}
+    if python:
+        return subprocess.Popen(
+            [python, str(_PROGRAM), str(directory)], stdout=subprocess.PIPE, env=env
+        )
+    return ForkedProcess([directory], env=env, stderr=2, main="support.run_engines:main")
 
 
 def start_run(directory: Path, **options: str) -> Run:
@@ -93,7 +91,7 @@ def start_run(directory: Path, **options: str) -> Run:
     program = spawn_run(directory, **options)
     assert program.stdout is not None
     line = program.stdout.readline()
-    return Run(program, json.loads(line or '{"error": "it ended without a report"}'))
+    return Run(program, json.loads(line or b'{"error": "it ended without a report"}'))
 
 
 def end_run(run: Run) -> None:

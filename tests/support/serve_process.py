@@ -6,7 +6,6 @@ import queue
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -16,9 +15,8 @@ import httpx
 import psutil
 
 from support import engine_data
+from support.fork_server import SCRIPT, Process, start_command
 from support.processes import family
-
-SCRIPT = Path(sys.executable).with_name("safelight")
 
 
 @dataclass
@@ -34,7 +32,7 @@ class ServeProcess:
     before: tuple[str, ...] = ()
     """The command that runs the server's command, such as `unshare`."""
     empty: bool = False
-    process: subprocess.Popen[str] | None = None
+    process: Process | None = None
     url: str = ""
     screen: str = ""
     output: str = ""
@@ -52,25 +50,30 @@ class ServeProcess:
             time.sleep(0.02)
         return self
 
-    def spawn(self, **settings: str) -> subprocess.Popen[str]:
+    def spawn(self, **settings: str) -> Process:
         """Start the server without waiting for it."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        env = {
+            **kept,
+            "SAFELIGHT_DATA_DIR": str(self.data_dir),
+            "SAFELIGHT_PORT": "0",
+            **self.settings,
+            **settings,
+        }
+        arguments = ["serve", *self.arguments]
+        if not self.before:
+            return start_command(
+                arguments, env=env, stderr=subprocess.STDOUT, start_new_session=True
+            )
         return subprocess.Popen(
-            [*self.before, SCRIPT, "serve", *self.arguments],
-            env={
-                **kept,
-                "SAFELIGHT_DATA_DIR": str(self.data_dir),
-                "SAFELIGHT_PORT": "0",
-                **self.settings,
-                **settings,
-            },
+            [*self.before, SCRIPT, *arguments],
+            env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
             start_new_session=True,
         )
 
-    def _read_screen(self, process: subprocess.Popen[str]) -> None:
+    def _read_screen(self, process: Process) -> None:
         """Read on in a thread, so that the server never waits for a reader."""
         lines: queue.Queue[str] = queue.Queue()
         assert process.stdout is not None
@@ -78,8 +81,8 @@ class ServeProcess:
 
         def read() -> None:
             for line in stream:
-                self.output += line
-                lines.put(line)
+                self.output += line.decode()
+                lines.put(line.decode())
             lines.put("")
             stream.close()
 

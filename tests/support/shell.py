@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.serve_process import SCRIPT
+from support.fork_server import SCRIPT, Process, start_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +42,14 @@ class Shell:
 
     def run(self, *arguments: str, **extra: str) -> CommandResult:
         """Run a command in a pipe, without stdin."""
-        process = subprocess.run(
-            [SCRIPT, *arguments],
-            check=False,
-            cwd=self.folder,
-            env=self.env(**extra),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=60,
-        )
-        assert b"Traceback" not in process.stderr, process.stderr.decode()
-        return CommandResult(process.returncode, process.stdout.decode(), process.stderr.decode())
+        process = self.start(*arguments, **extra)
+        out, err = process.communicate(timeout=60)
+        assert b"Traceback" not in err, err.decode()
+        return CommandResult(process.wait(), out.decode(), err.decode())
 
-    def start(self, *arguments: str, **extra: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **extra: str) -> Process:
         """Start a command in a pipe, without waiting for it."""
-        return subprocess.Popen(
-            [SCRIPT, *arguments],
-            cwd=self.folder,
-            env=self.env(**extra),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        return start_command(arguments, cwd=self.folder, env=self.env(**extra))
 
     def at_terminal(
         self, *arguments: str, typed: str = "", piped: bool = False, **extra: str
@@ -73,8 +59,8 @@ class Shell:
         The terminal's content is `out`, or `err` if `piped`.
         """
         terminal, process_end = pty.openpty()
-        process = subprocess.Popen(
-            [SCRIPT, *arguments],
+        process = start_command(
+            arguments,
             cwd=self.folder,
             env=self.env(**{"TERM": "xterm-256color", "COLUMNS": "100"} | extra),
             stdin=process_end,
@@ -92,7 +78,7 @@ class Shell:
             return CommandResult(process.wait(30), process.stdout.read().decode(), shown)
 
 
-def _read(terminal: int, process: subprocess.Popen[bytes]) -> bytes:
+def _read(terminal: int, process: Process) -> bytes:
     """Return a terminal's content after its program has ended."""
     shown = b""
     deadline = time.monotonic() + 60
