@@ -84,11 +84,13 @@ def heic(width: int = 256, height: int = 192, mode: str = "RGB", **options: Any)
     return file.getvalue()
 
 
-def animated(form: str, frames: int = 5, width: int = 64, height: int = 48) -> bytes:
+def animated(
+    form: str, frames: int = 5, width: int = 64, height: int = 48, **options: Any
+) -> bytes:
     """Make a GIF, WEBP or PNG in which the photograph moves sideways."""
     first = np.asarray(astronaut(width, height))
     images = [Image.fromarray(np.roll(first, 5 * step, axis=1)) for step in range(frames)]
-    return save(images[0], form, save_all=True, append_images=images[1:], duration=40)
+    return save(images[0], form, save_all=True, append_images=images[1:], duration=40, **options)
 
 
 @cache
@@ -209,6 +211,12 @@ def png_with(chunk: bytes) -> bytes:
     data = png(64, 48)
     after_header = png_chunks(data)[0][2]
     return data[:after_header] + chunk + data[after_header:]
+
+
+def png_before_its_end(chunk: bytes) -> bytes:
+    """Make a good PNG with an additional chunk behind its pixels."""
+    data = png(64, 48)
+    return data[:-12] + chunk + data[-12:]
 
 
 def png_of_mebibytes(mebibytes: int, seed: int = 1) -> bytes:

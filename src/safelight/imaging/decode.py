@@ -13,11 +13,13 @@ import pyvips
 from pyvips import ffi, vips_lib
 
 from safelight import errors
-from safelight.imaging import heic
+from safelight.imaging import heic, xmp
 from safelight.imaging.colour.description import ColourDescription
+from safelight.imaging.exif_blocks import find_exif_blocks
 from safelight.imaging.headers import gif, heif, jpeg, png, webp
 from safelight.imaging.headers.colour import colour_description
 from safelight.imaging.limits import DecodeLimits, Header, check_limits
+from safelight.imaging.location import is_located
 from safelight.imaging.metadata import clean_label, icc_profile_name, parse_date_time, parse_offset
 from safelight.models import Details, ImageFacts
 
@@ -84,7 +86,7 @@ def inspect(data: bytes | mmap, form: ImageFormat, limits: DecodeLimits) -> Imag
     try:
         image = _open(data, form)
         check_limits(_header(image), limits)
-        facts = _facts(image, form, header, colour_description(data, form.name))
+        facts = _facts(data, image, form, header)
         _read_last_line(_open(data, form, shrink=8) if _may_shrink(form, header) else image)
     except (pyvips.Error, UnicodeDecodeError, MemoryError) as error:
         raise errors.CorruptImage from error
@@ -146,9 +148,10 @@ def _read_last_line(image: Any) -> None:
     image.crop(0, image.height - 1, image.width, 1).avg()
 
 
-def _facts(
-    image: Any, form: ImageFormat, header: Header, colour: ColourDescription | None
-) -> ImageFacts:
+def _facts(data: bytes | mmap, image: Any, form: ImageFormat, header: Header) -> ImageFacts:
+    exif_blocks = find_exif_blocks(data, form.name)
+    properties = xmp.read_properties(data, form.name)
+    colour = colour_description(data, form.name)
     width, height = header.width, header.height
     if form.name in _UPRIGHT:
         width, height = image.width, image.height
@@ -168,7 +171,7 @@ def _facts(
             profile=colour.name if colour else icc_profile_name(_blob(image, "icc-profile-data")),
             camera_make=clean_label(_field(image, "exif-ifd0-Make")),
             camera_model=clean_label(_field(image, "exif-ifd0-Model")),
-            located=_is_located(image),
+            located=is_located(exif_blocks, properties),
         ),
     )
 
@@ -179,11 +182,6 @@ def _duration(image: Any, header: Header) -> timedelta | None:
     if header.frames == 1 or not isinstance(delays, list):
         return header.duration if header.frames > 1 else None
     return timedelta(milliseconds=sum(max(delay, 0) for delay in delays[: header.frames]))
-
-
-def _is_located(image: Any) -> bool:
-    fields = ("exif-ifd3-GPSLatitude", "exif-ifd3-GPSLongitude")
-    return all(_field(image, name) is not None for name in fields)
 
 
 def _blob(image: Any, name: str) -> bytes:

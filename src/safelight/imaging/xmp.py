@@ -32,6 +32,8 @@ _MAX_DEPTH: Final = 50
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
 _PREFIXES: Final = {
     "http://ns.adobe.com/exif/1.0/": "exif",
+    "http://www.dji.com/drone-dji/1.0/": "drone-dji",
+    "http://www.w3.org/2003/01/geo/wgs84_pos#": "geo",
     "http://ns.adobe.com/photoshop/1.0/": "photoshop",
     "http://ns.adobe.com/xap/1.0/": "xmp",
 }
