@@ -9,6 +9,7 @@ import pytest
 
 from safelight.errors import NotFound, StorageUnavailable
 from safelight.storage import Bucket
+from safelight.storage.objects import PROBE_PREFIX
 from support.counts import count_of
 
 JPEG = "image/jpeg"
@@ -168,9 +169,13 @@ class BucketContract:
         assert await _fetch(bucket, f"{prefix}target") == (6, b"source")
         assert await _fetch(bucket, f"{prefix}source") == (6, b"source")
 
-    async def test_bucket_answers_and_can_be_listed(self, bucket: Bucket) -> None:
+    async def test_bucket_takes_writes_and_can_be_listed(self, bucket: Bucket) -> None:
+        await bucket.ping()
         await bucket.ping()
         assert await bucket.can_list()
+        assert [page async for page in bucket.list_objects(PROBE_PREFIX)] == []
+        # The second one only reads.
+        assert [count_of(bucket.calls, verb=verb) for verb in ("put", "delete", "head")] == [1] * 3
 
     async def test_calls_are_counted_by_verb(self, bucket: Bucket, prefix: str) -> None:
         await bucket.put(f"{prefix}a", b"bytes", content_type=JPEG)

@@ -68,6 +68,8 @@ def test_full_disk_gives_503_until_there_is_space_and_loses_nothing(
         assert stored, "some photos should have been stored first"
         _assert_all_stored(client, stored)
 
+        unready = client.get("/readyz")
+        assert (unready.status_code, unready.json()["code"] in FULL) == (503, True)
         filler.unlink()
         deadline = time.monotonic() + 60
         while (response := _upload(client, _photo(99))).status_code != 201:

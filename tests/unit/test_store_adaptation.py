@@ -315,3 +315,16 @@ def test_message_of_a_store_is_one_line(text: str) -> None:
     error = StoreError.parse(400, body)
     assert error.code == "Some"
     assert str(error).isprintable()
+
+
+async def test_store_that_only_takes_reads_is_not_ready() -> None:
+    def refuse(request: StoreRequest) -> StoreAnswer | None:
+        return StoreAnswer(507, b"") if request.method == "PUT" else None
+
+    with run_fake_store(refuse) as store:
+        bucket = Bucket(store.config, CREDENTIALS, timeout=timedelta(seconds=1))
+        with pytest.raises(StorageUnavailable):
+            await bucket.ping()
+        store.hooks.clear()
+        await bucket.ping()
+        assert store.objects == {}

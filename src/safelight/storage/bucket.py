@@ -4,6 +4,7 @@ Nothing here knows about photos. `iam.py` lists the permissions that these calls
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -20,6 +21,7 @@ from safelight.storage.responses import StoreError
 from safelight.storage.s3_client import ObjectStore
 
 _READINESS_KEY = f"{PROBE_PREFIX}readiness"
+_PROVEN_SECONDS = 10.0
 _MAX_CONCURRENT_WRITES = 4
 """Each write holds its bytes in memory until the store has them."""
 _LARGE_OBJECT = 4 * 1024 * 1024
@@ -44,6 +46,8 @@ class Bucket(ObjectDeletion):
         super().__init__(*arguments, **options)
         self._write_slots = asyncio.Semaphore(_MAX_CONCURRENT_WRITES)
         self._adapting = asyncio.Lock()
+        self._write_again_at = 0.0
+        """When the next readiness check writes, by the monotonic clock."""
 
     async def put(
         self, key: str, data: bytes | mmap, *, content_type: str, same_size: bool = True
@@ -55,16 +59,22 @@ class Bucket(ObjectDeletion):
         was lost), or any size if `same_size` is false.
         """
         async with self._limited("put", len(data)), self._write_slots:
-            used = self.features.without()
             try:
-                await self._call(partial(self._put, key, data, content_type))
+                await self._put_and_adapt(key, data, content_type)
             except AlreadyExistsError:
                 if same_size and (await self._store.head_async(key))["size"] != len(data):
                     raise
-            except BaseError as error:
-                if not await self._adapt(used, error):
-                    raise
-                await self._call(partial(self._put, key, data, content_type))
+
+    async def _put_and_adapt(self, key: str, data: bytes | mmap, content_type: str) -> None:
+        used = self.features.without()
+        try:
+            await self._call(partial(self._put, key, data, content_type))
+        except AlreadyExistsError:
+            raise
+        except BaseError as error:
+            if not await self._adapt(used, error):
+                raise
+            await self._call(partial(self._put, key, data, content_type))
 
     async def _put(self, key: str, data: bytes | mmap, content_type: str) -> None:
         # obstore doesn't repeat a PUT whose connection closed half-way.
@@ -183,8 +193,18 @@ class Bucket(ObjectDeletion):
                 raise NotFound from error
 
     async def ping(self) -> None:
-        """Check that the store answers a signed request. Raises StorageUnavailable otherwise."""
-        await self.size(_READINESS_KEY)
+        """Check that the store takes writes. Raises StorageUnavailable otherwise.
+
+        After a write that worked, only reading is checked for ten seconds.
+        """
+        if time.monotonic() < self._write_again_at:
+            await self.size(_READINESS_KEY)
+            return
+        key = probe_key()
+        async with self._limited("put"):  # not behind the photos that are being written
+            await self._put_and_adapt(key, b"readiness", "text/plain")
+        await self.delete([key])
+        self._write_again_at = time.monotonic() + _PROVEN_SECONDS
 
 
 async def _put(
