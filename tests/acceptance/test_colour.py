@@ -36,6 +36,12 @@ PICTURES = {
     "avif in HLG": avif(PATCHES, 9, 18),
     "avif of light": avif(PATCHES, 1, 8),
     "avif with other codes": avif(PATCHES, 3, 200),
+    "jpeg with a profile of PQ": pictures.save(
+        Image.fromarray(PATCHES), "JPEG", quality=100, icc_profile=colours.profile_with_codes(9, 16)
+    ),
+    "webp with a profile of HLG": pictures.save(
+        Image.fromarray(PATCHES), "WEBP", icc_profile=colours.profile_with_codes(9, 18)
+    ),
     "avif without a property": colours.avif_without_property(PATCHES, 12, 13),
 }
 LIMIT = 2.0

@@ -155,6 +155,18 @@ async def test_profile_takes_precedence_over_the_codes_of_a_heic(darkroom: Darkr
     await check(darkroom, data.replace(b"nclx\0\1", b"nclx\0\x0c"), PATCHES, "sRGB built-in")
 
 
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "PNG", "AVIF"])
+async def test_codes_in_a_profile_are_used_for_high_range(darkroom: Darkroom, form: str) -> None:
+    image = Image.fromarray(PATCHES)
+    options = {"quality": 100, "subsampling": "4:4:4"} if form in {"JPEG", "AVIF"} else {}
+    for transfer, name in ((16, "BT.2100 PQ"), (18, "BT.2100 HLG")):
+        profile = colours.profile_with_codes(9, transfer)
+        data = pictures.save(image, form, icc_profile=profile, **options)
+        await check(darkroom, data, expected(PATCHES, transfer, PRIMARIES[9]), name, HDR)
+    p3 = pictures.save(image, form, icc_profile=colours.profile_with_codes(12, 13), **options)
+    await check(darkroom, p3, PATCHES, "sRGB built-in")
+
+
 async def test_codes_of_the_bitstream_are_used_without_others(darkroom: Darkroom) -> None:
     right = expected(PATCHES, 13, PRIMARIES[12])
     single = colours.avif_without_property(PATCHES, 12, 13)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
-from PIL import Image
+from PIL import Image, ImageCms
 
 from support import pictures
 
@@ -138,6 +138,21 @@ def heic(pixels: Pixels, primaries: int, transfer: int, *, full_range: bool = Tr
     data = bytearray(file.getvalue())
     struct.pack_into(">HH", data, data.index(b"colrnclx") + 8, primaries, transfer)
     return bytes(data)
+
+
+def profile_with_codes(primaries: int, transfer: int) -> bytes:
+    """Make a profile of sRGB with codes in it."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    (count,) = struct.unpack_from(">I", profile, 128)
+    tags = [struct.unpack_from(">4sII", profile, 132 + 12 * number) for number in range(count)]
+    content = profile[132 + 12 * count :]
+    content += bytes(-len(content) % 4)
+    start = 132 + 12 * (count + 1)
+    table = [(name, at + 12, length) for name, at, length in tags]
+    table.append((b"cicp", start + len(content), 12))
+    body = struct.pack(">I", len(table)) + b"".join(struct.pack(">4sII", *tag) for tag in table)
+    body += content + b"cicp" + bytes([0, 0, 0, 0, primaries, transfer, 0, 1])
+    return struct.pack(">I", 128 + len(body)) + profile[4:128] + body
 
 
 # The right colours

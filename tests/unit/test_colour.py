@@ -117,7 +117,7 @@ def test_peak_is_read() -> None:
 
 
 @pytest.mark.parametrize("form", ["jpeg", "gif", "webp"])
-def test_other_formats_have_profiles_only(form: str) -> None:
+def test_formats_without_codes_have_none(form: str) -> None:
     assert colour_description(pictures.photographs()[form], form) is None
 
 
@@ -133,6 +133,56 @@ def test_matrix_is_that_of_the_standards(primaries: int) -> None:
     assert found
     assert np.allclose(found, colours.matrix(points, PRIMARIES[1]), atol=1e-9)
     assert np.allclose(np.array(found) @ np.ones(3), np.ones(3))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "PNG", "AVIF", "HEIC"])
+def test_codes_in_a_profile_are_found(form: str) -> None:
+    def name(primaries: int, transfer: int) -> str | None:
+        profile = colours.profile_with_codes(primaries, transfer)
+        if form == "HEIC":
+            return name_of(pictures.heic(64, 64, icc_profile=profile), "heic")
+        image = pictures.astronaut(64, 64)
+        return name_of(pictures.save(image, form, icc_profile=profile), form.lower())
+
+    assert name(9, 16) == "BT.2100 PQ"
+    assert name(12, 18) == "Display P3 HLG"
+    assert name(12, 13) is None
+    assert name(3, 16) is None
+
+
+@given(st.data())
+def test_any_profile_is_read_or_ignored(data: st.DataObject) -> None:
+    profile = bytearray(colours.profile_with_codes(9, 16))
+    for _ in range(data.draw(st.integers(1, 8))):
+        profile[data.draw(st.integers(0, 300) | st.integers(0, len(profile) - 1))] = data.draw(
+            st.integers(0, 255)
+        )
+    cut = bytes(profile)[: data.draw(st.integers(0, len(profile)))]
+    chunk = pictures.png_chunk(b"iCCP", b"profile\0\0" + zlib.compress(cut))
+    _check(colour_description(png(PIXELS, chunk), "png"))
+    _check(colour_description(b"\xff\xd8" + _segment(cut), "jpeg"))
+    _check(colour_description(pictures.riff((b"VP8X", b"\x20" + bytes(9)), (b"ICCP", cut)), "webp"))
+
+
+def _segment(profile: bytes) -> bytes:
+    return pictures.jpeg_segment(0xE2, b"ICC_PROFILE\0\1\1" + profile)
+
+
+def test_profile_in_parts_is_joined_in_order() -> None:
+    profile = colours.profile_with_codes(9, 16)
+    first, second = (
+        pictures.jpeg_segment(0xE2, b"ICC_PROFILE\0" + bytes([number, 2]) + part)
+        for number, part in ((1, profile[:200]), (2, profile[200:]))
+    )
+    assert name_of(b"\xff\xd8" + second + first, "jpeg") == "BT.2100 PQ"
+    assert name_of(b"\xff\xd8" + first, "jpeg") is None
+
+
+@pytest.mark.parametrize("form", ["jpeg", "webp"])
+@given(data=st.binary(max_size=100))
+def test_any_bytes_are_read_or_ignored(form: str, data: bytes) -> None:
+    _check(colour_description(data, form))
+    _check(colour_description({"jpeg": b"\xff\xd8\xff\xe2", "webp": b"RIFF"}[form] + data, form))
 
 
 def test_known_matrix_is_found() -> None:

@@ -62,7 +62,7 @@ def render(
     which takes precedence. Raises pyvips.Error.
     """
     steps: tuple[_Step, ...] = _FIRST_STEPS
-    if colour:
+    if colour and image.interpretation != "cmyk":
         steps = (_remove_profile, _shrink_upright, partial(_convert, colour=colour), _compute)
     largest: Any = None
     for preset in sorted(presets, key=lambda preset: preset.width, reverse=True):

@@ -4,8 +4,8 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from safelight import errors
 from safelight.imaging.colour.description import ColourDescription, from_video_codes
+from safelight.imaging.colour.profile import MAX_PROFILE, high_range_of
 from safelight.imaging.headers import av1
 from safelight.imaging.headers.isobmff import (
     IN_FILE,
@@ -18,7 +18,6 @@ from safelight.imaging.headers.isobmff import (
     references,
 )
 
-_PROFILES: Final = frozenset({b"prof", b"rICC"})
 _AV1_CONFIGURATION: Final = 4
 """The bytes of an `av1C` property before the bitstream in it."""
 _MAX_STREAM: Final = 256
@@ -29,42 +28,39 @@ _Properties = list[tuple[bytes, int, int]]
 def read_colour(data: Data) -> ColourDescription | None:
     """Return what the codes of the primary image say; None for a profile, or for sRGB.
 
-    A profile takes precedence (MIAF, ISO/IEC 23000-22, 7.3.6.4, allows either). Without any colour
+    A profile takes precedence, and may have codes of its own, for PQ and HLG. Without any colour
     property, an AV1 bitstream has the codes. A grid whose properties don't describe its colour has
-    that of its first tile.
+    that of its first tile. Raises CorruptImage, IndexError, KeyError, struct.error.
     """
-    try:
-        top = first_of_each(data, 0, len(data))
-        start, end = top[b"meta"]
-        meta = first_of_each(data, start + 4, end)
-        description = _read(data, meta)
-    except (IndexError, KeyError, struct.error, errors.CorruptImage):
-        return None
+    start, end = first_of_each(data, 0, len(data))[b"meta"]
+    description = _read(data, first_of_each(data, start + 4, end))
     return None if description is None or description.is_srgb else description
 
 
 def _read(data: Data, meta: dict[bytes, Span]) -> ColourDescription | None:
     item = primary_item(data, meta[b"pitm"][0])
-    shown = _properties(data, meta, item)
     tiles = _tiles(data, meta, item)
+    shown = _properties(data, meta, item)
     tile = _properties(data, meta, tiles[0]) if tiles else []
-    codes = None
-    for properties in (shown, tile):
-        kinds = {
-            data[start : start + 4]: start + 4
-            for kind, start, _ in properties[::-1]
-            if kind == b"colr"
-        }
-        if _PROFILES & kinds.keys():
-            return None
-        if b"nclx" in kinds:
-            codes = struct.unpack_from(">HH", data, kinds[b"nclx"])
-            break
-    else:
-        codes = _bitstream_codes(data, meta, tile or shown, tiles[0] if tiles else item)
-    if codes is None:
-        return None
-    return from_video_codes(*codes).with_peak(_peak(data, [*shown, *tile]))
+    found = _colours(data, shown) or _colours(data, tile)
+    description = None
+    if profile := found.get(b"prof") or found.get(b"rICC"):
+        description = high_range_of(profile)
+    elif codes := found.get(b"nclx"):
+        description = from_video_codes(*struct.unpack_from(">HH", codes))
+    elif bitstream := _bitstream_codes(data, meta, tile or shown, tiles[0] if tiles else item):
+        description = from_video_codes(*bitstream)
+    return description.with_peak(_peak(data, [*shown, *tile])) if description else None
+
+
+def _colours(data: Data, properties: _Properties) -> dict[bytes, bytes]:
+    """Return the content of the first colour property of each kind (`colr`)."""
+    found: dict[bytes, bytes] = {}
+    for kind, start, end in properties:
+        if kind == b"colr":
+            content = data[start + 4 : min(end, start + MAX_PROFILE)]
+            found.setdefault(data[start : start + 4], content)
+    return found
 
 
 def _peak(data: Data, properties: _Properties) -> float:

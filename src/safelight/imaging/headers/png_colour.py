@@ -11,6 +11,7 @@ from safelight.imaging.colour.description import (
     from_gamma,
     from_still_codes,
 )
+from safelight.imaging.colour.profile import MAX_PROFILE, high_range_of, is_profile
 from safelight.imaging.headers.png import chunks
 
 _Data = bytes | mmap
@@ -19,23 +20,24 @@ _LAST_INTENT: Final = 3
 _UNIT: Final = 100_000
 """Of gAMA and cHRM."""
 _LUMINANCE_UNIT: Final = 10_000
-_PROFILE_HEAD, _SIGNATURE_AT, _SIGNATURE = 128, 36, b"acsp"
-_MAX_COMPRESSED: Final = 4_096
 
 
 def read_colour(data: _Data) -> ColourDescription | None:
     """Return what cICP, gAMA and cHRM say; None if a profile or sRGB applies, or nothing.
 
     In the order of precedence: cICP, iCCP, sRGB, and gAMA with cHRM. As in browsers, cHRM alone
-    says nothing. A chunk that is damaged, late, repeated or has impossible values is ignored.
-    `data` may end before the pixels.
+    says nothing. The profile in iCCP may have codes of its own, for PQ and HLG. A chunk that is
+    damaged, late, repeated or has impossible values is ignored. `data` may end before the pixels.
     """
     found = _read_chunks(data)
-    has_profile = _is_profile(found.get(b"iCCP", b""))
+    profile = _inflate(found.get(b"iCCP", b""))
     if description := _from_codes(found):
-        is_redundant = description.is_srgb and not has_profile
-        return None if is_redundant else description
-    if has_profile or found.get(b"sRGB", b"\xff")[0] <= _LAST_INTENT or b"gAMA" not in found:
+        is_redundant = description.is_srgb and not profile
+        return None if is_redundant else description.with_peak(_peak(found))
+    if profile:
+        description = high_range_of(profile)
+        return description.with_peak(_peak(found)) if description else None
+    if found.get(b"sRGB", b"\xff")[0] <= _LAST_INTENT or b"gAMA" not in found:
         return None
     gamma = int.from_bytes(found[b"gAMA"], "big") / _UNIT
     if b"cHRM" not in found:
@@ -57,7 +59,7 @@ def _read_chunks(data: _Data) -> dict[bytes, bytes]:
         if kind != b"iCCP" and end - start != _LENGTHS.get(kind):
             continue
         if zlib.crc32(data[start - 4 : end]) == int.from_bytes(data[end : end + 4], "big"):
-            found[kind] = data[start : min(end, start + _MAX_COMPRESSED)]
+            found[kind] = data[start : min(end, start + MAX_PROFILE)]
     return found
 
 
@@ -66,8 +68,7 @@ def _from_codes(found: dict[bytes, bytes]) -> ColourDescription | None:
     primaries, transfer, matrix, full_range = found.get(b"cICP", bytes(4))
     if matrix != 0 or full_range != 1:
         return None
-    description = from_still_codes(primaries, transfer)
-    return description and description.with_peak(_peak(found))
+    return from_still_codes(primaries, transfer)
 
 
 def _peak(found: dict[bytes, bytes]) -> float:
@@ -86,11 +87,11 @@ def _primaries(content: bytes) -> Primaries | None:
     return Primaries(red=red, green=green, blue=blue, white=white)
 
 
-def _is_profile(content: bytes) -> bool:
-    """Whether an iCCP chunk begins with the head of a profile."""
+def _inflate(content: bytes) -> bytes:
+    """Return the profile in an iCCP chunk; empty if there is none."""
     start = content.find(b"\0") + 2
     try:
-        head = zlib.decompressobj().decompress(content[start:], _PROFILE_HEAD)
+        profile = zlib.decompressobj().decompress(content[start:], MAX_PROFILE)
     except zlib.error:
-        return False
-    return head[_SIGNATURE_AT : _SIGNATURE_AT + len(_SIGNATURE)] == _SIGNATURE
+        return b""
+    return profile if is_profile(profile) else b""
