@@ -115,7 +115,7 @@ class FakeStore:
         )
         return signed.endswith(f"&X-Amz-Signature={query['X-Amz-Signature']}")
 
-    def _act(self, request: StoreRequest) -> StoreAnswer:  # noqa: PLR0911  a call each
+    def _act(self, request: StoreRequest) -> StoreAnswer:  # noqa: C901, PLR0911  a call each
         key, query = request.key, request.query
         if request.method == "POST" and "delete" in query:
             return self._delete_many(request.body)
@@ -125,7 +125,7 @@ class FakeStore:
             self.has_bucket = True
             return StoreAnswer(200)
         if not key:
-            return self._list(query.get("prefix", ""), query.get("start-after", ""))
+            return self._list(query)
         if request.method == "PUT":
             if key in self.objects and request.headers.get("if-none-match"):
                 return store_error(412, "PreconditionFailed")
@@ -137,6 +137,8 @@ class FakeStore:
             else:
                 self.objects.pop(key, None)
             return StoreAnswer(204)
+        if f"{key}/" in self.objects and request.method == "HEAD":
+            return StoreAnswer(200)  # as in JuiceFS, where it is the folder
         if key not in self.objects:
             return store_error(404, "NoSuchKey")
         return self._read(key, request.headers.get("range", ""))
@@ -150,17 +152,31 @@ class FakeStore:
         headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
         return StoreAnswer(206, content[first : last + 1], headers)
 
-    def _list(self, prefix: str, after: str) -> StoreAnswer:
+    def _list(self, query: dict[str, str]) -> StoreAnswer:
+        prefix = query.get("prefix", "")
+        after = max(query.get("start-after", ""), query.get("continuation-token", ""))
+        # As in JuiceFS, a list also begins with the folder after which it should begin, and one
+        # below a folder doesn't have that folder.
+        folder = f"{after.rpartition('/')[0]}/"
+        found = [
+            key
+            for key in sorted(self.objects)
+            if key.startswith(prefix) and key != prefix and (key > after or key == folder)
+        ]
+        keys = found[: int(query.get("max-keys", "1000"))]
         rows = [
             f"<Contents><Key>{key}</Key><Size>{len(self.objects[key])}</Size><ETag>e</ETag>"
             f"<LastModified>{_LONG_AGO}</LastModified></Contents>"
-            for key in sorted(self.objects)
-            if key.startswith(prefix) and key > after
+            for key in keys
         ]
+        more = "<IsTruncated>false</IsTruncated>"
+        if len(keys) < len(found):
+            token = f"<NextContinuationToken>{keys[-1]}</NextContinuationToken>"
+            more = f"<IsTruncated>true</IsTruncated>{token}"
         return StoreAnswer(
             200,
             f"<ListBucketResult><Name>{BUCKET}</Name><KeyCount>{len(rows)}</KeyCount>"
-            f"<IsTruncated>false</IsTruncated>{''.join(rows)}</ListBucketResult>".encode(),
+            f"{more}{''.join(rows)}</ListBucketResult>".encode(),
         )
 
     def _list_uploads(self, prefix: str) -> StoreAnswer:

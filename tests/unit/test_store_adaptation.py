@@ -220,6 +220,7 @@ async def test_folder_at_the_end_of_a_page_does_not_stop_the_list(
 async def test_deleting_a_prefix_deletes_its_folders(store: FakeStore, bucket: Bucket) -> None:
     _fill(store, *KEYS[:2], "photos/other")
     store.objects |= dict.fromkeys((PREFIX, f"{PREFIX}sub/"), b"")
+    assert await _list(bucket, "photos/") == [*KEYS[:2], "photos/other"]
     await bucket.delete_prefix(PREFIX)
     assert store.objects == {"photos/other": b"x"}
 

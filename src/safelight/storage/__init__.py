@@ -5,7 +5,7 @@ from safelight.storage.config import BucketConfig
 from safelight.storage.features import StoreFeatures
 from safelight.storage.multipart import MultipartUploads, UnfinishedUpload
 from safelight.storage.objects import StoredObject
-from safelight.storage.probe import CheckOutcome, CheckResult, ProbeReport, StoreProbe
+from safelight.storage.probe import CheckOutcome, CheckResult, FeatureProbe, ProbeReport, StoreProbe
 from safelight.storage.probe.versions import find_outdated_store, outdated_store
 from safelight.storage.proof import prove_store, prove_transfers
 from safelight.storage.setup import (
@@ -25,6 +25,7 @@ __all__ = [
     "BucketConfig",
     "CheckOutcome",
     "CheckResult",
+    "FeatureProbe",
     "MultipartUploads",
     "ProbeReport",
     "SetupOutcome",

@@ -60,14 +60,17 @@ class ObjectDeletion(ObjectListing):
             raise ValueError("a prefix must end with '/', or it could match other folders")
         last = ""
         while page := await self._list_page(prefix, start_after=last):
-            folders = await self._find_folders(page)
+            folders = await self._find_folders(page, prefix, start_after=last)
             await self.delete([meta["path"] for meta in page if meta["path"] not in folders])
             for folder in sorted(folders, reverse=True):  # a folder's own folders first
                 await self._delete_folder(f"{folder}/")
             path = page[-1]["path"]
             last = f"{path}/" if path in folders else path
             if len(page) < PAGE_SIZE:
-                return
+                break
+        if self.features.folders or not self.features.bulk_deletes:
+            # JuiceFS lists a folder for the prefix above it only, and keeps it after bulk deletes.
+            await self._delete_folder(prefix)
 
     async def _delete_batch(self, batch: Sequence[str]) -> None:
         features = self.features

@@ -56,6 +56,8 @@ class StoreFeatures:
     """A list of unfinished multipart uploads."""
     upload_prefixes: bool = True
     """That list, for a prefix."""
+    folders: bool = False
+    """Whether it lists folders of its own, as empty objects with keys that end with '/'."""
     delete_batch: int = MAX_DELETE_BATCH
 
     @classmethod

@@ -1,14 +1,16 @@
 """List the objects and folders of a bucket.
 
 Some stores list the folders that they make for keys, as empty objects whose keys end with '/'
-(MinIO's gateways, file systems behind S3). obstore strips that slash. They are not objects of ours:
-an empty object is looked up, and left out unless it exists under the key that obstore returns.
+(MinIO's gateways, file systems behind S3). They are not objects of ours, and are left out. obstore
+strips that slash, so the keys of a page with empty objects are listed a second time.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from obstore.store import S3Store
 
 from safelight.errors import OperatorError, StorageUnavailable
 from safelight.storage.objects import PROBE_PREFIX, StoredObject
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 1000
 """Keys in one response to a list request: S3's maximum."""
-_LOOKUPS_AT_ONCE = 16
 
 
 class ObjectListing(StoreCalls):
@@ -35,20 +36,25 @@ class ObjectListing(StoreCalls):
         """
         last = start_after
         while page := await self._list_page(prefix, start_after=last):
-            folders = await self._find_folders(page)
-            objects = []
+            folders = await self._find_folders(page, prefix, start_after=last)
+            objects, before = [], last
             for meta in page:
-                key = f"{meta['path']}/" if meta["path"] in folders else meta["path"]
+                is_folder = meta["path"] in folders
+                key = f"{meta['path']}/" if is_folder else meta["path"]
+                if is_folder and key == before:
+                    continue  # JuiceFS begins with the folder after which it should begin
                 if key <= last:
                     raise OperatorError(
                         "The store doesn't list its keys in order, so its objects can't be compared"
                         " with the catalog: use a general-purpose bucket."
                     )
                 last = key
-                if not key.endswith("/"):
+                if not is_folder:
                     objects.append(
                         StoredObject(key=key, size=meta["size"], modified_at=meta["last_modified"])
                     )
+            if last == before:
+                return
             if objects:
                 yield objects
 
@@ -66,24 +72,41 @@ class ObjectListing(StoreCalls):
         async with self._limited("list"):
             return await self._call(first_page)
 
-    async def _find_folders(self, page: "Sequence[ObjectMeta]") -> set[str]:
+    async def _find_folders(
+        self, page: "Sequence[ObjectMeta]", prefix: str, *, start_after: str
+    ) -> set[str]:
         """Return the keys on a page that stand for folders, without the slash at their end."""
         empty = [meta["path"] for meta in page if meta["size"] == 0]
-        if not empty:
+        if not (empty and isinstance(self._store, S3Store)):
             return set()
-        slots = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
+        folders: set[str] = set()
+        async with self._limited("list"):
+            async for key in self._list_keys(prefix, start_after=start_after):
+                if key.endswith("/"):
+                    folders.add(key[:-1])
+                if key > f"{empty[-1]}/":
+                    break
+        self.features.folders |= bool(folders)
+        return folders & set(empty)
 
-        async def is_folder(key: str) -> bool:
+    async def _list_keys(self, prefix: str, *, start_after: str) -> AsyncIterator[str]:
+        """Yield the keys below a prefix as the store has them."""
+        last, is_truncated = start_after, True
+        while is_truncated:
+            query = {"list-type": "2", "prefix": prefix, "max-keys": str(PAGE_SIZE)}
+            response = await self._api.request(
+                "GET", query | ({"start-after": last} if last else {})
+            )
             try:
-                async with slots:
-                    meta = await self._call(partial(self._store.head_async, key))
-            except FileNotFoundError:
-                return True
-            return meta["size"] != 0
-
-        async with self._limited("head"):
-            found = await asyncio.gather(*map(is_folder, empty))
-        return {key for key, is_one in zip(empty, found, strict=True) if is_one}
+                listing = ET.fromstring(response.body)  # noqa: S314  see storage/multipart.py
+            except ET.ParseError as error:
+                raise StorageUnavailable from error
+            if not response.is_success:
+                raise StorageUnavailable from RuntimeError(str(response.error))
+            for stored in listing.iterfind("{*}Contents/{*}Key"):
+                last = stored.text or ""
+                yield last
+            is_truncated = listing.findtext("{*}IsTruncated") == "true"
 
     async def list_folders(self, prefix: str) -> list[str]:
         """List the folders directly below a prefix; prefix and folders end with '/'."""

@@ -1,0 +1,166 @@
+"""Other people's S3 servers, started on this machine from packages of PyPI."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from safelight.engines import binaries
+from safelight.signing.credentials import StaticCredentials
+from safelight.signing.sigv4 import Credentials
+from safelight.storage import BucketConfig
+
+ACCESS_KEY = "matrixaccess"
+SECRET_KEY = "matrixsecretmatrixsecret"
+BUCKET = "safelight"
+REGION = "us-east-1"
+_GRPC = 10_000
+"""SeaweedFS adds this to a port for gRPC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealStore:
+    """A running server, whose bucket doesn't exist yet."""
+
+    name: str
+    url: str
+    access_key: str = ACCESS_KEY
+    secret_key: str = SECRET_KEY
+
+    @property
+    def config(self) -> BucketConfig:
+        return BucketConfig(endpoint_url=self.url, bucket=BUCKET, region=REGION)
+
+    @property
+    def credentials(self) -> StaticCredentials:
+        return StaticCredentials(
+            Credentials(access_key=self.access_key, secret_key=self.secret_key)
+        )
+
+
+@contextmanager
+def run_rclone(folder: Path) -> Iterator[RealStore]:
+    """Run `rclone serve s3` on a folder."""
+    buckets, port = folder / "buckets", free_port()
+    buckets.mkdir()
+    command = [
+        *(_program("rclone"), "serve", "s3", buckets, "--addr", f"127.0.0.1:{port}"),
+        *("--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--config", folder / "none.conf"),
+        *("--vfs-cache-mode", "full", "--cache-dir", folder / "cache"),
+    ]
+    with run_server(command, folder, port):
+        yield RealStore(name="rclone", url=f"http://127.0.0.1:{port}")
+
+
+@contextmanager
+def run_juicefs(folder: Path) -> Iterator[RealStore]:
+    """Run JuiceFS's gateway, whose front is MinIO's."""
+    port, metrics = free_port(), free_port()
+    meta = f"sqlite3://{folder / 'meta.db'}"
+    juicefs = _program("juicefs")
+    subprocess.run(
+        [juicefs, "format", meta, "matrix", "--storage", "file", "--bucket", f"{folder}/bytes/"],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+    command = [
+        *(juicefs, "gateway", meta, f"127.0.0.1:{port}", "--multi-buckets", "--keep-etag"),
+        *("--object-meta", "--no-usage-report", "--no-banner", "--cache-dir", folder / "cache"),
+        *("--cache-size", "64", "--metrics", f"127.0.0.1:{metrics}"),
+    ]
+    keys = {"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY}
+    regions = ("MINIO_REGION", "MINIO_REGION_NAME", "MINIO_SITE_REGION")
+    with run_server(command, folder, port, **keys, **dict.fromkeys(regions, REGION)):
+        yield RealStore(name="JuiceFS gateway", url=f"http://127.0.0.1:{port}")
+
+
+@contextmanager
+def run_seaweedfs(folder: Path) -> Iterator[RealStore]:
+    """Run `weed server -s3` as its documentation does, with keys that may do everything."""
+    s3, master, volume, filer = (free_port(limit=50_000) for _ in range(4))
+    identity = {
+        "name": "matrix",
+        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    command = [
+        *(binaries.weed(), "-logtostderr", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+        *("-dir=.", f"-master.port={master}", f"-volume.port={volume}", "-volume.max=100"),
+        *("-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}", "-s3.config=s3.json"),
+        # These two ports are taken by default, and by every server of the machine.
+        *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *("-master.telemetry=false", "-master.volumeSizeLimitMB=64"),
+    ]
+    with run_server(command, folder, s3):
+        yield RealStore(name="SeaweedFS", url=f"http://127.0.0.1:{s3}")
+
+
+@contextmanager
+def run_server(
+    command: list[object], folder: Path, port: int, **environment: str
+) -> Iterator[None]:
+    """Run a program until the end of the context; begin when it answers HTTP on its port."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            env={"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_until(lambda: process.poll() is not None or answers(port), seconds=60)
+        assert process.poll() is None, (folder / "log").read_text()
+        yield
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def answers(port: int) -> bool:
+    """Return whether something answers HTTP on a port of this machine."""
+    try:
+        httpx.get(f"http://127.0.0.1:{port}/", timeout=5, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def free_port(*, limit: int = 65_535) -> int:
+    """Return a free port whose gRPC port, if `limit` leaves room for one, is free, too."""
+    while True:
+        with ExitStack() as stack:
+            port: int = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            if port > limit:
+                continue
+            try:
+                if limit + _GRPC < 65_535:
+                    stack.enter_context(socket.create_server(("127.0.0.1", port + _GRPC)))
+            except OSError:
+                continue
+            return port
+
+
+def _program(name: str) -> str:
+    """Return the path of a program that a package of requirements/dev.lock installs."""
+    beside_python = Path(sys.executable).with_name(name)
+    return str(beside_python) if beside_python.exists() else shutil.which(name) or name
