@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from safelight.environment import read_variable
 from safelight.errors import SettingsError
 from safelight.private_files import (
     check_data_directory,
@@ -27,7 +28,7 @@ _ADVICE: Final = "Fix that, or set SAFELIGHT_TOKEN."
 
 def data_directory(variables: Mapping[str, str]) -> Path:
     """Return the path of the data directory, which may not exist."""
-    return Path(variables.get("SAFELIGHT_DATA_DIR") or "safelight-data").absolute()
+    return Path(read_variable(variables, "SAFELIGHT_DATA_DIR") or "safelight-data").absolute()
 
 
 def token_file(settings: "Settings") -> Path:

@@ -15,7 +15,7 @@ import httpx
 
 DOCS = Path(__file__).parents[2] / "docs" / "deploy.md"
 _CADDY = Path(sys.executable).with_name("caddy")
-_OPTIONS = """{
+OPTIONS = """{
 \tadmin off
 \tauto_https disable_redirects
 \tskip_install_trust
@@ -34,7 +34,7 @@ def caddyfile(names: Mapping[str, str], docs: Path = DOCS) -> str:
     for documented, replacement in names.items():
         assert documented in text
         text = text.replace(documented, replacement)
-    return _OPTIONS + text
+    return OPTIONS + text
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import BaseModel
@@ -10,7 +11,9 @@ from pydantic import BaseModel
 from safelight.errors import SettingsError
 from safelight.settings import Settings
 from safelight.settings.environment import read_settings
+from safelight.settings.names import variables_of
 from safelight.signing.sigv4 import Address
+from safelight.storage import page_origins
 
 CLIENT_VARIABLES = {"SAFELIGHT_URL", "SAFELIGHT_TOKEN"}
 """Read by the client commands; tested in test_cli.py."""
@@ -19,12 +22,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 def _variables(model: type[BaseModel], prefix: str = "SAFELIGHT_") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _variables(kind, f"{prefix}{name.upper()}__")
-        else:
-            yield prefix + name.upper()
+    """Yield the variables of a model, without those of whole groups."""
+    names = set(variables_of(model, prefix))
+    yield from (name for name in names if not any(other.startswith(f"{name}__") for other in names))
 
 
 def test_every_setting_is_documented() -> None:
@@ -91,11 +91,28 @@ def test_allowed_hosts_are_names_and_addresses(monkeypatch: pytest.MonkeyPatch) 
     assert read_settings().allowed_hosts == hosts
 
 
-def test_host_of_the_public_url_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAFELIGHT_PUBLIC_URL", "https://photos.example:8443/")
+@pytest.mark.parametrize(
+    ("written", "url", "origin", "path"),
+    [
+        ("https://photos.example:8443/", "https://photos.example:8443", None, ""),
+        ("https://Photos.Example:443", "https://photos.example", None, ""),
+        ("http://photos.example:80/a/", "http://photos.example/a", "http://photos.example", "/a"),
+        ("https://h.example/~ann/a.b_c-d", None, "https://h.example", "/~ann/a.b_c-d"),
+        ("https://[2001:DB8::1]:8/Photos/", "https://[2001:db8::1]:8/Photos", None, "/Photos"),
+    ],
+)
+def test_public_url_is_an_origin_with_or_without_a_path(
+    monkeypatch: pytest.MonkeyPatch, written: str, url: str | None, origin: str | None, path: str
+) -> None:
+    monkeypatch.setenv("SAFELIGHT_PUBLIC_URL", written)
     settings = read_settings()
-    assert settings.public_url == "https://photos.example:8443"
-    assert "photos.example" in settings.accepted_hosts
+    assert settings.public_url == (url or written)
+    assert settings.public_path == path
+    assert f"{settings.public_origin}{settings.public_path}" == settings.public_url
+    assert origin in {None, settings.public_origin}
+    host = urlsplit(settings.public_url).hostname
+    assert host in settings.accepted_hosts
+    assert settings.public_origin in page_origins(settings)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +153,14 @@ def test_host_of_the_public_url_is_accepted(monkeypatch: pytest.MonkeyPatch) -> 
         ("SAFELIGHT_ALLOWED_HOSTS", "photos..example"),
         ("SAFELIGHT_ORIGINS", "app.example"),
         ("SAFELIGHT_PUBLIC_URL", "photos.example"),
-        ("SAFELIGHT_PUBLIC_URL", "https://photos.example/album"),
+        ("SAFELIGHT_PUBLIC_URL", "https://photos.example/a//b"),
+        ("SAFELIGHT_PUBLIC_URL", "https://photos.example/a/../b"),
+        ("SAFELIGHT_PUBLIC_URL", "https://photos.example/a b"),
+        ("SAFELIGHT_PUBLIC_URL", "https://photos.example/a%2fb"),
+        ("SAFELIGHT_PUBLIC_URL", "https://photos.example/a?b"),
+        ("SAFELIGHT_PUBLIC_URL", "https://photos.example/<script>"),
+        ("SAFELIGHT_PUBLIC_URL", "https://user@photos.example/a"),
+        ("SAFELIGHT_PUBLIC_URL", "https:///photos"),
         ("SAFELIGHT_SECURITY_CONTACT", "security@photos.example"),
         ("SAFELIGHT_SECURITY_CONTACT", "http://photos.example/report"),
         ("SAFELIGHT_SECURITY_CONTACT", "mailto:a@b.example\nContact: mailto:c@d.example"),

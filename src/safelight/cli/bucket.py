@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App
 
 from safelight.cli.options import option
+from safelight.environment import read_variable
 from safelight.errors import SettingsError
 from safelight.terminal import print_note, print_result
 from safelight.token_file import data_directory
@@ -51,7 +52,7 @@ def rotate_keys() -> None:
 
     Example: safelight bucket rotate
     """
-    if os.environ.get("SAFELIGHT_S3__ENDPOINT_URL"):
+    if read_variable(os.environ, "SAFELIGHT_S3__ENDPOINT_URL"):
         raise SettingsError(
             "The photo store is the one at SAFELIGHT_S3__ENDPOINT_URL: create new keys there, and"
             " delete the old ones. docs/credentials.md explains how."

@@ -9,6 +9,7 @@ from safelight import token_file
 from safelight.cli.by_id import run_for_ids
 from safelight.cli.options import option
 from safelight.client.settings import client_settings
+from safelight.environment import read_variable
 from safelight.errors import SettingsError
 from safelight.terminal import print_json, print_note, print_result, sanitize
 
@@ -31,7 +32,7 @@ def show() -> None:
             " to its data directory."
         )
     print_result(token)
-    if os.environ.get("SAFELIGHT_TOKEN"):
+    if read_variable(os.environ, "SAFELIGHT_TOKEN"):
         print_note("A server with SAFELIGHT_TOKEN set uses that token instead.")
 
 
@@ -44,7 +45,7 @@ def rotate() -> None:
     Example: safelight token rotate
     """
     directory = token_file.data_directory(os.environ)
-    if os.environ.get("SAFELIGHT_TOKEN"):
+    if read_variable(os.environ, "SAFELIGHT_TOKEN"):
         raise SettingsError(
             "SAFELIGHT_TOKEN sets the token: change it there, then restart the server."
         )

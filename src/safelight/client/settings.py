@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from safelight.environment import clean_variables, read_variable
 from safelight.errors import SettingsError
 from safelight.http_clients import on_loopback, read_authorities
 from safelight.terminal import print_note
 from safelight.token_file import TOKEN_FILE, data_directory, read_token
 
 _PORTS = range(1, 65536)
+_NAMES = {
+    *("SAFELIGHT_URL", "SAFELIGHT_TOKEN", "SAFELIGHT_PORT", "SAFELIGHT_DATA_DIR"),
+    "SAFELIGHT_CA_FILE",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ class ClientSettings:
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
         """Read environment variables; empty ones count as unset. Raises SettingsError."""
-        address = variables.get("SAFELIGHT_URL")
+        address = read_variable(variables, "SAFELIGHT_URL")
         url = _parse_url(address) if address else f"http://127.0.0.1:{_port(variables)}"
         return cls(
             url=url, token=_find_token(variables, url), authorities=_find_authorities(variables)
@@ -46,8 +51,19 @@ class ClientSettings:
         return on_loopback(self.url)
 
 
+def _check_names(variables: Mapping[str, str]) -> None:
+    """Raise SettingsError for a variable that neither this program nor the server has."""
+    names = {name for name in clean_variables(variables) if name.upper().startswith("SAFELIGHT_")}
+    if names <= _NAMES:
+        return  # the usual case, in which the server's settings are not imported
+    from safelight.settings.environment import find_invalid_variables
+
+    if problems := find_invalid_variables(variables):
+        raise SettingsError("; ".join(problems))
+
+
 def _port(variables: Mapping[str, str]) -> int:
-    port = variables.get("SAFELIGHT_PORT") or "8000"
+    port = read_variable(variables, "SAFELIGHT_PORT") or "8000"
     if not (port.isascii() and port.isdecimal()) or int(port) not in _PORTS:
         raise SettingsError(
             "SAFELIGHT_PORT is not the port of a running server: set SAFELIGHT_URL to the address"
@@ -75,7 +91,7 @@ def _parse_url(address: str) -> str:
 
 
 def _find_authorities(variables: Mapping[str, str]) -> str | None:
-    if not (path := variables.get("SAFELIGHT_CA_FILE")):
+    if not (path := read_variable(variables, "SAFELIGHT_CA_FILE")):
         return None
     try:
         return read_authorities(Path(path))
@@ -93,8 +109,8 @@ def _find_token(variables: Mapping[str, str], url: str) -> str | None:
     The data directory's token goes to other machines only if SAFELIGHT_DATA_DIR is set: that a
     data directory is in the working directory is not enough.
     """
-    token = variables.get("SAFELIGHT_TOKEN")
-    if not token and (on_loopback(url) or variables.get("SAFELIGHT_DATA_DIR")):
+    token = read_variable(variables, "SAFELIGHT_TOKEN")
+    if not token and (on_loopback(url) or read_variable(variables, "SAFELIGHT_DATA_DIR")):
         token = read_token(data_directory(variables) / TOKEN_FILE)
     if token and not re.fullmatch(r"[!-~]+", token):
         raise SettingsError(
@@ -108,6 +124,7 @@ def client_settings() -> ClientSettings:
 
     Call this once per command. Raises SettingsError.
     """
+    _check_names(os.environ)
     settings = ClientSettings.from_environment(os.environ)
     if settings.token and settings.url.startswith("http:") and not settings.on_loopback:
         print_note(

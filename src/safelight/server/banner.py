@@ -15,7 +15,7 @@ async def make_banner(
 ) -> str:
     """Return the banner, with a single-use sign-in link for this machine and one for a phone."""
     host = settings.host.strip("[]")
-    local = f"http://{_bracket(ANY_ADDRESS.get(host, host))}:{port}/"
+    local = f"http://{_bracket(ANY_ADDRESS.get(host, host))}:{port}{settings.public_path}/"
     page = f"{settings.public_url}/" if settings.public_url else local
     rows = [("Page", page)]
     if page != local:
@@ -27,7 +27,10 @@ async def make_banner(
     else:
         rows.append(("Sign in", await _sign_in_link(authenticator, page)))
     qr_code: list[str] = []
-    network = [f"http://{_bracket(address)}:{port}/" for address in lan_addresses(settings)]
+    network = [
+        f"http://{_bracket(address)}:{port}{settings.public_path}/"
+        for address in lan_addresses(settings)
+    ]
     rows += [("Network", address) for address in network]
     if settings.auth != "none" and (network or settings.public_url):
         phone = await _sign_in_link(authenticator, page if settings.public_url else network[0])

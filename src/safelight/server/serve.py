@@ -5,6 +5,7 @@ import contextlib
 import gc
 import logging
 import math
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from safelight.server.listeners import listen
 from safelight.server.logging import configure_logging
 from safelight.server.otel import export_traces
 from safelight.settings import Settings
+from safelight.settings.warnings import find_warnings
 from safelight.terminal import print_result
 from safelight.token_file import token_source
 from safelight.web import create_app
@@ -49,6 +51,8 @@ def run(settings: Settings, *, worker: bool = True) -> None:
     Raises OperatorError if the server can't start.
     """
     configure_logging(settings.log)
+    for warning in find_warnings(settings, os.environ):
+        _log.warning("%s", warning)
     check_data_directory(settings.data_dir)
     listeners = listen(settings)
     with export_traces(settings.traces, settings.authorities):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 
 import uvloop
@@ -12,6 +13,7 @@ from safelight.library import Library
 from safelight.server.logging import configure_logging
 from safelight.server.otel import export_traces
 from safelight.settings import Settings
+from safelight.settings.warnings import find_near_misses
 from safelight.terminal import print_note
 
 _log = logging.getLogger("safelight.cli")
@@ -25,6 +27,8 @@ def run(settings: Settings) -> None:
             " server's values. With embedded engines, 'safelight serve' runs the jobs itself."
         )
     configure_logging(settings.log)
+    for warning in find_near_misses(os.environ):
+        _log.warning("%s", warning)
     with export_traces(settings.traces, settings.authorities):
         uvloop.run(_work(settings))
 

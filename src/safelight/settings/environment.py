@@ -1,18 +1,56 @@
 """Read a server's settings from environment variables."""
 
+import os
+from collections.abc import Mapping
+from typing import Final
+
 from pydantic import ValidationError
 
+from safelight.environment import clean_variables
 from safelight.errors import SettingsError
+from safelight.settings.names import PREFIX, known_variables, suggest_variable
 from safelight.settings.settings import Settings
+
+_OF_TESTS: Final = "SAFELIGHT_TEST_"
+_EXPLAIN_QUOTES: Final = frozenset({"SAFELIGHT_ALLOWED_HOSTS", "SAFELIGHT_ORIGINS"})
+"""Lists whose own checks show the right spelling."""
 
 
 def read_settings() -> Settings:
     """Read the settings. Raises a SettingsError that names every invalid variable."""
+    problems = find_invalid_variables(os.environ)
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        problems = [_describe(problem["loc"], problem["msg"]) for problem in error.errors()]
+        # A member that a group doesn't have is already among the problems, with a suggestion.
+        problems += [
+            _describe(problem["loc"], problem["msg"])
+            for problem in error.errors()
+            if not (problem["type"] == "extra_forbidden" and problems)
+        ]
         raise SettingsError("; ".join(problems)) from error
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return settings
+
+
+def find_invalid_variables(variables: Mapping[str, str]) -> list[str]:
+    """Describe the variables that no setting has, and values in quotes."""
+    problems = []
+    for name, value in clean_variables(variables).items():
+        upper = name.upper()
+        if not upper.startswith(PREFIX) or upper.startswith(_OF_TESTS):
+            continue
+        if upper not in known_variables():
+            problems.append(f"{name} is not a setting{_suggest(upper)}")
+        elif value[0] == value[-1] and value[0] in "\"'" and upper not in _EXPLAIN_QUOTES:
+            problems.append(f"{name}: remove the quotes around its value")
+    return problems
+
+
+def _suggest(name: str) -> str:
+    suggestion = suggest_variable(name.removeprefix(PREFIX))
+    return f": did you mean {suggestion}?" if suggestion else ": docs/settings.md lists all"
 
 
 def _describe(location: tuple[int | str, ...], message: str) -> str:

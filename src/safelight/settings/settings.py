@@ -1,5 +1,7 @@
 """All settings of a server."""
 
+import os
+from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -7,9 +9,17 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from safelight.environment import clean_variables
 from safelight.http_clients import read_authorities
+from safelight.settings.addresses import check_host_names, parse_origin, parse_public_url
 from safelight.settings.darkroom import DarkroomSettings
 from safelight.settings.delivery import LinkSettings, RenditionSettings
 from safelight.settings.limits import LimitSettings, UploadSettings
@@ -18,9 +28,7 @@ from safelight.settings.s3 import S3Settings
 from safelight.settings.validators import (
     check_ca_file,
     check_contact,
-    check_host_names,
     check_token,
-    parse_endpoint,
     parse_networks,
     split_list,
 )
@@ -29,13 +37,19 @@ _MAX_PARTS = 1_000
 """A store lists no more parts in one response."""
 
 
+class _CleanEnvironment(EnvSettingsSource):
+    """Environment variables without spaces around their values."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in clean_variables(os.environ).items()}
+
+
 class Settings(BaseSettings):
     """A server's settings, read from environment variables."""
 
     model_config = SettingsConfigDict(
         env_prefix="SAFELIGHT_",
         env_nested_delimiter="__",
-        env_ignore_empty=True,
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
@@ -61,7 +75,8 @@ class Settings(BaseSettings):
     origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins of other sites whose pages may call the API (CORS)."""
     public_url: str | None = None
-    """The address of the service in its own links. None: the address that it listens on."""
+    """The address of the service in its own links, with the path that a proxy serves it at. None:
+    the address that it listens on."""
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = (
         ip_network("127.0.0.0/8"),
         ip_network("::1"),
@@ -82,11 +97,23 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     traces: TraceSettings = TraceSettings()
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic's own, replaced by ours
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  there is no such file
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments first, then environment variables."""
+        return init_settings, _CleanEnvironment(settings_cls)
+
     _split_lists = field_validator("allowed_hosts", "origins", mode="before")(split_list)
     _check_hosts = field_validator("allowed_hosts")(check_host_names)
     _parse_networks = field_validator("trusted_proxies", mode="before")(parse_networks)
     _check_contact = field_validator("security_contact")(check_contact)
-    _check_public_url = field_validator("public_url")(parse_endpoint)
+    _check_public_url = field_validator("public_url")(parse_public_url)
 
     @field_validator("ca_file")
     @classmethod
@@ -96,7 +123,7 @@ class Settings(BaseSettings):
     @field_validator("origins")
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(filter(None, map(parse_endpoint, origins)))
+        return tuple(map(parse_origin, origins))
 
     @field_validator("token")
     @classmethod
@@ -144,6 +171,19 @@ class Settings(BaseSettings):
         """The host names of requests that are answered: all that name this service."""
         public = (urlsplit(self.public_url).hostname or "",) if self.public_url else ()
         return (*self.allowed_hosts, self.host, *public)
+
+    @property
+    def public_origin(self) -> str | None:
+        """The origin of the public URL."""
+        if self.public_url is None:
+            return None
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def public_path(self) -> str:
+        """The path of the public URL: empty, or without a slash at its end."""
+        return urlsplit(self.public_url).path if self.public_url else ""
 
     @property
     def on_loopback(self) -> bool:

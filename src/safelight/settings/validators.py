@@ -1,7 +1,7 @@
 """Validators for single values, and the base class of groups of settings."""
 
 import re
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,23 +62,6 @@ def split_list(value: object) -> object:
         if isinstance(value, str)
         else value
     )
-
-
-def check_host_names(hosts: tuple[str, ...]) -> tuple[str, ...]:
-    """Raise ValueError unless all are host names or addresses without ports, or ``*``."""
-    for host in hosts:
-        match = _HOST_AND_PORT.fullmatch(host)
-        if not (host == "*" or (match and not match[2]) or _is_ipv6(host)):
-            raise ValueError(f"{host!r} is not a host name: leave out the scheme and the port")
-    return hosts
-
-
-def _is_ipv6(host: str) -> bool:
-    try:
-        IPv6Address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def parse_networks(value: object) -> object:

@@ -23,6 +23,7 @@ from safelight.web.api.prometheus import metrics_router
 from safelight.web.api.reconcile import reconciliation_router
 from safelight.web.api.sessions import session_router
 from safelight.web.auth.auth import Authenticator
+from safelight.web.http.paths import PathPrefix
 from safelight.web.http.proxies import TrustedProxies
 from safelight.web.middleware.errors import ErrorMiddleware
 from safelight.web.middleware.exchange import Drain, ExchangeMiddleware
@@ -35,6 +36,14 @@ from safelight.web.pages.gallery_files import GalleryFiles
 from safelight.web.pages.renderer import PageRenderer
 from safelight.web.pages.routing import page_router
 from safelight.web.pages.security_txt import security_txt_router
+
+FIRST_PARTS = frozenset(
+    {
+        *("", "api", "docs", "gallery", "healthz", "metrics", "openapi.json", "photo", "readyz"),
+        *("sign-in", "sign-out", "simple-upload", "static", ".well-known"),
+    }
+)
+"""The first parts of the paths of the app."""
 
 _ANYWHERE = openapi.problems(UnknownHost)
 _API = openapi.problems(UnknownHost, TooManyAttempts)
@@ -90,7 +99,11 @@ def _middleware(
 ) -> list[Middleware]:
     """List the middleware, outermost first."""
     return [
-        Middleware(ProxyHeadersMiddleware, proxies=TrustedProxies(settings.trusted_proxies)),
+        Middleware(
+            ProxyHeadersMiddleware,
+            proxies=TrustedProxies(settings.trusted_proxies),
+            prefix=PathPrefix(settings.public_path, FIRST_PARTS),
+        ),
         Middleware(ExchangeMiddleware, request_metrics=request_metrics, drain=drain),
         *_tracing(settings, request_metrics),
         Middleware(TrustedHostMiddleware, allowed=settings.accepted_hosts, exempt=HEALTH_PATHS),

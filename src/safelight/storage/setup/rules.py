@@ -108,7 +108,7 @@ def page_origins(settings: Settings) -> tuple[str, ...]:
         for scheme, default in _DEFAULT_PORTS.items()
         for port in ("", *([f":{settings.port}"] if settings.port not in {0, default} else []))
     ]
-    public = (settings.public_url,) if settings.public_url else ()
+    public = (settings.public_origin,) if settings.public_origin else ()
     return tuple(dict.fromkeys((*settings.origins, *public, *own)))
 
 

@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from safelight import errors
-from safelight.settings.validators import parse_endpoint
+from safelight.settings.addresses import parse_origin
 from safelight.web import problems
 from safelight.web.auth.csrf import (
     SAFE,
@@ -81,8 +81,7 @@ def origin_dependency(origins: Collection[str]) -> Callable[[Request], Awaitable
     forged, since no browser has added the user's identity to it. "*" in `origins` disables the
     check. Raises ValueError for anything else that is not an origin.
     """
-    parsed = (origin if origin == "*" else parse_endpoint(origin) for origin in origins)
-    allowed = frozenset(origin.lower() for origin in parsed if origin)
+    allowed = frozenset(origin if origin == "*" else parse_origin(origin) for origin in origins)
 
     async def check(request: Request) -> None:
         if "*" in allowed:

@@ -47,7 +47,7 @@ class Authenticator:
         self._library = library
         self._settings = settings
         self._token = token
-        self._own_origins = (settings.public_url,) if settings.public_url else ()
+        self._own_origins = (settings.public_origin,) if settings.public_origin else ()
         self._allowed_origins = frozenset((*settings.origins, *self._own_origins))
         self._throttle = FailureThrottle()
         self._session_cache: LRUCache[tuple[str, str], tuple[datetime, Session]] = LRUCache(

@@ -54,7 +54,9 @@ class PathPrefix:
         outer = scope.get("app_root_path", root).rstrip("/")
         inner = _remove(root, path)
         if inner is None:
-            inner = _remove(root, outer + path) or path
+            inner = _remove(root, outer + path)
+        if inner is None:
+            inner = path
         if self._prefix and root != self._prefix:
             inner = inner if root else self._find_inner(inner)
             root = self._prefix
