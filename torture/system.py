@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,11 +19,10 @@ import psutil
 from pydantic import SecretStr
 
 from safelight.engines import EmbeddedEngines
-from safelight.engines.processes import Command, spawn
 from safelight.settings import S3Settings, Settings
+from support.fork_server import Process, start_command
 
 TOKEN = "the-token-of-the-test"
-_SCRIPT = Path(sys.executable).with_name("safelight")
 _DECODER = "safelight.darkroom.child"
 _PAUSE = 0.3
 
@@ -36,7 +35,7 @@ class Program:
     arguments: list[str]
     environ: dict[str, str]
     log: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     starts: int = 0
     _log_start: int = field(default=0)
     _stopped: bool = False
@@ -51,8 +50,13 @@ class Program:
     def _start(self) -> None:
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            command = Command(argv=[_SCRIPT, *self.arguments], environ=self.environ)
-            self.process = spawn(command, stdout=log.fileno())
+            self.process = start_command(
+                self.arguments,
+                env={"PATH": os.environ["PATH"], **self.environ},
+                stdout=log.fileno(),
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self.starts += 1
 
     def output(self) -> str:

@@ -50,9 +50,8 @@ def _copy_locked_packages(target: Path) -> None:
         except metadata.PackageNotFoundError:
             continue
         for file in files:
-            if "__pycache__" not in file.parts:
-                (target / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source / file, target / file)
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / file, target / file)
 
 
 @pytest.fixture

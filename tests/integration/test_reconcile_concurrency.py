@@ -34,7 +34,9 @@ from support.reconcile import (
 )
 
 OWNER = "o"
-SECONDS = 5.0
+SECONDS = 2.0
+REPAIRS = 20
+"""A schedule runs for these seconds at least, and until more objects than these were repaired."""
 PICTURES = tuple(pictures.jpeg(200 + 8 * n, 100) for n in range(5))
 """Few, so that the same bytes are added many times."""
 PRESET_SETS = tuple(
@@ -100,10 +102,10 @@ class _Schedule:
         return self.random.choice(photos) if photos else None
 
 
-async def _repeat(seconds: float, *works: Callable[[], Awaitable[None]]) -> None:
-    until = asyncio.get_running_loop().time() + seconds
+async def _repeat(it: _Schedule, *works: Callable[[], Awaitable[None]]) -> None:
+    until = asyncio.get_running_loop().time() + SECONDS
     pick = random.Random(len(works))
-    while asyncio.get_running_loop().time() < until:
+    while it.repaired <= REPAIRS or asyncio.get_running_loop().time() < until:
         with suppress(NotFound):  # another call deleted it
             await pick.choice(works)()
 
@@ -120,10 +122,9 @@ async def test_objects_that_rows_name_are_never_removed(memory_library: Library,
             (it.reconcile,),
             (it.reconcile,),
         ):
-            group.create_task(_repeat(SECONDS, *works))
-        group.create_task(_repeat(SECONDS, lambda: _check_objects_exist(memory_library)))
+            group.create_task(_repeat(it, *works))
+        group.create_task(_repeat(it, lambda: _check_objects_exist(memory_library)))
     assert await list_missing(memory_library, OWNER) == set()
-    assert it.repaired > 20
     await reconcile(memory_library, APPLY)
     assert await reconcile(memory_library, replace(LOOK, verify=True)) == []
     rows = await memory_library.backends.catalog.row_scan.page(after="", limit=100_000)

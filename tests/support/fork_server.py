@@ -1,8 +1,8 @@
 """Run our programs as forks of one process that has imported them, which saves much CPU time.
 
 A forked program has its own process id, arguments, environment, working directory, streams and
-session, and ends like any other. Only its imports are shared, so what is about imports or about
-the start of Python runs `SCRIPT` itself.
+session, and ends like any other, but at the latest with the test process. Only its imports are
+shared, so what is about imports or about the start of Python runs `SCRIPT` itself.
 
 The fork server is this module as a program: ``python fork_server.py CHANNEL``. For each program,
 it gets a message and four descriptors: a pipe for the process id and later the exit status, and
@@ -11,6 +11,7 @@ the program's standard streams.
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
@@ -31,6 +32,7 @@ SCRIPT: Final = Path(sys.executable).with_name("safelight")
 """The installed command."""
 
 _MESSAGE_BYTES: Final = 1 << 17
+_PR_SET_PDEATHSIG: Final = 1
 _NUMBER: Final = struct.Struct("=i")
 _MODULES: Final = (
     *("safelight.cli.app", "safelight.server.serve", "safelight.server.worker"),
@@ -243,6 +245,8 @@ class _ForkServer:
 
 def _become(request: dict[str, Any], streams: Sequence[int]) -> Callable[[], object]:
     """Turn this process, which was just forked, into a program; return its main function."""
+    if ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError("prctl(PR_SET_PDEATHSIG)")
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
