@@ -43,6 +43,9 @@ export const photoName = (photo: Photo): string =>
   photo.filename ||
   (photo.taken_at ? `Photo taken ${formatTaken(photo.taken_at)}` : 'Untitled photo')
 
+export const animationBadge = (photo: Photo): string =>
+  photo.content_type === 'image/gif' ? 'GIF' : 'Animated'
+
 export const pageTitle = (photo?: Photo): string =>
   photo ? `${photoName(photo)} · Safelight` : 'Photos · Safelight'
 

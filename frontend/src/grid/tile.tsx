@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import type { Photo } from '../api'
 import { bootstrap } from '../bootstrap'
-import { photoName } from '../texts'
+import { animationBadge, photoName } from '../texts'
 import { averageColour, placeholder, srcset } from './images'
 
 interface Props {
@@ -45,7 +45,7 @@ export function Tile({ slot, photo, width, height, isFirst, onOpen }: Props) {
         decoding="async"
         fetchpriority={isFirst ? 'high' : 'auto'}
       />
-      {photo.animated && <span class="badge">GIF</span>}
+      {photo.animated && <span class="badge">{animationBadge(photo)}</span>}
     </a>
   )
 }
