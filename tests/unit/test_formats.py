@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safelight.imaging.formats import FORMATS, HEAD_BYTES, describe_other, detect_format
+from safelight.imaging.formats import FORMATS, HEAD_BYTES, detect_format
 from support import pictures
 
 ACCEPTED = pictures.photographs()
@@ -79,34 +79,3 @@ def test_each_format_has_content_type_and_extension() -> None:
 @given(st.binary(max_size=64))
 def test_bytes_after_the_head_do_not_matter(data: bytes) -> None:
     assert detect_format(data) is detect_format(data[:HEAD_BYTES])
-
-
-@pytest.mark.parametrize(
-    ("name", "described"),
-    [
-        ("mp4", "MP4 video"),
-        ("pdf", "PDF"),
-        ("svg after a byte-order mark", "SVG"),
-        ("zip", "ZIP archive"),
-        ("tiff", "TIFF or camera RAW"),
-        ("bmp", "BMP"),
-        ("ico", "icon"),
-        ("a sequence of heic", "HEIC sequence"),
-        ("heif of another codec", "HEIF with another codec"),
-    ],
-)
-def test_common_other_format_is_named(name: str, described: str) -> None:
-    message = f"Unsupported format ({described}). Upload JPEG, PNG, GIF, WebP, AVIF or HEIC."
-    assert describe_other(OTHER[name][:HEAD_BYTES]) == message
-
-
-@pytest.mark.parametrize("name", ["nothing", "text", "wave"])
-def test_unknown_format_is_not_named(name: str) -> None:
-    message = "Unsupported format. Upload JPEG, PNG, GIF, WebP, AVIF or HEIC."
-    assert describe_other(OTHER[name][:HEAD_BYTES]) == message
-
-
-def test_quicktime_video_is_named() -> None:
-    head = b"\0\0\0\x14ftypqt  \0\0\x02\0qt  "
-    assert detect_format(head) is None
-    assert "(QuickTime video)" in describe_other(head)

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Protocol, Self
 
 from safelight.errors import EmptyFile, Invalid, UnsupportedType
 from safelight.imaging.formats import HEAD_BYTES, detect_format
+from safelight.imaging.headers import other_formats
 
 _CHUNK: Final = 256 * 1024
 
@@ -48,9 +49,12 @@ class LocalFile:
         with open_regular(path, follow_link=follow_link) as file:
             status = os.fstat(file.fileno())
             head = file.read(HEAD_BYTES)
-        detected = detect_format(head)
-        if detected is None:
-            raise UnsupportedType if head else EmptyFile
+            detected = detect_format(head)
+            if detected is None:
+                if not head:
+                    raise EmptyFile
+                head += file.read(other_formats.HEAD_BYTES - len(head))
+                raise UnsupportedType(other_formats.describe_other(head))
         return cls(
             path=path,
             index=index,

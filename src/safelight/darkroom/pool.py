@@ -31,9 +31,9 @@ from safelight.imaging.formats import (
     HEAD_BYTES,
     JPEG,
     Format,
-    describe_other,
     detect_format,
 )
+from safelight.imaging.headers import other_formats
 from safelight.imaging.limits import DecodeLimits
 from safelight.metrics import LONG_SECONDS
 from safelight.models import ImageFacts, Preset
@@ -128,7 +128,8 @@ class Darkroom:
             raise errors.EmptyFile
         format_ = detect_format(head)
         if format_ is None:
-            raise errors.UnsupportedType(describe_other(head))
+            head = os.pread(descriptor, other_formats.HEAD_BYTES, 0)
+            raise errors.UnsupportedType(other_formats.describe_other(head))
         request = protocol.encode_inspect(format_)
         with open_read_only(descriptor) as photo:
             return await self._run(

@@ -8,8 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from safelight.errors import UnsupportedType
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
@@ -87,41 +85,9 @@ _MAGIC: Final = (
 )
 
 
-_OTHER_MAGIC: Final = (
-    ("AVIF sequence", re.compile(rb".{4}ftypavis", re.DOTALL)),
-    ("HEIC sequence", re.compile(rb".{4}ftyp(?:hevc|hevx|heis|hevm|hevs|msf1)", re.DOTALL)),
-    ("QuickTime video", re.compile(rb".{4}(?:ftypqt  |moov|mdat|wide)", re.DOTALL)),
-    ("HEIF with another codec", re.compile(rb".{4}ftypmi(?:f1|af)", re.DOTALL)),
-    ("MP4 video", re.compile(rb".{4}ftyp", re.DOTALL)),
-    ("WebM or Matroska video", re.compile(rb"\x1a\x45\xdf\xa3")),
-    ("AVI video", re.compile(rb"RIFF.{4}AVI ", re.DOTALL)),
-    ("JPEG XL", re.compile(rb"\xff\x0a|\0\0\0\x0cJXL ")),
-    ("JPEG 2000", re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51")),
-    ("TIFF or camera RAW", re.compile(rb"II\*\0|MM\0\*|IIRO|IIU\0|FUJIFILM")),
-    ("BMP", re.compile(rb"BM.{4}\0\0\0\0", re.DOTALL)),
-    ("icon", re.compile(rb"\0\0\x01\0")),
-    ("Photoshop", re.compile(rb"8BPS")),
-    ("PDF", re.compile(rb"%PDF-")),
-    ("SVG", re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:svg|\?xml)")),
-    ("ZIP archive", re.compile(rb"PK\x03\x04")),
-)
-"""Formats that are not accepted, for messages only."""
-
-
 def detect_format(head: bytes) -> Format | None:
     """Return the format of a file by its first `HEAD_BYTES` bytes; None if it isn't accepted."""
     for format_, magic in _MAGIC:
         if magic.match(head):
             return format_
     return None
-
-
-def describe_other(head: bytes) -> str:
-    """Return the message about a file in none of the accepted formats, by its first bytes.
-
-    It names the format if that is a common one: "Unsupported format (QuickTime video). Upload …".
-    """
-    for name, magic in _OTHER_MAGIC:
-        if magic.match(head):
-            return UnsupportedType.text.replace("format", f"format ({name})", 1)
-    return UnsupportedType.text
