@@ -77,7 +77,7 @@ async def _check_rendering(
 
     Those are made after the photo is acknowledged, and must not fail.
     """
-    wanted = presets.presets_for_width(_PRESETS, facts.width)
+    wanted = presets.presets_for_size(_PRESETS, facts.width, facts.height)
     started_at = time.monotonic()
     try:
         first = await room.render(file, facts, presets.made_at_upload(wanted), owner="o")

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
+
+MAX_WEBP_SIDE: Final = 16_383
+"""The longest side of a WebP, in pixels (RFC 9649, 2.6)."""
 
 
 class Status(StrEnum):
@@ -72,13 +76,30 @@ class Caption:
 class Preset:
     """How a rendition is made: as WebP, at most `width` pixels wide.
 
-    `quality` is 1 to 100, `effort` 0 (fast) to 6 (small files).
+    `quality` is 1 to 100, `effort` 0 (fast) to 6 (small files). With `lossless`, the quality is
+    not used.
     """
 
     name: str
     width: int
     quality: int
     effort: int
+    lossless: bool = False
+
+    def size_for(self, width: int, height: int) -> tuple[int, int]:
+        """Return width and height of the rendition of an image of this size, in pixels.
+
+        Both are rounded from the size of the image itself, and at least 1. No side is longer than
+        that of a WebP can be.
+        """
+        part, whole = min(self.width, width), width
+        if height * part > MAX_WEBP_SIDE * whole:
+            part, whole = MAX_WEBP_SIDE, height
+        return _scale(width, part, whole), _scale(height, part, whole)
+
+
+def _scale(side: int, part: int, whole: int) -> int:
+    return max((2 * side * part + whole) // (2 * whole), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,13 @@ import io
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
+import numpy as np
 import pillow_heif
 import pytest
 import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
 from safelight import errors
 from safelight.darkroom.pool import Darkroom
@@ -98,6 +99,85 @@ async def test_jpeg_followed_by_another_is_the_first_one(darkroom: Darkroom, nam
         assert await outcome(darkroom, pictures.truncate(first, percent)) == "corrupt_image", (
             percent
         )
+
+
+@pytest.mark.parametrize("reference", [b"thmb", None])
+@pytest.mark.parametrize("form", ["heic", "avif"])
+async def test_heif_is_its_primary_item_or_refused(
+    darkroom: Darkroom, form: str, reference: bytes | None
+) -> None:
+    large, small = getattr(pictures, form)(256, 192), getattr(pictures, form)(96, 64)
+    for primary, size in ((1, (256, 192)), (2, (96, 64))):
+        data = pictures.heif_with_second(large, small, reference, primary=primary)
+        facts, rendered = await render(darkroom, data)
+        assert (facts.width, facts.height) == size
+        assert [(image.width, image.height) for image in rendered.images] == [size]
+    contradiction = pictures.heif_with_second(small, large, b"thmb", primary=2)
+    assert (await facts_of(darkroom, contradiction)).width == 96
+    for kind in (b"xxxx", b"unci", b"iden", b"iovl", b"jpeg", b"mime"):
+        data = pictures.heif_with_second(large, small, reference, kind=kind)
+        assert await outcome(darkroom, data) == "corrupt_image"
+    broken = bytearray(pictures.heif_with_second(large, small, reference))
+    pixels = broken.index(b"mdat") + 4
+    broken[pixels : pixels + 1000] = b"\xff" * 1000
+    assert await outcome(darkroom, bytes(broken)) == "corrupt_image"
+
+
+@pytest.mark.parametrize("form", ["heic", "avif"])
+async def test_heif_image_that_is_derived_from_itself_is_refused(
+    darkroom: Darkroom, form: str
+) -> None:
+    coded, properties = pictures.heif_parts(getattr(pictures, form)(128, 64))
+    kind = {"heic": b"hvc1", "avif": b"av01"}[form]
+    items = [(1, b"iden", b"", (1,)), (2, kind, coded, (1, 0x82)), (3, b"iden", b"", (1,))]
+
+    def derived(*references: tuple[int, int]) -> bytes:
+        dimg = tuple((b"dimg", one, (other,)) for one, other in references)
+        return pictures.heif_file(form.encode(), items, properties, dimg)
+
+    assert await outcome(darkroom, derived((1, 2), (3, 2))) == "accept"
+    for cycle in ([(1, 1)], [(1, 3), (3, 1)], [(1, 2), (3, 3)]):
+        assert await outcome(darkroom, derived(*cycle)) == "corrupt_image"
+
+
+async def test_animated_avif_is_its_first_picture(darkroom: Darkroom) -> None:
+    facts, rendered = await render(darkroom, pictures.animated("AVIF", 5))
+    assert (facts.format, facts.width, facts.height, facts.frames) == ("avif", 64, 48, 5)
+    assert facts.details.duration == timedelta(milliseconds=200)
+    (image,) = rendered.images
+    first = np.asarray(pictures.astronaut(64, 48)).astype(int)
+    made = np.asarray(Image.open(io.BytesIO(image.data)).convert("RGB")).astype(int)
+    assert np.abs(made - first).mean() < 12
+
+
+@pytest.mark.parametrize("brands", [b"mif1heic", b"hevcmsf1", b"msf1iso8"])
+async def test_heic_sequence_is_its_still_picture(darkroom: Darkroom, brands: bytes) -> None:
+    still = pictures.heic()
+    data = pictures.heif_box(b"ftyp", b"hevc", bytes(4), brands, b"iso8")
+    assert int.from_bytes(still[:4], "big") == len(data)
+    facts = await facts_of(darkroom, data + still[len(data) :])
+    assert (facts.format, facts.width, facts.height, facts.frames) == ("heic", 256, 192, 1)
+
+
+async def test_lossless_jpeg_is_accepted(darkroom: Darkroom) -> None:
+    facts = await facts_of(darkroom, pictures.jpeg_lossless(pictures.astronaut(200, 160)))
+    assert (facts.format, facts.width, facts.height) == ("jpeg", 200, 160)
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+async def test_short_frames_last_as_long_as_in_browsers(darkroom: Darkroom, form: str) -> None:
+    images = [pictures.astronaut(64, 48).rotate(angle) for angle in (0, 10, 20)]
+    delays = [10, 20, 40]
+    data = pictures.save(images[0], form, save_all=True, append_images=images[1:], duration=delays)
+    facts = await facts_of(darkroom, data)
+    assert facts.details.duration == timedelta(milliseconds=100 + 20 + 40)
+
+
+async def test_gif_that_does_not_cover_its_canvas_has_alpha(darkroom: Darkroom) -> None:
+    part = pictures.gif_of_rectangles((200, 150), (50, 37, 100, 75))
+    whole = pictures.gif_of_rectangles((100, 75), (0, 0, 100, 75), trailer=b"")
+    assert (await facts_of(darkroom, part)).details.alpha
+    assert not (await facts_of(darkroom, whole)).details.alpha
 
 
 async def test_secondary_heic_image_may_lack_a_few_bytes(
@@ -226,7 +306,24 @@ REFUSED = {
     "svg": (pictures.SVG, "unsupported_type"),
     "pdf": (pictures.PDF, "unsupported_type"),
     "tiff": (pictures.save(pictures.astronaut(), "TIFF"), "unsupported_type"),
-    "an avif of two frames": (pictures.animated("AVIF", 2), "unsupported_type"),
+    "a sequence without a still picture": (
+        pictures.animated("AVIF", 2).replace(b"pitm", b"free"),
+        "unsupported_type",
+    ),
+    "half an animated avif": (pictures.truncate(pictures.animated("AVIF"), 50), "corrupt_image"),
+    "an animated avif of a billion frames": (
+        pictures.animated("AVIF").replace(b"stsz" + bytes(11), b"stsz" + bytes(8) + b"\x40\0\0"),
+        "too_many_frames",
+    ),
+    "a 12-bit jpeg": (pictures.jpeg_of_kind(0xC1, 12), "unsupported_type"),
+    "half a lossless jpeg": (
+        pictures.truncate(pictures.jpeg_lossless(pictures.astronaut(200, 160)), 50),
+        "corrupt_image",
+    ),
+    "a gif whose only frame has no size": (
+        pictures.gif_of_rectangles((0, 0), (0, 0, 0, 0)),
+        "corrupt_image",
+    ),
     "half an avif": (pictures.truncate(pictures.avif(), 50), "corrupt_image"),
     "half a heic": (pictures.truncate(pictures.heic(), 50), "corrupt_image"),
     "an avif header of 60,000 squared": (

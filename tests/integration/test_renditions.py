@@ -26,6 +26,7 @@ from support import pictures
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 PHOTOGRAPHS = pictures.photographs()
 PRESETS = presets.build_presets(RenditionSettings(widths=(64, 100, 200, 400)))
+ALL_PRESETS = presets.build_presets(RenditionSettings())
 SECRET = "A-SECRET-THAT-MUST-NOT-LEAK"
 
 
@@ -44,7 +45,7 @@ async def render(
         file.write(data)
         file.flush()
         facts = (await darkroom.inspect(file, owner="o")).facts
-        chosen = presets.presets_for_width(wanted, facts.width)
+        chosen = presets.presets_for_size(wanted, facts.width, facts.height)
         return await darkroom.render(file, facts, chosen, owner="o")
 
 
@@ -131,6 +132,40 @@ async def test_gif_rendition_has_the_canvas_size(
             assert (red > 100) == is_red
 
 
+@pytest.mark.parametrize(
+    ("canvas", "frames", "size", "shown"),
+    [
+        ((200, 150), [(50, 37, 100, 75)], (200, 150), (50, 37, 150, 112)),
+        ((40, 20), [(30, 0, 20, 20)], (50, 20), (30, 0, 50, 20)),
+        ((40, 20), [(50, 30, 10, 10)], (60, 40), (50, 30, 60, 40)),
+        ((0, 0), [(3, 4, 12, 10)], (15, 14), (3, 4, 15, 14)),
+        ((0, 20), [(0, 0, 12, 10)], (12, 20), (0, 0, 12, 10)),
+        ((640, 480), [(10, 10, 20, 20)], (640, 480), (10, 10, 30, 30)),
+        ((40, 20), [(10, 5, 10, 10), (0, 0, 90, 90)], (40, 20), (10, 5, 20, 15)),
+        ((40, 20), [(0, 0, 40, 20), (35, 15, 10, 10)], (40, 20), (0, 0, 40, 20)),
+        ((20, 10), [(0, 0, 0, 0)], (20, 10), None),
+    ],
+)
+async def test_gif_is_transparent_where_its_first_frame_does_not_cover_the_canvas(
+    darkroom: Darkroom,
+    canvas: tuple[int, int],
+    frames: list[pictures.GifFrame],
+    size: tuple[int, int],
+    shown: tuple[int, int, int, int] | None,
+) -> None:
+    """The values are what Chromium 147 shows."""
+    data = pictures.gif_of_rectangles(canvas, *frames)
+    made = await render(darkroom, data, ALL_PRESETS)
+    image = made.images[-1]
+    assert (image.width, image.height) == size
+    picture = Image.open(io.BytesIO(image.data)).convert("RGBA")
+    assert picture.getchannel("A").point(lambda alpha: 255 * (alpha > 127)).getbbox() == shown
+    if shown:
+        middle = ((shown[0] + shown[2]) // 2, (shown[1] + shown[3]) // 2)
+        red, green, blue, _ = picture.getpixel(middle)  # type: ignore[misc]  # four bands
+        assert (abs(red - 200), abs(green - 10), abs(blue - 10)) < (9, 9, 9)
+
+
 def srgb_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -183,11 +218,88 @@ async def test_srgb_profile_does_not_change_renditions(darkroom: Darkroom) -> No
     assert [image.data for image in one.images] == [image.data for image in other.images]
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (63, 63), (10, 40_000)])
-async def test_unusual_size_gets_a_rendition(darkroom: Darkroom, size: tuple[int, int]) -> None:
-    made = (await render(darkroom, pictures.save(pictures.astronaut(*size), "PNG"))).images
-    assert made
-    assert all(image.width <= size[0] and image.height <= min(size[1], 16_383) for image in made)
+THIN = [(1, 1), (1, 3000), (3000, 1), (63, 63), (1280, 1), (2560, 3), (5120, 7), (5000, 65)]
+
+
+@pytest.mark.parametrize("size", [*THIN, (10, 40_000), (1, 40_000), (40_000, 1)])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
+async def test_unusual_size_gets_its_renditions(
+    darkroom: Darkroom, form: str, size: tuple[int, int]
+) -> None:
+    if form in {"WEBP", "AVIF"}:  # WebP can't be longer, and libaom would take seconds.
+        size = (min(size[0], 16_383), min(size[1], 16_383))
+    data = pictures.save(pictures.astronaut(*size), form)
+    for wanted in (ALL_PRESETS, *([preset] for preset in ALL_PRESETS)):
+        made = (await render(darkroom, data, tuple(wanted))).images
+        assert [(image.width, image.height) for image in made] == [
+            image.preset.size_for(*size) for image in made
+        ]
+        assert made
+    for image in made:
+        assert Image.open(io.BytesIO(image.data)).size == (image.width, image.height)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+async def test_thin_jpeg_gets_the_renditions_of_the_same_png(
+    darkroom: Darkroom, orientation: int
+) -> None:
+    """A JPEG of few lines must not lose some of them when it is shrunk while it is decoded."""
+    stored = pictures.astronaut(2560, 7)
+    for options in ({"quality": 95}, {"quality": 95, "progressive": True}):
+        exif = pictures.exif(orientation)
+        one = await render(
+            darkroom, pictures.save(stored, "JPEG", exif=exif, **options), ALL_PRESETS
+        )
+        other = await render(darkroom, pictures.save(stored, "PNG", exif=exif), ALL_PRESETS)
+        for mine, expected in zip(one.images, other.images, strict=True):
+            assert np.abs(pixels(mine.data) - pixels(expected.data)).mean() < 6
+
+
+async def test_heights_are_rounded_from_the_size_of_the_photo(darkroom: Darkroom) -> None:
+    presets_3_2 = presets.build_presets(RenditionSettings(widths=(320, 640, 1280)))
+    made = (await render(darkroom, pictures.jpeg(1500, 1000), presets_3_2)).images
+    assert [(each.width, each.height) for each in made] == [(320, 213), (640, 427), (1280, 853)]
+
+
+async def test_lossless_jpeg_is_shown_as_a_whole(darkroom: Darkroom) -> None:
+    picture = pictures.astronaut(200, 160)
+    data = pictures.jpeg_lossless(picture)
+    for image in (await render(darkroom, data)).images:
+        assert mean_difference(image.data, picture) < 12
+
+
+def pixel_art(side: int, mode: str = "RGB") -> Image.Image:
+    """Make an image of a few strong colours, in which each pixel differs from its neighbours."""
+    colours = np.array([[255, 0, 77], [0, 228, 54], [41, 173, 255], [29, 43, 83]], np.uint8)
+    places = np.random.default_rng(1).integers(0, len(colours), (side, side))
+    return Image.fromarray(colours[places]).convert(mode)
+
+
+@pytest.mark.parametrize("side", [1, 16, 64, 128])
+@pytest.mark.parametrize("form", ["PNG", "GIF", "WEBP"])
+async def test_tiny_picture_keeps_its_colours(darkroom: Darkroom, form: str, side: int) -> None:
+    picture = pixel_art(side)
+    options = {"lossless": True} if form == "WEBP" else {}
+    (image,) = (await render(darkroom, pictures.save(picture, form, **options), ALL_PRESETS)).images
+    made = Image.open(io.BytesIO(image.data)).convert("RGB")
+    assert np.array_equal(np.asarray(made), np.asarray(picture))
+
+
+async def test_tiny_picture_keeps_its_transparency(darkroom: Darkroom) -> None:
+    picture = pixel_art(32, "RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize((32, 32)).point(lambda a: 255 * (a > 127)))
+    (image,) = (await render(darkroom, pictures.save(picture, "PNG"), ALL_PRESETS)).images
+    made = np.asarray(Image.open(io.BytesIO(image.data)))
+    opaque = np.asarray(picture)[:, :, 3] > 0
+    assert np.array_equal(made[:, :, 3], np.asarray(picture)[:, :, 3])
+    assert np.array_equal(made[opaque], np.asarray(picture)[opaque])
+
+
+async def test_larger_picture_gets_lossy_renditions(darkroom: Darkroom) -> None:
+    (image,) = (await render(darkroom, pictures.png(160, 120), ALL_PRESETS)).images
+    assert b"VP8 " in image.data[:40]
+    (image,) = (await render(darkroom, pictures.png(128, 128), ALL_PRESETS)).images
+    assert b"VP8L" in image.data[:40]
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,9 @@ async def render(darkroom: Darkroom, data: bytes) -> tuple[ImageFacts, RenderRes
         file.write(data)
         file.flush()
         facts = (await darkroom.inspect(file, owner=OWNER)).facts
-        wanted = presets.presets_for_width(presets.build_presets(RenditionSettings()), facts.width)
+        wanted = presets.presets_for_size(
+            presets.build_presets(RenditionSettings()), facts.width, facts.height
+        )
         return facts, await darkroom.render(file, facts, wanted, owner=OWNER)
 
 

@@ -8,6 +8,7 @@ import random
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -282,7 +283,69 @@ def jpeg_of_scans(scans: int, width: int = 64, height: int = 48) -> bytes:
     return b"\xff\xd8" + start + first + again * (scans - 1) + b"\xff\xd9"
 
 
+def jpeg_of_kind(marker: int, precision: int = 8) -> bytes:
+    """Make a JPEG that claims another process or number of bits than it has."""
+    data = bytearray(jpeg(64, 48))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 1], data[frame + 4] = marker, precision
+    return bytes(data)
+
+
+def jpeg_lossless(image: Image.Image) -> bytes:
+    """Make a lossless JPEG (ITU-T T.81, annex H) of an image in RGB, predicted from the left."""
+    pixels = np.asarray(image).astype(int)
+    height, width, bands = pixels.shape
+    predicted = np.empty_like(pixels)
+    predicted[:, 1:], predicted[1:, 0], predicted[0, 0] = pixels[:, :-1], pixels[:-1, 0], 128
+    bits = "".join(_lossless_code(int(each)) for each in (pixels - predicted).ravel())
+    bits += "1" * (-len(bits) % 8)
+    coded = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    start = jpeg_segment(0xEE, b"Adobe" + bytes([0, 100, 0, 0, 0, 0, 0]))
+    parts = b"".join(bytes([number, 0x11, 0]) for number in range(1, bands + 1))
+    start += jpeg_segment(0xC3, struct.pack(">BHHB", 8, height, width, bands) + parts)
+    start += jpeg_segment(0xC4, bytes([0, 0, 0, 0, 9, *[0] * 12, *range(9)]))
+    scan = bytes(
+        [bands, *(part for number in range(1, bands + 1) for part in (number, 0)), 1, 0, 0]
+    )
+    return b"\xff\xd8" + start + jpeg_segment(0xDA, scan) + coded + b"\xff\xd9"
+
+
+def _lossless_code(difference: int) -> str:
+    """Return the bits of a difference: four for its length, then itself, as ones' complement."""
+    length = abs(difference).bit_length()
+    value = difference if difference > 0 else difference + (1 << length) - 1
+    return f"{length:04b}" + (f"{value:0{length}b}" if length else "")
+
+
 # GIF, byte by byte
+
+
+GifFrame = tuple[int, int, int, int]
+"""Left, top, width and height."""
+
+
+def gif_of_rectangles(
+    canvas: tuple[int, int],
+    *frames: GifFrame,
+    delay: int | None = None,
+    before: bytes = b"",
+    trailer: bytes = b"\x3b",
+) -> bytes:
+    """Make a GIF of opaque frames in red, on a canvas of any size, with a delay in hundredths."""
+    data = b"GIF89a" + struct.pack("<HHBBB", *canvas, 0x80, 0, 0) + bytes([0, 255, 0, 200, 10, 10])
+    data += before
+    for left, top, width, height in frames:
+        if delay is not None:
+            data += b"\x21\xf9\x04\0" + struct.pack("<H", delay) + bytes(2)
+        data += b"\x2c" + struct.pack("<HHHHB", left, top, width, height, 0) + b"\x02"
+        # One code of three bits for each pixel, and a clear code before each second one.
+        pairs, odd = divmod(width * height, 2)
+        codes = [*(4, 1, 1) * pairs, *(4, 1) * odd, 5]
+        number = sum(code << 3 * place for place, code in enumerate(codes))
+        coded = number.to_bytes(-(-3 * len(codes) // 8), "little")
+        blocks = [coded[at : at + 255] for at in range(0, len(coded), 255)]
+        data += b"".join(bytes([len(block)]) + block for block in blocks) + b"\0"
+    return data + trailer
 
 
 def gif_of_frames(frames: int, width: int = 1, height: int = 1) -> bytes:
@@ -424,3 +487,71 @@ def heif_grid(tile: bytes, columns: int, rows: int) -> bytes:
     head = heif_box(b"ftyp", heif_content(tile, b"ftyp"))
     start = len(head) + len(meta(0)) + 8
     return head + meta(start) + heif_box(b"mdat", pixels)
+
+
+HeifItem = tuple[int, bytes, bytes, tuple[int, ...]]
+"""Number, kind, data, and the numbers of its properties, from 1."""
+
+
+def heif_file(
+    brand: bytes,
+    items: Sequence[HeifItem],
+    properties: list[bytes],
+    references: tuple[tuple[bytes, int, tuple[int, ...]], ...] = (),
+    *,
+    primary: int = 1,
+) -> bytes:
+    """Make a HEIF file of any items, properties and references."""
+
+    def meta(start: int) -> bytes:
+        at, kinds, uses = struct.pack(">IHH", 0, 0x4400, len(items)), [], b""
+        for number, kind, data, wanted in items:
+            at += struct.pack(">HHHII", number, 0, 1, start, len(data))
+            start += len(data)
+            kinds.append(heif_box(b"infe", struct.pack(">IHH4sB", 2 << 24, number, 0, kind, 0)))
+            uses += struct.pack(">HB", number, len(wanted)) + bytes(wanted)
+        refers = [
+            heif_box(kind, struct.pack(f">HH{len(targets)}H", source, len(targets), *targets))
+            for kind, source, targets in references
+        ]
+        return heif_box(
+            b"meta",
+            bytes(4),
+            heif_box(b"hdlr", bytes(8), b"pict", bytes(13)),
+            heif_box(b"pitm", bytes(4), struct.pack(">H", primary)),
+            heif_box(b"iinf", bytes(4), struct.pack(">H", len(kinds)), *kinds),
+            *([heif_box(b"iref", bytes(4), *refers)] if refers else []),
+            heif_box(
+                b"iprp",
+                heif_box(b"ipco", *properties),
+                heif_box(b"ipma", struct.pack(">II", 0, len(items)), uses),
+            ),
+            heif_box(b"iloc", at),
+        )
+
+    head = heif_box(b"ftyp", brand, bytes(4), b"mif1", brand)
+    start = len(head) + len(meta(0)) + 8
+    return head + meta(start) + heif_box(b"mdat", *(data for _, _, data, _ in items))
+
+
+def heif_parts(data: bytes) -> tuple[bytes, list[bytes]]:
+    """Return the coded picture of a good AVIF or HEIC, and its properties: size and codec."""
+    config = b"hvcC" if b"hvcC" in data else b"av1C"
+    boxes = [heif_box(kind, heif_content(data, kind)) for kind in (b"ispe", config)]
+    return heif_content(data, b"mdat"), boxes
+
+
+def heif_with_second(
+    large: bytes, small: bytes, reference: bytes | None = b"thmb", **changes: Any
+) -> bytes:
+    """Make an AVIF or HEIC of two pictures, of which the second is the thumbnail of the first."""
+    (one, properties), (two, others) = heif_parts(large), heif_parts(small)
+    brand, kind = (b"heic", b"hvc1") if b"hvcC" in large else (b"avif", b"av01")
+    items = [(1, changes.pop("kind", kind), one, (1, 0x82)), (2, kind, two, (3, 0x84))]
+    return heif_file(
+        brand,
+        items,
+        [*properties, *others],
+        ((reference, 2, (1,)),) if reference else (),
+        **changes,
+    )

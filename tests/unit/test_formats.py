@@ -23,8 +23,7 @@ OTHER = {
     "bmp": pictures.save(pictures.astronaut(), "BMP"),
     "ico": pictures.save(pictures.astronaut(64, 64), "ICO"),
     "ppm": pictures.save(pictures.astronaut(), "PPM"),
-    "a sequence of avif": b"\0\0\0\x2cftypavis\0\0\0\0avifavismsf1iso8mif1miaf",
-    "a sequence of heic": b"\0\0\0\x1cftyphevc\0\0\0\0msf1hevciso8",
+    "a sequence of another codec": b"\0\0\0\x1cftypmsf1\0\0\0\0msf1iso8",
     "heif of another codec": b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafj2ki",
     "mp4": b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41",
     "wave": b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0",
@@ -55,6 +54,9 @@ def test_other_content_is_not_accepted(name: str) -> None:
         (b"mif1\0\0\0\0mif1miafavif", "avif"),
         (b"mif1\0\0\0\0mif1heic", "heic"),
         (b"heix\0\0\0\0mif1heix", "heic"),
+        (b"avis\0\0\0\0avifavismsf1iso8mif1miaf", "avif"),
+        (b"hevc\0\0\0\0msf1hevciso8", "heic"),
+        (b"msf1\0\0\0\0msf1iso8hevc", "heic"),
     ],
 )
 def test_heif_is_detected_by_brands(brands: bytes, name: str) -> None:

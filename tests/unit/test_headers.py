@@ -1,5 +1,6 @@
 """Header readers, limits, and EXIF times: all that is checked before decoding."""
 
+import struct
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from safelight.imaging.limits import DecodeLimits, Header, check_limits
 from safelight.imaging.metadata import parse_date_time, parse_offset
 from support import pictures
 
+AVIF_SEQUENCE = pictures.animated("AVIF", 5)
 READERS: dict[str, Callable[[bytes], Header]] = {
     "jpeg": jpeg.read_header,
     "png": png.read_header,
@@ -21,6 +23,7 @@ READERS: dict[str, Callable[[bytes], Header]] = {
     "webp": webp.read_header,
     "avif": heif.read_header,
     "heic": heif.read_header,
+    "avif sequence": heif.read_header,
 }
 SMALL = {
     "jpeg": pictures.jpeg(16, 16),
@@ -29,6 +32,7 @@ SMALL = {
     "webp": pictures.animated("WEBP", 3, 16, 16),
     "avif": pictures.avif(16, 16),
     "heic": pictures.heic(16, 16),
+    "avif sequence": AVIF_SEQUENCE,
 }
 PHOTOGRAPHS = pictures.photographs()
 ANIMATIONS = {form: pictures.animated(form) for form in ("GIF", "PNG", "WEBP")}
@@ -91,9 +95,127 @@ def test_apng_frames_and_delays_are_summed() -> None:
     assert png.read_header(animation).duration == timedelta(milliseconds=200)
     first = png.read_header(pictures.png_before_its_animation())
     assert (first.frames, first.duration) == (3, timedelta(milliseconds=2 * 40))
-    hundredths = pictures.png_of_delays((3, 0), (0, 7), (1, 4))
-    assert png.read_header(hundredths).duration == timedelta(milliseconds=30 + 250)
+    hundredths = pictures.png_of_delays((3, 0), (2, 7), (1, 4))
+    assert png.read_header(hundredths).duration == timedelta(seconds=0.03 + 2 / 7 + 0.25)
     assert png.read_header(pictures.png()).duration is None
+
+
+def test_frames_of_at_most_ten_milliseconds_last_as_long_as_in_browsers() -> None:
+    delays = [(0, 1000), (1, 0), (10, 1000), (109, 10_000), (11, 1000), (40, 1000)]
+    assert png.read_header(pictures.png_of_delays(*delays)).duration == timedelta(
+        milliseconds=4 * 100 + 11 + 40
+    )
+
+
+def test_avif_sequence_has_frames_and_duration() -> None:
+    header = heif.read_header(AVIF_SEQUENCE)
+    assert (header.width, header.height, header.frames) == (64, 48, 5)
+    assert header.duration == timedelta(milliseconds=200)
+    still = AVIF_SEQUENCE.replace(b"ftypavis", b"ftypavif")
+    assert heif.read_header(still).frames == 1
+
+
+@pytest.mark.parametrize(
+    ("scale", "delay", "seconds"),
+    [
+        (1000, 0, 0.5),
+        (1000, 10, 0.5),
+        (1000, 11, 0.055),
+        (0, 40, None),
+        (1, 2**32 - 1, 315_360_000),
+    ],
+)
+def test_any_delay_of_avif_frames_gives_a_duration(
+    scale: int, delay: int, seconds: float | None
+) -> None:
+    data = bytearray(AVIF_SEQUENCE)
+    times, media = data.index(b"stts") + 12, data.index(b"mdhd") + 4
+    struct.pack_into(">II", data, times, 2**32 - 1, delay)
+    struct.pack_into(">I", data, media + 20, scale)
+    duration = heif.read_header(bytes(data)).duration
+    assert duration == (None if seconds is None else timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("box", [b"meta", b"pitm"])
+def test_sequence_without_a_still_picture_is_refused_by_name(box: bytes) -> None:
+    with pytest.raises(errors.UnsupportedType, match="AVIF sequence without a still picture"):
+        heif.read_header(AVIF_SEQUENCE.replace(box, b"free", 1))
+
+
+def test_truncated_avif_sequence_is_refused() -> None:
+    for percent in range(5, 100, 5):
+        with pytest.raises((errors.CorruptImage, errors.UnsupportedType)):
+            heif.read_header(pictures.truncate(AVIF_SEQUENCE, percent))
+    with pytest.raises(errors.CorruptImage):
+        heif.read_header(AVIF_SEQUENCE[:-1])
+
+
+@pytest.mark.parametrize(
+    "derived",
+    [
+        [(1, (1,))],
+        [(1, (3,)), (3, (1,))],
+        [(1, (3,)), (3, (4, 2)), (4, (1,))],
+        [(1, (2,)), (3, (4,)), (4, (3,))],
+    ],
+)
+def test_heif_image_that_is_derived_from_itself_is_refused(
+    derived: list[tuple[int, tuple[int, ...]]],
+) -> None:
+    coded, properties = pictures.heif_parts(pictures.avif(64, 48))
+    items = [(2, b"av01", coded, (1, 0x82)), *((item, b"iden", b"", (1,)) for item in (1, 3, 4))]
+
+    def read(derived: list[tuple[int, tuple[int, ...]]]) -> Header:
+        references = tuple((b"dimg", *each) for each in derived)
+        return heif.read_header(pictures.heif_file(b"avif", items, properties, references))
+
+    assert read([(1, (3,)), (3, (4, 2)), (4, (2,))]).pixels == 64 * 48
+    with pytest.raises(errors.CorruptImage):
+        read(derived)
+
+
+def test_heif_without_its_primary_item_is_refused() -> None:
+    pair = pictures.heif_with_second(pictures.heic(64, 64), pictures.heic(64, 64), primary=3)
+    with pytest.raises(errors.CorruptImage):
+        heif.read_header(pair)
+
+
+@pytest.mark.parametrize(
+    ("marker", "precision", "name"),
+    [
+        (0xC0, 12, "12-bit JPEG"),
+        (0xC1, 12, "12-bit JPEG"),
+        (0xC2, 12, "12-bit JPEG"),
+        (0xC3, 12, "12-bit lossless JPEG"),
+        (0xC3, 16, "16-bit lossless JPEG"),
+        (0xC5, 8, "hierarchical JPEG"),
+        (0xCF, 8, "hierarchical JPEG"),
+        (0xF7, 8, "JPEG-LS"),
+    ],
+)
+def test_kind_of_jpeg_that_cannot_be_decoded_is_named(
+    marker: int, precision: int, name: str
+) -> None:
+    with pytest.raises(errors.UnsupportedType, match=rf"\({name}\)\. Export it as"):
+        jpeg.read_header(pictures.jpeg_of_kind(marker, precision))
+
+
+@pytest.mark.parametrize(
+    ("marker", "size", "can_shrink"),
+    [
+        (0xC0, (64, 64), True),
+        (0xC2, (5000, 64), True),
+        (0xC0, (5000, 63), False),
+        (0xC0, (1, 40_000), False),
+        (0xC3, (640, 480), False),
+    ],
+)
+def test_thin_or_lossless_jpeg_is_not_shrunk_while_it_is_decoded(
+    marker: int, size: tuple[int, int], *, can_shrink: bool
+) -> None:
+    data = bytearray(pictures.jpeg_claiming(*size))
+    data[data.index(b"\xff\xc0") + 1] = marker
+    assert jpeg.read_frame(bytes(data)).can_shrink is can_shrink
 
 
 def test_scans_after_end_marker_are_ignored() -> None:
@@ -102,11 +224,64 @@ def test_scans_after_end_marker_are_ignored() -> None:
         assert jpeg.read_header(pictures.jpeg() + tail).scans == 1
 
 
-def test_first_gif_frame_larger_than_canvas_extends_it() -> None:
-    data = bytearray(pictures.gif(100, 80))
-    data[6:10] = bytes(4)
-    header = gif.read_header(bytes(data))
-    assert (header.width, header.height) == (100, 80)
+@pytest.mark.parametrize(
+    ("canvas", "frames", "size", "is_covered"),
+    [
+        ((40, 20), [(0, 0, 40, 20)], (40, 20), True),
+        ((40, 20), [(10, 5, 10, 10)], (40, 20), False),
+        ((40, 20), [(30, 0, 20, 20)], (50, 20), False),
+        ((40, 20), [(0, 15, 40, 10)], (40, 25), False),
+        ((40, 20), [(50, 30, 10, 10)], (60, 40), False),
+        ((40, 20), [(0, 0, 60, 50)], (60, 50), True),
+        ((40, 20), [(0, 0, 40, 20), (35, 15, 10, 10)], (40, 20), True),
+        ((40, 20), [(30, 0, 20, 20), (0, 0, 90, 90)], (50, 20), False),
+        ((0, 0), [(3, 4, 12, 10)], (15, 14), False),
+        ((0, 0), [(0, 0, 12, 10), (0, 0, 30, 30)], (12, 10), True),
+        ((0, 20), [(0, 0, 12, 10)], (12, 20), False),
+        ((20, 0), [(0, 0, 12, 10)], (20, 10), False),
+        ((20, 10), [(0, 0, 0, 0)], (20, 10), False),
+        ((640, 480), [(10, 10, 20, 20)], (640, 480), False),
+    ],
+)
+def test_gif_has_the_size_that_browsers_show(
+    canvas: tuple[int, int],
+    frames: list[pictures.GifFrame],
+    size: tuple[int, int],
+    *,
+    is_covered: bool,
+) -> None:
+    """These sizes are those of Chromium 147: only the first frame extends the canvas."""
+    data = pictures.gif_of_rectangles(canvas, *frames)
+    header = gif.read_header(data)
+    assert (header.width, header.height, header.frames) == (*size, len(frames))
+    assert gif.read_canvas(data).is_covered is is_covered
+
+
+LOOP = b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
+
+
+def test_still_gif_may_lack_its_trailer() -> None:
+    for more in (b"", b"\x21\xfe\x05hello\0", bytes(3)):
+        data = pictures.gif_of_rectangles((9, 9), (0, 0, 9, 9), delay=0, trailer=more)
+        assert gif.read_header(data).frames == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pictures.gif_of_rectangles((9, 9), trailer=b""),
+        pictures.gif_of_rectangles((9, 9), (0, 0, 9, 9), trailer=b"")[:-1],
+        pictures.gif_of_rectangles((9, 9), (0, 0, 9, 9), delay=4, trailer=b""),
+        pictures.gif_of_rectangles((9, 9), (0, 0, 9, 9), before=LOOP, trailer=b""),
+        pictures.gif_of_rectangles((9, 9), *[(0, 0, 9, 9)] * 2, trailer=b""),
+        pictures.gif_of_rectangles((9, 9), (0, 0, 9, 9), trailer=b"\x21\xf9\x04\0\0\0\0\0"),
+        pictures.gif_of_rectangles((9, 9), (0, 0, 9, 9), trailer=b"\x2c"),
+    ],
+    ids=["no frame", "half a frame", "delay", "loop", "two frames", "another control", "another"],
+)
+def test_other_gif_without_its_trailer_is_refused(data: bytes) -> None:
+    with pytest.raises(errors.CorruptImage):
+        gif.read_header(data)
 
 
 def test_apng_control_after_pixels_is_ignored() -> None:
@@ -157,6 +332,7 @@ def test_noise_after_magic_bytes_is_read_or_refused(form: str, data: bytes) -> N
         "webp": b"RIFF\x40\0\0\0WEBPVP8X",
         "avif": b"\0\0\0\x10ftypavif\0\0\0\0\0\0\0\0meta",
         "heic": b"\0\0\0\x10ftypheic\0\0\0\0\0\0\0\0meta",
+        "avif sequence": AVIF_SEQUENCE[: AVIF_SEQUENCE.index(b"trak") + 4],
     }
     _read_or_refuse(form, magic[form] + data)
 
@@ -173,7 +349,7 @@ def test_mutated_photo_is_read_or_refused(form: str, data: st.DataObject) -> Non
 def _read_or_refuse(form: str, data: bytes) -> None:
     try:
         header = READERS[form](data)
-    except errors.CorruptImage:
+    except (errors.CorruptImage, errors.UnsupportedType):
         return
     assert header.frames >= 1
 

@@ -5,6 +5,7 @@ before anything is decoded.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from mmap import mmap
 from typing import Any, Final, Protocol
@@ -17,7 +18,9 @@ from safelight.imaging import heic, xmp
 from safelight.imaging.colour.description import ColourDescription
 from safelight.imaging.exif_blocks import find_exif_blocks
 from safelight.imaging.headers import gif, heif, jpeg, png, webp
+from safelight.imaging.headers.animation import duration_of
 from safelight.imaging.headers.colour import colour_description
+from safelight.imaging.heif.primary import show_primary
 from safelight.imaging.limits import DecodeLimits, Header, check_limits
 from safelight.imaging.location import is_located
 from safelight.imaging.metadata import clean_label, icc_profile_name, parse_date_time, parse_offset
@@ -40,7 +43,6 @@ _ALLOWED: Final = (
 )
 _PAGED: Final = frozenset({"gif", "webp"})
 _UPRIGHT: Final = frozenset({"avif", "heic"})
-_MIN_SIDE_TO_SHRINK: Final = 64
 _QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
 _TRUNCATED: Final = "premature end of data segment"
 """libjpeg's warning (to it, no error) about data that end before the photo does."""
@@ -82,17 +84,28 @@ def inspect(data: bytes | mmap, form: ImageFormat, limits: DecodeLimits) -> Imag
     """
     header = _HEADERS[form.name](data)
     check_limits(header, limits)
+    data = prepare(data, form)
     vips_lib.vips_error_clear()
     try:
         image = _open(data, form)
         check_limits(_header(image), limits)
         facts = _facts(data, image, form, header)
-        _read_last_line(_open(data, form, shrink=8) if _may_shrink(form, header) else image)
+        if form.name == "gif" and not gif.read_canvas(data).is_covered:
+            facts = replace(facts, details=replace(facts.details, alpha=True))
+        _read_last_line(_open(data, form, shrink=8) if _may_shrink(data, form, header) else image)
     except (pyvips.Error, UnicodeDecodeError, MemoryError) as error:
         raise errors.CorruptImage from error
     if form.name == "jpeg" and _TRUNCATED in _warnings():
         raise errors.CorruptImage
     return facts
+
+
+def prepare(data: bytes | mmap, form: ImageFormat) -> bytes | mmap:
+    """Return the bytes to open: those of the file, or changed so that its primary item is shown.
+
+    Keep them as long as the image is used: libvips refers to them.
+    """
+    return show_primary(data) if form.name in _UPRIGHT else data
 
 
 def open_first_frame(
@@ -102,7 +115,7 @@ def open_first_frame(
     shrink: int = 1,
     colour: ColourDescription | None = None,
 ) -> Any:
-    """Open the first frame of an inspected photo, to be read once from top to bottom.
+    """Open the first frame of an inspected and prepared photo, to be read once, top to bottom.
 
     `shrink` is 1, 2, 4 or 8, for a JPEG only. `colour` is what the file says instead of a profile.
     Raises pyvips.Error, now or while it is read.
@@ -123,18 +136,13 @@ def _open(data: bytes | mmap, form: ImageFormat, *, n: int = -1, **options: int)
     )
 
 
-def _may_shrink(form: ImageFormat, header: Header) -> bool:
+def _may_shrink(data: bytes | mmap, form: ImageFormat, header: Header) -> bool:
     """Whether decoding at an eighth of the size proves as much, in half the time.
 
     All coded data of a JPEG is still read and checked; only the transform, which can't fail, is
-    saved. With several scans it would take twice as long instead, and libvips fails if a side
-    shrinks to nothing.
+    saved. With several scans it would take twice as long instead.
     """
-    return (
-        form.name == "jpeg"
-        and header.scans == 1
-        and min(header.width, header.height) >= _MIN_SIDE_TO_SHRINK
-    )
+    return form.name == "jpeg" and header.scans == 1 and jpeg.read_frame(data).can_shrink
 
 
 def _header(image: Any) -> Header:
@@ -177,11 +185,11 @@ def _facts(data: bytes | mmap, image: Any, form: ImageFormat, header: Header) ->
 
 
 def _duration(image: Any, header: Header) -> timedelta | None:
-    """Return the sum of the frames' delays, which libvips doesn't read from an APNG."""
+    """Return the sum of the frames' delays, which libvips reads from a GIF or WebP only."""
     delays = _field(image, "delay")
     if header.frames == 1 or not isinstance(delays, list):
         return header.duration if header.frames > 1 else None
-    return timedelta(milliseconds=sum(max(delay, 0) for delay in delays[: header.frames]))
+    return duration_of(timedelta(milliseconds=delay) for delay in delays[: header.frames])
 
 
 def _blob(image: Any, name: str) -> bytes:

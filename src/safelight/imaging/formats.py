@@ -34,7 +34,13 @@ JPEG: Final = Format(
     other_extensions=(".jpeg", ".jpe", ".jfif"),
     loader="jpegload_source",
 )
-PNG: Final = Format(name="png", content_type="image/png", extension=".png", loader="pngload_source")
+PNG: Final = Format(
+    name="png",
+    content_type="image/png",
+    extension=".png",
+    other_extensions=(".apng",),
+    loader="pngload_source",
+)
 GIF: Final = Format(name="gif", content_type="image/gif", extension=".gif", loader="gifload_source")
 WEBP: Final = Format(
     name="webp",
@@ -47,6 +53,7 @@ AVIF: Final = Format(
     name="avif",
     content_type="image/avif",
     extension=".avif",
+    other_extensions=(".avifs",),
     loader="heifload_source",
     needs_thread=True,  # if the photo has tiles
 )
@@ -54,7 +61,7 @@ HEIC: Final = Format(
     name="heic",
     content_type="image/heic",
     extension=".heic",
-    other_extensions=(".heif",),
+    other_extensions=(".heif", ".hif", ".heics", ".heifs"),
     loader="",
     in_browsers=False,
     needs_thread=True,
@@ -66,6 +73,7 @@ FORMATS: Final[dict[str, Format]] = {form.name: form for form in (JPEG, PNG, GIF
 HEAD_BYTES: Final = 64
 """How many of a file's first bytes `detect_format` needs."""
 
+_HEIF: Final = rb".{4}ftyp(?:%b|(?:mif[12]|miaf|msf1).{4}(?:.{4}){0,11}?%b)"
 _MAGIC: Final = (
     # ITU-T T.81, B.1.1.3: SOI, and the first byte of the marker that has to follow it.
     (JPEG, re.compile(rb"\xff\xd8\xff")),
@@ -76,12 +84,9 @@ _MAGIC: Final = (
     # RFC 9649, 2.3 to 2.7. The four arbitrary bytes are the size.
     (WEBP, re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL)),
     # ISO/IEC 23000-22, and 23008-12, annex B: the format's major brand, or a general one with the
-    # format's brand among the compatible ones. Sequences (avis, hevc) are not still images.
-    (AVIF, re.compile(rb".{4}ftyp(?:avif|(?:mif1|miaf).{4}(?:.{4}){0,8}?avif)", re.DOTALL)),
-    (
-        HEIC,
-        re.compile(rb".{4}ftyp(?:hei[cxms]|(?:mif1|miaf).{4}(?:.{4}){0,8}?hei[cxms])", re.DOTALL),
-    ),
+    # format's brand among the compatible ones. `avis` and `hev…` are sequences.
+    (AVIF, re.compile(_HEIF % (rb"avi[fs]", rb"avi[fs]"), re.DOTALL)),
+    (HEIC, re.compile(_HEIF % (rb"he[iv][cxms]", rb"he[iv][cxms]"), re.DOTALL)),
 )
 
 

@@ -41,10 +41,13 @@ def open_heic(data: bytes | mmap, *, deep: bool = False) -> Any:
     pillow_heif.options.DECODE_THREADS = 1
     try:
         heif = pillow_heif.open_heif(bytes(data), convert_hdr_to_8bit=not deep)
+        # Without a primary image that it can decode, it would take another one.
+        if not heif.info["primary"]:
+            raise errors.CorruptImage
         if heif.size[0] * heif.size[1] > _MAX_DEEP_PIXELS and heif.mode.endswith(_DEEP_SUFFIX):
             heif = pillow_heif.open_heif(bytes(data), convert_hdr_to_8bit=True)
         pixels = bytes(heif.data)
-    except (ValueError, OSError, RuntimeError, SyntaxError, EOFError) as error:
+    except (ValueError, OSError, RuntimeError, SyntaxError, EOFError, IndexError) as error:
         raise errors.CorruptImage from error
     bands, (width, height) = _BANDS[heif.mode.removesuffix(_DEEP_SUFFIX)], heif.size
     is_deep = heif.mode.endswith(_DEEP_SUFFIX)

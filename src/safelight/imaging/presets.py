@@ -3,6 +3,7 @@
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from operator import attrgetter
 from typing import Final
@@ -14,6 +15,10 @@ CONTENT_TYPE: Final = "image/webp"
 FIRST_SCREEN_WIDTH: Final = 640
 """The widest rendition on a page of thumbnails, in pixels. Renditions up to this width are made
 before an upload is answered, and the others by a job."""
+
+LOSSLESS_PIXELS: Final = 16_384
+"""Images of at most this many pixels get lossless renditions: otherwise icons and pixel art lose
+their colours, and photographs of this size stay small (docs/decisions/0006-renditions.md)."""
 
 _QUALITIES: Final = {320: 82, 1280: 81}
 _LARGE_QUALITY: Final = 80
@@ -43,13 +48,16 @@ def _default_quality(width: int) -> int:
     )
 
 
-def presets_for_width(presets: Sequence[Preset], width: int) -> tuple[Preset, ...]:
-    """Return the presets for an image of this width, in pixels as displayed.
+def presets_for_size(presets: Sequence[Preset], width: int, height: int) -> tuple[Preset, ...]:
+    """Return the presets for an image of this size, in pixels as displayed.
 
     Those narrower than the image, and the next one, which renders it at its own width. So there is
-    always one, and the last shows everything that the image has.
+    always one, and the last shows everything that the image has. Those of a tiny image are
+    lossless.
     """
-    return tuple(presets[: bisect_left(presets, width, key=attrgetter("width")) + 1])
+    chosen = presets[: bisect_left(presets, width, key=attrgetter("width")) + 1]
+    is_tiny = width * height <= LOSSLESS_PIXELS
+    return tuple(replace(preset, lossless=True) for preset in chosen) if is_tiny else tuple(chosen)
 
 
 def made_at_upload(presets: Sequence[Preset]) -> tuple[Preset, ...]:
@@ -58,14 +66,31 @@ def made_at_upload(presets: Sequence[Preset]) -> tuple[Preset, ...]:
     return tuple(presets[: max(count, 1)])
 
 
-def missing(presets: Iterable[Preset], keys: Iterable[str]) -> tuple[Preset, ...]:
-    """Return the presets of which no rendition is among these keys."""
+def missing(
+    presets: Iterable[Preset], keys: Iterable[str], *, exact: bool = False
+) -> tuple[Preset, ...]:
+    """Return the presets of which no rendition is among these keys.
+
+    Before renditions of tiny images were lossless, they were not; those stay valid. With `exact`,
+    they are missing too.
+    """
     digests = {key.rpartition("/")[2] for key in keys}
-    return tuple(preset for preset in presets if digest(preset) not in digests)
+    return tuple(
+        preset
+        for preset in presets
+        if digests.isdisjoint([digest(preset)] if exact else valid_digests(preset))
+    )
+
+
+def valid_digests(preset: Preset) -> tuple[str, ...]:
+    """Return the digests of the renditions that are valid for a preset, the best first."""
+    lossy = (digest(replace(preset, lossless=False)),) if preset.lossless else ()
+    return (digest(preset), *lossy)
 
 
 @cache
 def digest(preset: Preset) -> str:
     """Return a digest of what a preset makes of an image: 32 lower-case hex digits, for the key."""
     recipe = f"{_RENDERER}/{CONTENT_TYPE}/{preset.width}/{preset.quality}/{preset.effort}"
+    recipe += "/lossless" if preset.lossless else ""
     return hashlib.blake2b(recipe.encode(), digest_size=_DIGEST_BYTES).hexdigest()

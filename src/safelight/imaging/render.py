@@ -12,10 +12,10 @@ import pyvips
 
 from safelight.imaging.colour.convert import to_srgb
 from safelight.imaging.colour.description import ColourDescription
-from safelight.models import Preset
+from safelight.imaging.headers.gif import Canvas
+from safelight.models import MAX_WEBP_SIDE, Preset
 
-MAX_SIDE: Final = 16_383
-"""The longest side of a WebP (RFC 9649, 2.6)."""
+_Size = tuple[int, int]
 
 _SHRINKS: Final = (8, 4, 2)
 _PROFILE: Final = "icc-profile-data"
@@ -24,6 +24,7 @@ _MAX_SRGB_PROFILE: Final = 4096
 _SAMPLES: Final = 17
 _ORIENTATION: Final = "orientation"
 _QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
+_OPAQUE: Final = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,71 +39,86 @@ class EncodedRendition:
 
 def shrink_on_load(width: int, height: int, widest: int) -> int:
     """Return the factor by which to shrink a JPEG while it is decoded; sides are as displayed."""
-    scale = max(width / widest, height / MAX_SIDE)
+    scale = max(width / widest, height / MAX_WEBP_SIDE)
     return next((shrink for shrink in _SHRINKS if shrink <= scale), 1)
 
 
-def extend_to_canvas(image: Any, width: int, height: int) -> Any:
-    """Extend a GIF's frame to the size at which it is displayed.
+def extend_to_canvas(image: Any, canvas: Canvas) -> Any:
+    """Extend a GIF's first frame to its canvas. What it doesn't cover is transparent.
 
     If the canvas size is one of those that are often wrong, libvips crops the canvas to the frames.
     Otherwise it fills the rest: transparent, or black if the GIF has no transparency.
     """
-    if image.width >= width and image.height >= height:
+    if canvas.is_covered:
         return image
-    return image.embed(0, 0, max(width, image.width), max(height, image.height), extend="black")
+    size = (canvas.canvas_width, canvas.canvas_height)
+    if (image.width, image.height) != size:
+        image = image.embed(0, 0, *size, extend="black")
+    if image.hasalpha():
+        return image
+    if not canvas.width or not canvas.height:
+        return image.bandjoin(0)
+    frame = pyvips.Image.black(canvas.width, canvas.height) + _OPAQUE
+    return image.bandjoin(frame.cast("uchar").embed(canvas.left, canvas.top, *size))
 
 
 def render(
-    image: Any, presets: Sequence[Preset], *, colour: ColourDescription | None = None
+    image: Any,
+    presets: Sequence[Preset],
+    width: int,
+    height: int,
+    *,
+    colour: ColourDescription | None = None,
 ) -> Iterator[EncodedRendition]:
     """Make the renditions, the widest first; `image` may be sequential, and is read once.
 
-    It may have any orientation and colour space, as loaded: that of its profile, or of `colour`,
-    which takes precedence. Raises pyvips.Error.
+    It may have been shrunk while it was loaded, and may have any orientation and colour space, as
+    loaded: that of its profile, or of `colour`, which takes precedence. `width` and `height` are
+    the photo's, as displayed. Raises pyvips.Error.
     """
     steps: tuple[_Step, ...] = _FIRST_STEPS
     if colour and image.interpretation != "cmyk":
         steps = (_remove_profile, _shrink_upright, partial(_convert, colour=colour), _compute)
-    largest: Any = None
     for preset in sorted(presets, key=lambda preset: preset.width, reverse=True):
+        size = preset.size_for(width, height)
         for step in steps:
-            image = step(image, largest, preset)
-        largest, steps = largest or image, _NEXT_STEPS
+            image = step(image, size)
+        steps = _NEXT_STEPS
         data = _encode(image, preset)
         yield EncodedRendition(width=image.width, height=image.height, data=data, image=image)
 
 
-def _shrink_to_srgb(image: Any, _largest: Any, preset: Preset) -> Any:
-    """Shrink to the preset's width: upright, with alpha, in eight bits of sRGB.
+def _shrink_to_srgb(image: Any, size: _Size) -> Any:
+    """Shrink to the rendition's size: upright, with alpha, in eight bits of sRGB.
 
     libvips rotates last, when few pixels are left, and takes an invalid profile for sRGB. An image
     in sRGB is not converted: that would take as much time as encoding it.
     """
     export = {"export_profile": "srgb"}
     if image.interpretation == "srgb" and is_srgb(image):
-        image, export = _remove_profile(image, None, preset), {}
-    return image.thumbnail_image(preset.width, height=MAX_SIDE, size="down", **export)
+        image, export = _remove_profile(image, size), {}
+    return image.thumbnail_image(size[0], height=size[1], size="force", **export)
 
 
-def _shrink_upright(image: Any, _largest: Any, preset: Preset) -> Any:
-    """Shrink to the preset's width: upright, with alpha, in the same bits and colours.
+def _shrink_upright(image: Any, size: _Size) -> Any:
+    """Shrink to the rendition's size: upright, with alpha, in the same bits and colours.
 
     `thumbnail_image` would reduce 16 bits to eight, of which light and PQ need more.
     """
     if image.format != "ushort":
-        return image.thumbnail_image(preset.width, height=MAX_SIDE, size="down")
+        return image.thumbnail_image(size[0], height=size[1], size="force")
     turned = image.get_typeof(_ORIENTATION) and image.get(_ORIENTATION) in _QUARTER_TURNS
-    width, height = (image.height, image.width) if turned else (image.width, image.height)
-    scale = min(preset.width / width, MAX_SIDE / height)
-    if scale < 1 and image.hasalpha():
-        image = image.premultiply().resize(scale).unpremultiply().cast("ushort")
-    elif scale < 1:
-        image = image.resize(scale)
+    width, height = (size[1], size[0]) if turned else size
+    scales = (width / image.width, height / image.height)
+    if min(scales) < 1 and image.hasalpha():
+        image = image.premultiply().resize(scales[0], vscale=scales[1])
+        image = image.unpremultiply().cast("ushort")
+    elif min(scales) < 1:
+        image = image.resize(scales[0], vscale=scales[1])
     return image.copy_memory().autorot()
 
 
-def _convert(image: Any, _largest: Any, _preset: Preset, *, colour: ColourDescription) -> Any:
+def _convert(image: Any, _size: _Size, *, colour: ColourDescription) -> Any:
     """Convert to eight bits of sRGB."""
     return to_srgb(image, colour)
 
@@ -135,22 +151,17 @@ def _sample() -> Any:
     return colours.rint().cast("uchar").copy(interpretation="srgb")
 
 
-def _shrink(image: Any, largest: Any, preset: Preset) -> Any:
-    """Shrink an image that is upright and in sRGB, in the proportions of the largest one.
-
-    Otherwise the rounding errors of the heights would add up.
-    """
-    width = min(preset.width, largest.width)
-    height = max(1, round(largest.height * width / largest.width))
-    return image.thumbnail_image(width, height=height, size="force")
+def _shrink(image: Any, size: _Size) -> Any:
+    """Shrink an image that is upright and in sRGB."""
+    return image.thumbnail_image(size[0], height=size[1], size="force")
 
 
-def _compute(image: Any, _largest: Any, _preset: Preset) -> Any:
+def _compute(image: Any, _size: _Size) -> Any:
     """Compute the pixels now: they are encoded, and also the source of the next rendition."""
     return image.copy_memory()
 
 
-def _remove_profile(image: Any, _largest: Any, _preset: Preset) -> Any:
+def _remove_profile(image: Any, _size: _Size) -> Any:
     """Remove the profile: the image is in sRGB now."""
     bare = image.copy()
     bare.remove(_PROFILE)
@@ -159,10 +170,11 @@ def _remove_profile(image: Any, _largest: Any, _preset: Preset) -> Any:
 
 def _encode(image: Any, preset: Preset) -> bytes:
     """Encode the pixels only: no EXIF, XMP, IPTC, comment, thumbnail or profile."""
-    data: bytes = image.webpsave_buffer(Q=preset.quality, effort=preset.effort, keep="none")
+    options = {"lossless": True} if preset.lossless else {"Q": preset.quality}
+    data: bytes = image.webpsave_buffer(**options, effort=preset.effort, keep="none")
     return data
 
 
-_Step = Callable[[Any, Any, Preset], Any]
+_Step = Callable[[Any, _Size], Any]
 _FIRST_STEPS: Final = (_shrink_to_srgb, _compute, _remove_profile)
 _NEXT_STEPS: Final = (_shrink, _compute)

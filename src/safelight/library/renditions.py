@@ -63,7 +63,7 @@ class RenditionMaker:
     ) -> RenderedPhoto:
         """Render a photo: by default, what the first screen needs. Raises CorruptImage, Busy."""
         if wanted is None:
-            wanted = presets.presets_for_width(self._ladder, facts.width)
+            wanted = self._wanted(facts)
             chosen: Sequence[Preset] = presets.made_at_upload(wanted)
         else:
             chosen = wanted
@@ -95,8 +95,11 @@ class RenditionMaker:
 
     def missing(self, photo: Photo) -> tuple[Preset, ...]:
         """Return the presets of which a photo has no rendition."""
-        wanted = presets.presets_for_width(self._ladder, photo.facts.width)
+        wanted = self._wanted(photo.facts)
         return presets.missing(wanted, (rendition.key for rendition in photo.renditions))
+
+    def _wanted(self, facts: ImageFacts) -> tuple[Preset, ...]:
+        return presets.presets_for_size(self._ladder, facts.width, facts.height)
 
     async def render_missing(self, photo: Photo) -> Photo:
         """Make the missing renditions from the stored original; repeating it does no harm.
@@ -132,8 +135,11 @@ class RenditionMaker:
             rendition.key.rpartition("/")[2]: rendition
             for rendition in (*photo.renditions, *made.renditions)
         }
-        wanted = presets.presets_for_width(self._ladder, photo.facts.width)
-        found = (digests.get(presets.digest(preset)) for preset in wanted)
+        wanted = self._wanted(photo.facts)
+        found = (
+            next(filter(None, map(digests.get, presets.valid_digests(preset))), None)
+            for preset in wanted
+        )
         renditions = tuple(rendition for rendition in found if rendition)
         try:
             return await self._catalog.add_renditions(photo, renditions, made.thumbhash)

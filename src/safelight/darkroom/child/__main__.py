@@ -41,6 +41,8 @@ _MODULES: Final = (
     *("safelight.imaging.thumbhash", "safelight.imaging.headers.gif"),
     *("safelight.imaging.colour.description", "safelight.imaging.headers.colour"),
     *("safelight.imaging.headers.heif", "safelight.imaging.headers.isobmff"),
+    *("safelight.imaging.heif.primary", "safelight.imaging.heif.sequence"),
+    *("safelight.imaging.headers.animation", "safelight.imaging.headers.other_formats"),
     *("safelight.imaging.headers.jpeg", "safelight.imaging.headers.png"),
     *("safelight.imaging.headers.webp",),
     *("pillow_heif", "PIL.Image", "PIL.ExifTags", "PIL.TiffImagePlugin"),

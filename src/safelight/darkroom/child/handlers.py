@@ -9,7 +9,7 @@ import mmap
 import os
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import pyvips
@@ -17,10 +17,11 @@ import pyvips
 from safelight import errors
 from safelight.darkroom.child.samples import sample_photos
 from safelight.imaging import decode, render, thumbhash
-from safelight.imaging.colour.description import ColourDescription
 from safelight.imaging.formats import FORMATS
+from safelight.imaging.headers import gif, jpeg
 from safelight.imaging.headers.colour import colour_description
 from safelight.imaging.limits import DecodeLimits
+from safelight.imaging.render import EncodedRendition
 from safelight.models import Preset
 
 _Message = dict[str, Any]
@@ -46,7 +47,7 @@ class Handlers:
                 continue
             try:
                 decode.inspect(data, form, self._limits)
-                list(render.render(decode.open_first_frame(data, form), [preset]))
+                list(render.render(decode.open_first_frame(data, form), [preset], 1, 1))
             except errors.UnsupportedType:  # An extra that isn't installed.
                 continue
             except Exception:  # noqa: BLE001, whatever it is, the server reports the format
@@ -84,19 +85,21 @@ class Handlers:
         photo's.
         """
         self._limit_cpu_time()
-        data = _map_photo(descriptors[0])
+        data: bytes | mmap.mmap = _map_photo(descriptors[0])
         output = mmap.mmap(descriptors[1], os.lseek(descriptors[1], 0, os.SEEK_END))
         presets = [Preset(**preset) for preset in request["presets"]]
         form, shrink = FORMATS[request["format"]], 1
-        if form.name == "jpeg":
+        data = decode.prepare(data, form)
+        if form.name == "jpeg" and jpeg.read_frame(data).can_shrink:
             widest = max(preset.width for preset in presets)
             shrink = render.shrink_on_load(request["width"], request["height"], widest)
         try:
             colour = colour_description(data, form.name)
             image = decode.open_first_frame(data, form, shrink=shrink, colour=colour)
             if form.name == "gif":
-                image = render.extend_to_canvas(image, request["width"], request["height"])
-            return _render(image, presets, output, colour)
+                image = render.extend_to_canvas(image, gif.read_canvas(data))
+            made = render.render(image, presets, request["width"], request["height"], colour=colour)
+            return _write(made, output)
         except (pyvips.Error, MemoryError) as error:
             raise errors.CorruptImage from error
 
@@ -111,11 +114,9 @@ def _map_photo(descriptor: int) -> mmap.mmap:
     return mmap.mmap(descriptor, os.lseek(descriptor, 0, os.SEEK_END), prot=mmap.PROT_READ)
 
 
-def _render(
-    image: Any, presets: Sequence[Preset], output: mmap.mmap, colour: ColourDescription | None
-) -> _Message:
+def _write(renditions: Iterator[EncodedRendition], output: mmap.mmap) -> _Message:
     sizes: list[list[int] | None] = []
-    for rendered in render.render(image, presets, colour=colour):
+    for rendered in renditions:
         image = rendered.image
         if output.tell() + len(rendered.data) <= len(output):
             output.write(rendered.data)

@@ -1,7 +1,8 @@
 """Read the header of an AVIF or HEIC: the sizes of its items (ISO/IEC 14496-12 and 23008-12)."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from safelight import errors
@@ -16,6 +17,8 @@ from safelight.imaging.headers.isobmff import (
     primary_item,
     references,
 )
+from safelight.imaging.headers.other_formats import unsupported
+from safelight.imaging.heif.sequence import is_sequence, read_frames
 from safelight.imaging.limits import Header
 
 _Spans = list[Span]
@@ -25,6 +28,8 @@ _SLACK: Final = 16
 more is missing, the file was truncated."""
 _MAX_NAMES: Final = 1_000
 _NOT_PIXELS: Final = frozenset({b"Exif", b"mime", b"uri "})
+_NO_STILL: Final = "sequence without a still picture"
+_EXPORT_STILL: Final = "Export its first picture as JPEG and upload that."
 
 
 def read_header(data: Data) -> Header:
@@ -33,7 +38,9 @@ def read_header(data: Data) -> Header:
     A grid states its size twice, in its properties and in its data, and both count: a few bytes of
     it can request gigabytes. The bytes of every item with pixels must lie within the file; only
     items that are not shown (another image, a thumbnail) may lack `_SLACK` bytes. The size as
-    displayed comes from the decoder, which crops and rotates. Raises CorruptImage.
+    displayed comes from the decoder, which crops and rotates. The frames of an AVIF sequence are
+    counted; the picture is its primary item. Raises CorruptImage, also for images that are derived
+    from themselves, and UnsupportedType for a sequence without a primary item.
     """
     try:
         return _read(data)
@@ -43,7 +50,10 @@ def read_header(data: Data) -> Header:
 
 def _read(data: Data) -> Header:
     top = first_of_each(data, 0, len(data))
-    meta = first_of_each(data, top[b"meta"][0] + 4, top[b"meta"][1])
+    meta = first_of_each(data, top[b"meta"][0] + 4, top[b"meta"][1]) if b"meta" in top else {}
+    if is_sequence(data) and b"pitm" not in meta:
+        name = "AVIF" if data[8:12] == b"avis" else "HEIC"
+        raise errors.UnsupportedType(unsupported(f"{name} {_NO_STILL}", _EXPORT_STILL))
     properties = first_of_each(data, *meta[b"iprp"])[b"ipco"]
     sizes = [
         struct.unpack_from(">II", data, start + 4)
@@ -51,7 +61,7 @@ def _read(data: Data) -> Header:
         if kind == b"ispe"
     ]
     kinds = _item_kinds(data, *meta[b"iinf"])
-    shown = _shown_items(data, meta)
+    shown = _shown_items(data, meta, kinds)
     for item, method, spans in locations(data, *meta[b"iloc"]):
         kind = kinds.get(item, b"")
         if kind in _NOT_PIXELS or method not in {IN_FILE, IN_IDAT}:
@@ -65,7 +75,8 @@ def _read(data: Data) -> Header:
     if not sizes:
         raise errors.CorruptImage
     width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return Header(width=width, height=height)
+    frames, duration = read_frames(data, top)
+    return Header(width=width, height=height, frames=frames, duration=duration)
 
 
 def metadata_items(data: Data, kind: bytes, content_type: bytes = b"") -> Iterator[_Spans]:
@@ -89,25 +100,39 @@ def metadata_items(data: Data, kind: bytes, content_type: bytes = b"") -> Iterat
         ]
 
 
-def _shown_items(data: Data, meta: dict[bytes, Span]) -> set[int]:
+def _shown_items(data: Data, meta: dict[bytes, Span], kinds: Container[int]) -> set[int]:
     """Return the items that make up the image shown.
 
     These are the primary item (`pitm`), those it is derived from, and its auxiliaries (alpha).
     """
-    parts: dict[int, list[int]] = {}
+    primary = primary_item(data, meta[b"pitm"][0])
+    if primary not in kinds:
+        raise errors.CorruptImage
+    derived: dict[int, set[int]] = {}
+    parts: dict[int, set[int]] = {}
     for kind, source, targets in references(data, *meta.get(b"iref", (0, 0))):
-        for target in targets:
-            if kind == b"dimg":
-                parts.setdefault(source, []).append(target)
-            elif kind == b"auxl":
-                parts.setdefault(target, []).append(source)
-    shown, found = set[int](), [primary_item(data, meta[b"pitm"][0])]
+        if kind == b"dimg":
+            derived.setdefault(source, set()).update(targets)
+            parts.setdefault(source, set()).update(targets)
+        elif kind == b"auxl":
+            for target in targets:
+                parts.setdefault(target, set()).add(source)
+    _check_derivations(derived)
+    shown, found = set[int](), [primary]
     while found:
         item = found.pop()
         if item not in shown:
             shown.add(item)
             found += parts.get(item, ())
     return shown
+
+
+def _check_derivations(derived: dict[int, set[int]]) -> None:
+    """Raise CorruptImage if an image is derived from itself, in any number of steps."""
+    try:
+        TopologicalSorter(derived).prepare()
+    except CycleError as error:
+        raise errors.CorruptImage from error
 
 
 def _grid_size(data: Data, at: int) -> tuple[int, int]:

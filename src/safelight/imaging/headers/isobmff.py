@@ -26,8 +26,13 @@ def first_of_each(data: Data, start: int, end: int) -> dict[bytes, Span]:
     return found
 
 
-def boxes(data: Data, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the kind of each box, and start and end of its content; the last may be truncated."""
+def boxes(
+    data: Data, start: int, end: int, *, complete: bool = False
+) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the kind of each box, and start and end of its content.
+
+    The last may be truncated, unless they must be `complete`. Raises CorruptImage.
+    """
     for _ in range(_MAX_BOXES):
         if start + _LONG > end:
             return
@@ -36,7 +41,7 @@ def boxes(data: Data, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         if size == 1:
             size, head = struct.unpack_from(">Q", data, start + _LONG)[0], 2 * _LONG
         last = start + size if size else end
-        if size and size < head:
+        if (size and size < head) or (complete and last > end):
             raise errors.CorruptImage
         yield kind, start + head, min(last, end)
         start = last

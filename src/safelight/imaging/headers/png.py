@@ -8,6 +8,7 @@ from mmap import mmap
 from typing import Final
 
 from safelight import errors
+from safelight.imaging.headers.animation import duration_of
 from safelight.imaging.limits import Header
 
 _SIGNATURE_BYTES: Final = 8
@@ -48,9 +49,9 @@ def read_header(data: bytes | mmap) -> Header:
 
 
 def _delay(data: bytes | mmap, start: int) -> timedelta:
-    """Return the delay of a frame; a denominator of zero means hundredths of a second."""
+    """Return how long a frame is shown; a denominator of zero means hundredths of a second."""
     number, parts = struct.unpack_from(">HH", data, start + _DELAY_AT)
-    return timedelta(seconds=number / (parts or _HUNDREDTHS))
+    return duration_of([timedelta(seconds=number / (parts or _HUNDREDTHS))])
 
 
 def chunks(data: bytes | mmap) -> Iterator[tuple[bytes, int, int]]:

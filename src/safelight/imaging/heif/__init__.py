@@ -1,0 +1,1 @@
+"""AVIF and HEIC: which picture of the file is shown, and sequences."""
