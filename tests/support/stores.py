@@ -111,19 +111,28 @@ def run_server(
     command: list[object], folder: Path, port: int, **environment: str
 ) -> Iterator[None]:
     """Run a program until the end of the context; begin when it answers HTTP on its port."""
-    with (folder / "log").open("wb") as log:
+    with start_server(command, folder, **environment) as process:
+        wait_until(lambda: process.poll() is not None or answers(port), seconds=60)
+        assert process.poll() is None, (folder / "log").read_text()
+        yield
+
+
+@contextmanager
+def start_server(
+    command: list[object], folder: Path, *, log: str = "log", **environment: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start a program that is killed at the end of the context."""
+    with (folder / log).open("wb") as output:
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=folder,
             env={"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder), **environment},
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
         )
     try:
-        wait_until(lambda: process.poll() is not None or answers(port), seconds=60)
-        assert process.poll() is None, (folder / "log").read_text()
-        yield
+        yield process
     finally:
         process.kill()
         process.wait(30)

@@ -193,7 +193,7 @@ async def test_wrong_clock_of_a_tolerant_store_is_a_warning(store: FakeStore) ->
     ("code", "cause"),
     [
         ("InvalidAccessKeyId", "it doesn't know the access key"),
-        ("SignatureDoesNotMatch", "the secret key is wrong"),
+        ("SignatureDoesNotMatch", "the secret key doesn't belong to the access key"),
         ("ExpiredToken", "the session token has expired"),
     ],
 )

@@ -89,7 +89,9 @@ def explain_keys(error: StoreError, config: BucketConfig) -> str:
     if error.code in _TOKEN:
         cause = "the session token has expired or is wrong"
     elif error.code == _MISMATCH:
-        cause = "the secret key is wrong, or a proxy changes the Host header"
+        cause = (
+            "the secret key doesn't belong to the access key, or a proxy changes the Host header"
+        )
     else:
         cause = "it doesn't know the access key"
     return (
