@@ -38,6 +38,8 @@ _SIZES: Final[dict[str, list[_Field]]] = {
         *_fields([b"\xff\xc0", b"\xff\xc1", b"\xff\xc2"], (2, 2), (4, 1), (5, 2), (7, 2), (9, 1)),
         *_fields([b"\xff\xc4", b"\xff\xdb", b"\xff\xda", b"\xff\xe1", b"\xff\xe2"], (2, 2)),
         *_fields([b"\xff\xda"], (4, 1), (5, 2), (7, 2), (9, 2)),
+        *_fields([b"ICC_PROFILE"], (12, 1), (13, 1), (142, 4)),
+        *_fields([b"cicp"], (4, 4), (8, 4), (8, 1), (9, 1), (10, 1), (11, 1)),
     ],
     "png": [
         *_fields([b"IHDR"], (-4, 4), (4, 4), (8, 4), (12, 1), (13, 1), (16, 1)),

@@ -56,6 +56,9 @@ def _generate_colours() -> dict[str, bytes]:
         "avif in pq": colours.avif(pixels, 9, 16),
         "avif in p3": colours.avif(pixels, 12, 13),
         "avif with codes in its bitstream": colours.avif_without_property(pixels, 12, 8),
+        "jpeg with a profile of pq": pictures.jpeg(icc_profile=colours.profile_with_codes(9, 16)),
+        "webp with a profile of hlg": pictures.webp(icc_profile=colours.profile_with_codes(9, 18)),
+        "png with a profile of pq": pictures.png(icc_profile=colours.profile_with_codes(9, 16)),
         "heic in p3": colours.heic(pixels, 12, 13),
         "heic in pq": colours.heic(pixels.astype(np.uint16) * 257, 9, 16),
     }

@@ -31,8 +31,9 @@ class Order(StrEnum):
 class Details:
     """More facts about an image. Texts come from the file, at most 100 characters of each.
 
-    `duration` is that of an animation, `profile` the name of the colour profile, `colour` the
-    dominant colour as six hex digits. `located` is whether the file contains a location.
+    `duration` is that of an animation, `profile` the name of the colour profile, or of the colours
+    that the file describes in another way. `colour` is the dominant colour as six hex digits.
+    `located` is whether the file contains a location.
     """
 
     duration: timedelta | None = None

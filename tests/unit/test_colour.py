@@ -1,6 +1,7 @@
 """Readers of colour descriptions, and the matrices between primaries."""
 
 import struct
+import time
 import zlib
 from typing import Final
 
@@ -250,6 +251,34 @@ def _check(found: ColourDescription | None) -> None:
         assert len(found.name) <= 100
         assert found.peak > 0
         assert conversion_matrix(found.primaries.points, BT709.points)
+
+
+def _heif(associations: bytes) -> bytes:
+    box = pictures.heif_box
+    properties = box(b"iprp", box(b"ipco", box(b"free") * 1_000), box(b"ipma", associations))
+    return box(b"ftyp", b"avif\0\0\0\0") + box(
+        b"meta", bytes(4), box(b"pitm", bytes(4), b"\0\1"), properties
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        ("avif", _heif(struct.pack(">II", 0, 2**32 - 1) + b"\0\2\0" * 3_000_000)),
+        ("avif", _heif(struct.pack(">II", 1, 9_000) + (b"\0\2\xff" + b"\1\1" * 255) * 9_000)),
+        ("png", png(PIXELS, pictures.png_chunk(b"gAMA") * 500_000)),
+        (
+            "png",
+            png(PIXELS, pictures.png_chunk(b"iCCP", b"\0\0" + pictures.deflated_zeros(1 << 27))),
+        ),
+        ("jpeg", b"\xff\xd8" + b"\xff\xe2\0\x10ICC_PROFILE\0\1\1" * 300_000),
+    ],
+    ids=["items", "properties", "chunks", "bomb", "segments"],
+)
+def test_long_header_takes_linear_time(form: str, data: bytes) -> None:
+    began = time.process_time()
+    assert colour_description(data, form) is None
+    assert time.process_time() - began < 10
 
 
 def test_bitstream_codes_are_found() -> None:

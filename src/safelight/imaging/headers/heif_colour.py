@@ -21,6 +21,7 @@ from safelight.imaging.headers.isobmff import (
 _AV1_CONFIGURATION: Final = 4
 """The bytes of an `av1C` property before the bitstream in it."""
 _MAX_STREAM: Final = 256
+_MAX_ITEMS: Final = 100_000
 
 _Properties = list[tuple[bytes, int, int]]
 
@@ -85,8 +86,11 @@ def _associations(data: Data, start: int, end: int) -> Iterator[tuple[int, list[
     """Yield each item with the numbers of its properties (`ipma`), which count from one."""
     item_form, item_size = (">I", 4) if data[start] else (">H", 2)
     wide = data[start + 3] & 1
+    (entries,) = struct.unpack_from(">I", data, start + 4)
     at = start + 8
-    while at + item_size < end:
+    for _ in range(min(entries, _MAX_ITEMS)):
+        if at + item_size >= end:
+            return
         (item,) = struct.unpack_from(item_form, data, at)
         count, at = data[at + item_size], at + item_size + 1
         form = f">{count}H" if wide else f">{count}B"
@@ -109,7 +113,9 @@ def _bitstream_codes(
     """Return the codes in the AV1 bitstream of an item: those in its configuration, or its data."""
     for kind, start, end in properties:
         if kind == b"av1C":
-            configured = av1.read_colour(data[start + _AV1_CONFIGURATION : end])
+            configured = av1.read_colour(
+                data[start + _AV1_CONFIGURATION : min(end, start + _MAX_STREAM)]
+            )
             return configured or av1.read_colour(_first_bytes(data, meta, item))
     return None
 
