@@ -52,7 +52,7 @@ class FakeBucket(Bucket):
         self._name = ""
         self._seen = 0
 
-    async def _page(self, prefix: str, *, after: str) -> "Sequence[ObjectMeta]":  # noqa: ARG002  overrides the bucket's
+    async def _list_page(self, prefix: str, *, start_after: str) -> "Sequence[ObjectMeta]":  # noqa: ARG002  overrides the bucket's
         if prefix != keys.PHOTOS:
             return []
         if len(self._queued) < 1000:

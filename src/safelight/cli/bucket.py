@@ -86,7 +86,10 @@ def configure(settings: "Settings", *, dry_run: bool) -> None:
         print_result(_format_step(step, origins, trials.get(step.title)))
     if refused := [step for step in steps if step.outcome is SetupOutcome.REFUSED]:
         titles = ", ".join(step.title for step in refused)
-        raise SettingsError(f"The store refused {titles}: {_advice(refused, config)}")
+        raise SettingsError(
+            f"The store refused {titles}: {_advice(refused, config)} The store's response:"
+            f" {refused[0].response}"
+        )
     changes = {SetupOutcome.DONE, SetupOutcome.PLANNED, SetupOutcome.NOT_KEPT}
     if not created and not changes & {step.outcome for step in steps}:
         print_result("Nothing to change.")

@@ -9,16 +9,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from mmap import mmap
-from typing import Any, Final
+from typing import Final
 
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 
 from safelight.errors import NotFound, StorageUnavailable
+from safelight.signing.credentials import CredentialProvider
+from safelight.storage.config import BucketConfig
 from safelight.storage.deletion import ObjectDeletion
 from safelight.storage.features import Feature, StoreFeatures
 from safelight.storage.objects import CACHE_CONTROL, PROBE_PREFIX, probe_key
 from safelight.storage.responses import StoreError
-from safelight.storage.s3_client import ObjectStore
+from safelight.storage.s3_client import ObjectStore, StoreFactory, open_s3_store
 
 _READINESS_KEY = f"{PROBE_PREFIX}readiness"
 _PROVEN_SECONDS = 10.0
@@ -42,8 +44,24 @@ class Bucket(ObjectDeletion):
     A transfer gets another second for each MB.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(
+        self,
+        config: BucketConfig,
+        credentials: CredentialProvider,
+        *,
+        timeout: timedelta,
+        open_store: StoreFactory = open_s3_store,
+        is_running: Callable[[], bool] = lambda: True,
+        features: StoreFeatures | None = None,
+    ) -> None:
+        super().__init__(
+            config,
+            credentials,
+            timeout=timeout,
+            open_store=open_store,
+            is_running=is_running,
+            features=features,
+        )
         self._write_slots = asyncio.Semaphore(_MAX_CONCURRENT_WRITES)
         self._adapting = asyncio.Lock()
         self._write_again_at = 0.0

@@ -63,6 +63,5 @@ def describe(result: CheckResult) -> str:
 async def _probe(
     s3: S3Settings, config: BucketConfig, credentials: CredentialProvider
 ) -> ProbeReport:
-    return await StoreProbe(
-        config, credentials, timeout=s3.timeout, allow_public=s3.allow_public
-    ).run()
+    probe = StoreProbe(config, credentials, timeout=s3.timeout)
+    return await probe.run(allow_public=s3.allow_public)

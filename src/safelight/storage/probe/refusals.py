@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from safelight.storage.config import BucketConfig
 from safelight.storage.probe.connection import (
@@ -144,6 +145,12 @@ def _explain_foreign(
         )
     if url.startswith("http:") and (_wants_tls(response.body) or speaks_tls(config)):
         return "address", explain_expected_tls(config)
+    if location := response.headers.get("location"):
+        target = urlsplit(location)
+        return "address", (
+            f"The server at {url} redirects to {target.scheme}://{target.netloc}, and a signature"
+            " is for one address only: correct SAFELIGHT_S3__ENDPOINT_URL."
+        )
     if error.page_title is not None:
         return "address", (
             f"The server at {url} is not an S3 store: it answers with {error}. Correct the host or"

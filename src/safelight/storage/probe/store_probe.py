@@ -8,7 +8,7 @@ import base64
 import hashlib
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from xml.etree import ElementTree as ET
 
 from safelight.storage.features import Feature, StoreFeatures
@@ -30,20 +30,20 @@ OMITTED: Final[tuple[tuple[Feature, ...], ...]] = (
 
 
 class StoreProbe(ProbeCalls):
-    """Checks one bucket with one pair of keys. `allow_public` makes a public bucket a warning."""
+    """Checks one bucket with one pair of keys."""
 
-    def __init__(self, *arguments: Any, allow_public: bool = False, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._allow_public = allow_public
-        self._server = ""
-        self._is_bucket_missing = False
+    _server = ""
+    _is_bucket_missing = False
 
-    async def run(self) -> ProbeReport:
-        """Run all checks, up to the first failure that makes the others pointless."""
+    async def run(self, *, allow_public: bool = False) -> ProbeReport:
+        """Run all checks, up to the first failure that makes the others pointless.
+
+        `allow_public` makes a public bucket a warning.
+        """
         async with self._api:
             try:
                 await self._check_access()
-                await self._check_object()
+                await self._check_object(allow_public=allow_public)
             except CheckFailed:
                 pass
         return ProbeReport(
@@ -71,13 +71,13 @@ class StoreProbe(ProbeCalls):
         for key in keys or ():
             await self._request("DELETE", key=key)
 
-    async def _check_object(self) -> None:
+    async def _check_object(self, *, allow_public: bool) -> None:
         await self._check_write()
         try:
             await self._check_conditional_write()
             await self._check_read()
             await self._check_range()
-            await self._check_privacy()
+            await self._check_privacy(allow_public=allow_public)
         finally:
             await self._check_delete()
 
@@ -155,7 +155,7 @@ class StoreProbe(ProbeCalls):
         else:
             self._add("range", CheckOutcome.NOTE, "The store ignores Range.")
 
-    async def _check_privacy(self) -> None:
+    async def _check_privacy(self, *, allow_public: bool) -> None:
         """Read the object without a signature, and with a wrong one; both must be refused."""
         unsigned = await self._open_url(self._api.url(self._key))
         link = self._link()
@@ -166,7 +166,7 @@ class StoreProbe(ProbeCalls):
             return
         how = "without a signature" if unsigned.is_success else "with a wrong signature"
         message = f"The bucket {self._config.bucket!r} is public: anyone can read photos {how}."
-        if self._allow_public:
+        if allow_public:
             self._add("private", CheckOutcome.WARNING, f"{message} Links protect nothing.")
             return
         self._add(

@@ -52,11 +52,15 @@ class SetupOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupStep:
-    """One part of a bucket's configuration, and its outcome; `code` is the store's error code."""
+    """One part of a bucket's configuration, and its outcome.
+
+    `code` is the store's error code, `response` its error with code, status and message.
+    """
 
     title: str
     outcome: SetupOutcome
     code: str = ""
+    response: str = ""
 
 
 async def ensure_bucket(config: BucketConfig, credentials: Credentials) -> bool:
@@ -195,4 +199,6 @@ def _failure(rule: BucketRule, response: APIResponse) -> SetupStep:
         response.is_success or response.error.is_unsupported or response.code == _NOT_FOUND
     )
     outcome = SetupOutcome.UNSUPPORTED if is_unsupported else SetupOutcome.REFUSED
-    return SetupStep(title=rule.title, outcome=outcome, code=response.code)
+    return SetupStep(
+        title=rule.title, outcome=outcome, code=response.code, response=str(response.error)
+    )
