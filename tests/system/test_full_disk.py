@@ -45,6 +45,14 @@ def _assert_all_stored(client: httpx.Client, stored: dict[int, bytes]) -> None:
         assert (original.status_code, original.content == stored[photo["id"]]) == (200, True)
 
 
+def _upload_when_possible(client: httpx.Client, seed: int, stored: dict[int, bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while (response := _upload(client, _photo(seed))).status_code != 201:
+        assert time.monotonic() < deadline, response.text
+        time.sleep(0.5)
+    stored[response.json()["id"]] = _photo(seed)
+
+
 def test_full_disk_gives_503_until_there_is_space_and_loses_nothing(
     served: ServeProcess,
 ) -> None:
@@ -71,9 +79,5 @@ def test_full_disk_gives_503_until_there_is_space_and_loses_nothing(
         unready = client.get("/readyz")
         assert (unready.status_code, unready.json()["code"] in FULL) == (503, True)
         filler.unlink()
-        deadline = time.monotonic() + 60
-        while (response := _upload(client, _photo(99))).status_code != 201:
-            assert time.monotonic() < deadline, response.text
-            time.sleep(0.5)
-        stored[response.json()["id"]] = _photo(99)
+        _upload_when_possible(client, 99, stored)
         _assert_all_stored(client, stored)

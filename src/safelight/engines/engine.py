@@ -28,6 +28,9 @@ class Engine(Protocol):
     def is_ready(self) -> bool:
         """Return whether the started server can be used."""
 
+    def needs_restart(self) -> bool:
+        """Return whether the running server should be restarted."""
+
     def configure(self) -> None:
         """Configure the server, once it is ready."""
 

@@ -245,8 +245,13 @@ class EmbeddedEngines:
             await asyncio.sleep(0.2)
             engine.log_file.rotate()
             child = self._children.get(engine.title)
-            if child is None or child.poll() is None:
+            if child is None:
                 continue
+            if child.poll() is None:
+                if not await asyncio.to_thread(engine.needs_restart):
+                    continue
+                _log.info("%s has disk space again", engine.title)
+                await asyncio.to_thread(engine.stop, child)
             deaths = 1 if time.monotonic() - started_at > _STABLE_AFTER else deaths + 1
             _log.warning("%s ended; restarting it", engine.title)
             await asyncio.sleep(_RESTART_PAUSES[min(deaths, len(_RESTART_PAUSES)) - 1])

@@ -121,6 +121,10 @@ class Postgres:
             return False
         return True
 
+    def needs_restart(self) -> bool:
+        """Return False: it uses new disk space at once."""
+        return False
+
     def configure(self) -> None:
         """Do nothing: it needs no configuration after its start."""
 

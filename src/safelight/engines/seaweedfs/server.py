@@ -23,6 +23,7 @@ from safelight.engines.logfile import LogFile
 from safelight.engines.processes import Command, run, spawn, stop, stop_orphans
 from safelight.engines.seaweedfs import configuration
 from safelight.engines.seaweedfs.certificates import HOST, HTTPS
+from safelight.engines.seaweedfs.disk import DiskSpace
 from safelight.engines.seaweedfs.listeners import is_held_by
 from safelight.engines.seaweedfs.ports import Ports, clear_sockets, load_or_choose
 from safelight.engines.secrets import EngineSecrets, load_or_create_certificates
@@ -95,6 +96,7 @@ class Seaweed:
         self._store: S3Store | None = None
         """For the running process; opening it takes longer than a call."""
         self._weed = Path()
+        self._disk_space = DiskSpace(self.directory)
 
     @property
     def ports(self) -> Ports:
@@ -170,6 +172,13 @@ class Seaweed:
         except (BaseError, OSError):
             return False
         return is_held_by(self._pid, self.ports.s3)
+
+    def needs_restart(self) -> bool:
+        """Return whether it refuses writes although the disk has space again.
+
+        It would notice that within a minute by itself. May take two seconds.
+        """
+        return self._disk_space.is_back() and not self.is_ready()
 
     def configure(self) -> None:
         """Make it sync every PUT to disk. Raises EngineError if that fails.
