@@ -242,8 +242,10 @@ class EngineError(OperatorError):
 
 
 def format_size(count: int) -> str:
-    """Return a number of bytes for people, like "5 MB" or "64 KB"."""
+    """Return a number of bytes for people, like "2 GB", "5 MB" or "64 KB"."""
     megabytes = count / 1024 / 1024
+    if megabytes >= 1000:
+        return f"{megabytes / 1024:.3g} GB"
     if megabytes >= 1:
         return f"{megabytes:.3g} MB"
     return f"{count // 1024} KB" if count >= 1024 else f"{count} bytes"

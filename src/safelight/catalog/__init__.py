@@ -1,6 +1,7 @@
 """The catalog: a row for every photo, in PostgreSQL. It contains no image data."""
 
 from safelight.catalog.catalog import Catalog
+from safelight.catalog.diagnosis import DatabaseFacts
 from safelight.catalog.paging import Cursor, Month, Page
 from safelight.catalog.reservations import PhotoHook, Reservation, Reservations
 from safelight.catalog.scan import RowKeys, RowScan, remove_renditions
@@ -11,6 +12,7 @@ from safelight.catalog.uploads import UploadEnded, Uploads
 __all__ = [
     "Catalog",
     "Cursor",
+    "DatabaseFacts",
     "Month",
     "Page",
     "PhotoHook",

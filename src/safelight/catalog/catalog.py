@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database, Work
+from safelight.catalog.diagnosis import DatabaseFacts, read_facts
 from safelight.catalog.migrate import operator_errors, upgrade
 from safelight.catalog.paging import Cursor, Month, Page
 from safelight.catalog.queries import BY_IDS, MONTHS, NEXT, PAGES
@@ -73,6 +74,12 @@ class Catalog:
             await self._database.transaction(
                 lambda connection: connection.run_sync(upgrade), deadline=timedelta(minutes=10)
             )
+
+    async def facts(self) -> DatabaseFacts:
+        """Return facts about the server and the schema. Raises SettingsError as `upgrade` does."""
+        with operator_errors():
+            await self._database.require_sessions()
+            return await self._database.read(lambda connection: connection.run_sync(read_facts))
 
     async def ping(self) -> None:
         """Check that PostgreSQL takes writes. Raises CatalogUnavailable otherwise."""

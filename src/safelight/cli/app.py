@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 import safelight
-from safelight.cli import bucket, db, jobs, photos, reconcile, render, token, upload
+from safelight.cli import bucket, db, doctor, jobs, photos, reconcile, render, token, upload
 from safelight.cli.options import option
 from safelight.errors import SafelightError
 from safelight.terminal import close_stdout, configure_streams, print_note, print_result
@@ -32,6 +32,7 @@ app.command(photos.url)
 app.command(photos.rm, usage="Usage: safelight rm [OPTIONS] ID…")
 app.command(render.render, usage="Usage: safelight render --missing [OPTIONS]")
 app.command(reconcile.reconcile)
+app.command(doctor.doctor)
 
 
 @app.command

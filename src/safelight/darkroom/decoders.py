@@ -43,7 +43,8 @@ class Decoders:
     ) -> None:
         self._limits = limits
         self._must_be_confined = must_be_confined
-        self._has_warned = False
+        self.gaps: Sequence[str] = ()
+        """What the confinement of decoders lacks on this machine."""
         self._program = program
         self._starting = asyncio.Lock()
         self.is_closed = False
@@ -105,8 +106,8 @@ class Decoders:
         if decoder.gaps and self._must_be_confined:
             self.dismiss(decoder)
             raise DecoderStartFailed(f"it can't be confined: {', '.join(decoder.gaps)}")
-        if decoder.gaps and not self._has_warned:
-            self._has_warned = True
+        if decoder.gaps and not self.gaps:
+            self.gaps = decoder.gaps
             _log.warning("decoders can't be confined completely: %s", ", ".join(decoder.gaps))
         return decoder
 
