@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from safelight.doctor import examine
+from safelight.doctor import examine, machine
 from safelight.engines import EmbeddedEngines
 from safelight.settings import Settings
 from safelight.storage import CheckOutcome, CheckResult
@@ -72,8 +72,21 @@ BROKEN: list[tuple[str, Change, str, str]] = [
 ]
 
 
+@pytest.fixture
+def _no_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start none in each test: test_good_installation_has_no_failure does."""
+
+    async def check(_: Settings) -> CheckResult:
+        return CheckResult(check="decoders")
+
+    monkeypatch.setattr(machine, "check_decoders", check)
+
+
+@pytest.mark.usefixtures("_no_decoders")
 @pytest.mark.parametrize(
-    ("change", "check", "advice"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN]
+    ("change", "check", "advice"),
+    [case[1:] for case in BROKEN],
+    ids=[case[0] for case in BROKEN],
 )
 async def test_first_problem_names_the_cause(
     engines: EmbeddedEngines, tmp_path: Path, change: Change, check: str, advice: str
@@ -88,6 +101,7 @@ async def test_good_installation_has_no_failure(engines: EmbeddedEngines, tmp_pa
     assert [each for each in problems if each.outcome is CheckOutcome.FAILURE] == []
 
 
+@pytest.mark.usefixtures("_no_decoders")
 async def test_other_program_on_the_port_is_named(engines: EmbeddedEngines, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         settings = settings_for(engines, tmp_path, port=other.getsockname()[1])

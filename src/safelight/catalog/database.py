@@ -16,8 +16,8 @@ from sqlalchemy import Executable, Select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.catalog.connection_url import conninfo, parse_url
-from safelight.catalog.pool import UNUSABLE, open_pool, require_sessions
+from safelight.catalog.connections.pool import UNUSABLE, open_pool, require_sessions
+from safelight.catalog.connections.url import conninfo, parse_url
 from safelight.catalog.queries import Query
 from safelight.errors import CatalogUnavailable, SafelightError, StorageFull
 from safelight.tracing import span

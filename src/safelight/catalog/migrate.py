@@ -13,7 +13,7 @@ from psycopg import errors as pg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from safelight.catalog.pool import SHARED_SESSIONS
+from safelight.catalog.connections.pool import SHARED_SESSIONS
 from safelight.errors import CatalogUnavailable, SettingsError
 
 _LOCK = 0x5AFE_11617

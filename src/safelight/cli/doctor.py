@@ -1,6 +1,5 @@
 """``safelight doctor``: find out what is wrong with an installation."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 from safelight.cli.options import option
@@ -19,6 +18,8 @@ def doctor(*, json: Annotated[bool, option("Print a JSON list of all checks.")] 
 
     Example: safelight doctor
     """
+    import asyncio
+
     return asyncio.run(_examine(as_json=json))
 
 

@@ -1,4 +1,4 @@
-"""Checks of the store: as the service uses it, as a stranger with a link does, and as a browser."""
+"""Checks of the store: as the service, a client with a link, and a browser use it."""
 
 import asyncio
 import secrets

@@ -176,7 +176,7 @@ class Seaweed:
     def needs_restart(self) -> bool:
         """Return whether it refuses writes although the disk has space again.
 
-        It would notice that within a minute by itself. May take two seconds.
+        Without one it notices that within a minute. May take two seconds.
         """
         return self._disk_space.is_back() and not self.is_ready()
 

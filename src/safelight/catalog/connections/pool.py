@@ -12,7 +12,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from safelight.catalog.connection_url import count_hosts
+from safelight.catalog.connections.url import count_hosts
 from safelight.errors import SettingsError
 
 _IDLE_SECONDS: Final = 1.0

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
-from safelight.catalog.connection_url import conninfo, count_hosts, parse_url
+from safelight.catalog.connections.url import conninfo, count_hosts, parse_url
 from safelight.errors import SettingsError
 
 _NAMES = st.from_regex(r"[a-z0-9][a-z0-9.-]{0,20}", fullmatch=True)

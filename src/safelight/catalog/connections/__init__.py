@@ -1,0 +1,1 @@
+"""How the catalog connects to PostgreSQL."""
