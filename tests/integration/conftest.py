@@ -23,6 +23,7 @@ def app_server(
 ) -> Iterator[AppServer]:
     """A library with default limits, to serve any number of sites over."""
     with run_app_server(settings_for(engines, tmp_path_factory.mktemp("data"))) as server:
+        server.share_site()
         yield server
 
 
@@ -39,8 +40,8 @@ def _temporary_sites(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def site(app_server: AppServer) -> Site:
-    """A site without authentication, whose owner has no photos yet."""
-    return app_server.site()
+    """A site without authentication, whose owner has no photos yet. Tests share its app."""
+    return app_server.shared_site()
 
 
 @pytest.fixture

@@ -50,6 +50,12 @@ class Recorder:
         self.left += (await receive())["type"] == "http.disconnect"
 
 
+@pytest.fixture
+def site(app_server: AppServer) -> Site:
+    """A site with connections of its own only."""
+    return app_server.site()
+
+
 def _serve(
     app_server: AppServer, recorder: Recorder, limits: ConnectionLimits | None = None
 ) -> Site:

@@ -21,13 +21,20 @@ from support.shell import Shell
 NOW = {"grace": 0}
 
 
-@pytest.fixture
-def own_server(
-    own_library: Library, own_engines: EmbeddedEngines, tmp_path: Path
+@pytest.fixture(scope="module")
+def shared_server(
+    own_engines: EmbeddedEngines, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[AppServer]:
-    """An empty library with a private bucket, to serve sites over."""
-    with run_app_server(settings_for(own_engines, tmp_path / "data"), worker=False) as app_server:
+    settings = settings_for(own_engines, tmp_path_factory.mktemp("data"))
+    with run_app_server(settings, worker=False) as app_server:
         yield app_server
+
+
+@pytest.fixture
+def own_server(own_library: Library, shared_server: AppServer) -> Iterator[AppServer]:
+    """An empty library with a private bucket, to serve sites over."""
+    with shared_server.temporary_sites():
+        yield shared_server
 
 
 @pytest.fixture

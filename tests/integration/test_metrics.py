@@ -17,6 +17,12 @@ METRICS_TOKEN = "for-prometheus-alone-0123456789"
 
 
 @pytest.fixture
+def site(app_server: AppServer) -> Site:
+    """A site whose app has counted nothing yet."""
+    return app_server.site()
+
+
+@pytest.fixture
 def growth(client: httpx.Client) -> Callable[[], "Growth"]:
     """Return a function that measures the growth since the start of the test."""
     before = scrape(client)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,6 +106,7 @@ class AppServer:
     stop_requested: asyncio.Event
     _servers: list[uvicorn.Server] = field(default_factory=list)
     _serving: list["Future[None]"] = field(default_factory=list)
+    _shared: "Site | None" = None
 
     def do(self, work: Coroutine[Any, Any, T], *, seconds: float = 60) -> T:
         """Run a coroutine on the library's loop, and return its result."""
@@ -116,6 +117,21 @@ class AppServer:
         settings = self.settings.model_copy(update={"owner": f"owner-{uuid4().hex}"} | changes)
         token = None if settings.auth == "none" else TOKEN
         return self.serve(create_app(self.library, settings, token=token), settings)
+
+    def share_site(self) -> None:
+        """Serve the app that all calls of `shared_site` return."""
+        self._shared = self.site()
+
+    def shared_site(self) -> Site:
+        """Return a site with a new owner, but with the same app each time, if there is one.
+
+        To make an app takes longer than most tests of it.
+        """
+        if self._shared is None:
+            return self.site()
+        settings = self.settings.model_copy(update={"owner": f"owner-{uuid4().hex}"})
+        self._shared.app.state.authenticator._settings = settings
+        return replace(self._shared, settings=settings)
 
     def serve(
         self,
