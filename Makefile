@@ -23,7 +23,7 @@ gallery: | $(BIN)/python ## Build the frontend if it has changed
 test: $(DEV_STAMP) gallery ## Run the tests, with real PostgreSQL, real S3 and a real browser
 	@$(BIN)/python frontend/build.py --get-node --packages
 	@$(BIN)/python tests/support/browser.py
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-system: $(DEV_STAMP) gallery ## Run the tests that need root
 	@$(BIN)/python -m pytest tests/system $(ARGS)

@@ -27,6 +27,18 @@ _MEMORY_DISK = Path("/dev/shm")
 _SPACE = 6 << 30
 """Bytes that the files of a test run may need at once."""
 
+_LONGEST = (
+    *("acceptance/test_gallery_uploads", "acceptance/test_torture", "acceptance/test_faults"),
+    *("integration/test_pixel_limit", "acceptance/test_fleet", "integration/test_http_outages"),
+    *("integration/test_engines_survival", "integration/test_corpus", "acceptance/test_gallery"),
+    *("acceptance/test_cli", "acceptance/test_serve", "acceptance/test_cli_import"),
+    *("acceptance/test_crashes", "integration/test_engines_start", "integration/test_worker"),
+    *("acceptance/test_wheel", "acceptance/test_lan", "acceptance/test_observed"),
+    *("acceptance/test_cli_trouble", "integration/test_backup", "integration/test_http_names"),
+    *("acceptance/test_pages_photos", "acceptance/test_pages", "integration/test_darkroom"),
+)
+"""The files that take longest. They come first, so that no worker is alone at the end."""
+
 # Each program that the tests start would compile all modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -46,6 +58,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # xdist's workers inherit the environment
         _prefer_memory_to_disk()
         os.environ[engine_data.VARIABLE] = str(_open.enter_context(_traversable_folder()))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        ranks = {name: rank for rank, name in enumerate(_LONGEST)}
+        tests = Path(__file__).parent
+        items.sort(
+            key=lambda item: ranks.get(
+                item.path.relative_to(tests).with_suffix("").as_posix(), len(ranks)
+            )
+        )
 
 
 def _prefer_memory_to_disk() -> None:
