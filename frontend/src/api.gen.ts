@@ -343,8 +343,10 @@ export interface components {
          * PhotoView
          * @description A photo. Sizes are in bytes and pixels; URLs are valid until expires_at.
          *
-         *         `duration` is the length of an animation in seconds; `located` is true if the original contains
-         *         the location where it was taken.
+         *         `photo_url` is the image to show: the original if it is `displayable` and not `located`, else
+         *         the largest rendition. `displayable` is true if all common browsers show the original as it
+         *         should be; `located` is true if the original contains the location where it was taken.
+         *         `duration` is the length of an animation in seconds.
          */
         PhotoView: {
             id: number;
@@ -364,6 +366,7 @@ export interface components {
             duration: number | null;
             camera: string | null;
             located: boolean;
+            displayable: boolean;
             taken_at: string | null;
             /** Format: date-time */
             created_at: string;

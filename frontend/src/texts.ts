@@ -103,7 +103,9 @@ export const texts = {
   copiedOriginal: (until: string) => `Copied. The link to the original works until ${until}.`,
   notCopied: 'Your browser did not allow copying. Copy the link from this field.',
   location:
-    'The original file contains the place where it was taken, and anyone with the link can read it. Copy the link anyway?',
+    'The original file contains the place where it was taken, and anyone with the link can read it.',
+  notDisplayable: 'Some browsers do not show the original correctly.',
+  copyAnywayQuestion: 'Copy the link anyway?',
   copyAnyway: 'Copy anyway',
   cancel: 'Cancel',
   photoNotLoaded: 'This photo could not be loaded.',

@@ -33,7 +33,8 @@ class Details:
 
     `duration` is that of an animation, `profile` the name of the colour profile, or of the colours
     that the file describes in another way. `colour` is the dominant colour as six hex digits.
-    `located` is whether the file contains a location.
+    `located` is whether the file contains a location, `displayable` whether browsers
+    show it as it should be, provided that they show its format.
     """
 
     duration: timedelta | None = None
@@ -42,6 +43,7 @@ class Details:
     camera_make: str | None = None
     camera_model: str | None = None
     located: bool = False
+    displayable: bool = True
     colour: str | None = None
 
 

@@ -73,11 +73,13 @@ async def open_session(
         javascript: bool = True,
         signed_in: bool = True,
         phone: bool = False,
+        scale: float = 1,
     ) -> BrowserSession:
         context = await chromium.new_context(
             java_script_enabled=javascript,
             is_mobile=phone,
             has_touch=phone,
+            device_scale_factor=scale,
             viewport=PHONE if phone else DESK,
             storage_state=signed_in_states.get(at.url) if signed_in else None,
         )

@@ -43,6 +43,7 @@ def test_upload_returns_the_photo_and_its_location(client: httpx.Client) -> None
         "duration": None,
         "camera": None,
         "located": False,
+        "displayable": True,
         "taken_at": "2024-05-06T07:08:09+02:00",
         "renditions": [{"name": "w320", "width": 100, "height": 200, "content_type": "image/webp"}],
     }

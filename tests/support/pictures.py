@@ -442,6 +442,35 @@ def heif_content(data: bytes, kind: bytes) -> bytes:
     return data[at + 8 : at + int.from_bytes(data[at : at + 4], "big")]
 
 
+def heif_with_properties(data: bytes, *properties: bytes) -> bytes:
+    """Give the only image of a small AVIF or HEIC more properties, each a box, after its own.
+
+    The location of the image's data is that of before: the header can be read, not the pixels.
+    """
+    changed, start = bytearray(data), data.index(b"ipco") - 4
+    end = start + int.from_bytes(data[start : start + 4], "big")
+    at, count = start + 8, 0
+    while at < end:
+        at, count = at + int.from_bytes(data[at : at + 4], "big"), count + 1
+    table = data.index(b"ipma") - 4
+    last = table + int.from_bytes(data[table : table + 4], "big")
+    numbers = bytes(count + 1 + number for number in range(len(properties)))
+    changed[table + 18] += len(properties)
+    changed[last:last] = numbers
+    changed[end:end] = b"".join(properties)
+    added = len(changed) - len(data)
+    for kind, more in (
+        (b"ipma", len(numbers)),
+        (b"ipco", added - len(numbers)),
+        (b"iprp", added),
+        (b"meta", added),
+    ):
+        box = changed.index(kind) - 4
+        size = int.from_bytes(changed[box : box + 4], "big") + more
+        changed[box : box + 4] = size.to_bytes(4, "big")
+    return bytes(changed)
+
+
 def heif_grid(tile: bytes, columns: int, rows: int) -> bytes:
     """Make a good AVIF or HEIC that repeats the image of another one as tiles.
 

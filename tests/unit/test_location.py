@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import TiffImagePlugin
 
 from safelight.imaging import exif, location, xmp
-from safelight.imaging.exif_blocks import MAX_BLOCKS, find_exif_blocks
+from safelight.imaging.exif import MAX_BLOCKS, find_exif_blocks
 from support import metadata, pictures
 from support.metadata import xmp_packet
 

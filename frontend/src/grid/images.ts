@@ -4,6 +4,15 @@ import type { Photo } from '../api'
 const MAX_PLACEHOLDERS = 2_000
 /** Wider originals are too large to be shown in place of a rendition. */
 const MAX_ORIGINAL_WIDTH = 1600
+/** The height of a tile at two pixels per CSS pixel. */
+const TILE_HEIGHT = 460
+/** What a browser may decode for one tile of a panorama, at 4 bytes per pixel: 80 MB. */
+const MAX_TILE_PIXELS = 20_000_000
+/**
+ * What a browser may decode when zooming in: 200 MB, as for the photo of a phone with 50 megapixels.
+ * Tabs on phones are closed if they need much more.
+ */
+const MAX_ZOOM_PIXELS = 50_000_000
 
 const placeholders = new Map<string, string>()
 
@@ -27,22 +36,41 @@ export function averageColour(photo: Photo): string | undefined {
 const bytesOf = (hash: string): Uint8Array =>
   Uint8Array.from(atob(hash), (character) => character.charCodeAt(0))
 
-/** Return the images of a photo for a `srcset`, the smallest first. */
-export function sources(photo: Photo): { width: number; url: string }[] {
+interface Source {
+  width: number
+  url: string
+}
+
+/** Return the renditions of a photo, the smallest first, and the original if it has more pixels. */
+function sources(photo: Photo, isOriginalWanted: (largest: number) => boolean): Source[] {
   const images = photo.renditions.map(({ width, url }) => ({ width, url }))
   const largest = Math.max(0, ...images.map(({ width }) => width))
-  // A small photo has few renditions: add the original, if browsers can show its format.
-  if (
-    photo.photo_url === photo.original_url &&
-    largest < photo.width &&
-    photo.width <= MAX_ORIGINAL_WIDTH
-  ) {
+  if (photo.displayable && largest < photo.width && isOriginalWanted(largest)) {
     images.push({ width: photo.width, url: photo.original_url })
   }
   return images.sort((a, b) => a.width - b.width)
 }
 
-export const srcset = (photo: Photo): string | undefined =>
-  sources(photo)
-    .map(({ width, url }) => `${url} ${width}w`)
-    .join(', ') || undefined
+/**
+ * Return the images for a tile: with the original of a small photo, which has few renditions, and of
+ * a panorama whose renditions are lower than the tile.
+ */
+export const tileSources = (photo: Photo): Source[] =>
+  sources(
+    photo,
+    (largest) =>
+      photo.width <= MAX_ORIGINAL_WIDTH ||
+      ((largest * photo.height) / photo.width < TILE_HEIGHT &&
+        photo.width * photo.height <= MAX_TILE_PIXELS),
+  )
+
+/** Return the images to zoom into, up to the original. */
+export const zoomSources = (photo: Photo): Source[] =>
+  sources(photo, () => photo.width * photo.height <= MAX_ZOOM_PIXELS)
+
+/** Return the width at which a photo covers a tile, which crops panoramas. */
+export const coverWidth = (photo: Photo, width: number, height: number): number =>
+  Math.max(width, (height * photo.width) / photo.height)
+
+export const srcset = (images: Source[]): string | undefined =>
+  images.map(({ width, url }) => `${url} ${width}w`).join(', ') || undefined

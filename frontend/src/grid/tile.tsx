@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Photo } from '../api'
 import { bootstrap } from '../bootstrap'
 import { animationBadge, photoName } from '../texts'
-import { averageColour, placeholder, srcset } from './images'
+import { averageColour, coverWidth, placeholder, srcset, tileSources } from './images'
 
 interface Props {
   slot: number
@@ -37,8 +37,8 @@ export function Tile({ slot, photo, width, height, isFirst, onOpen }: Props) {
     >
       <img
         src={photo.photo_url}
-        srcset={srcset(photo)}
-        sizes={`${Math.ceil(width * SIZE_FACTOR)}px`}
+        srcset={srcset(tileSources(photo))}
+        sizes={`${Math.ceil(coverWidth(photo, width, height) * SIZE_FACTOR)}px`}
         width={photo.width}
         height={photo.height}
         alt={photoName(photo)}

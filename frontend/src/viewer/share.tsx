@@ -9,6 +9,10 @@ export function Share({ photo }: { photo: Photo }) {
   const [isConfirming, setConfirming] = useState(false)
   const [shownUrl, setShownUrl] = useState('')
   const until = formatDay(photo.expires_at)
+  const warnings = [
+    ...(photo.located ? [texts.location] : []),
+    ...(photo.displayable ? [] : [texts.notDisplayable]),
+  ]
   const largest = photo.renditions.reduce(
     (best, rendition) => (rendition.width > best.width ? rendition : best),
     photo.renditions[0] ?? { width: 0, url: photo.photo_url },
@@ -20,7 +24,7 @@ export function Share({ photo }: { photo: Photo }) {
     setConfirming(false)
   }
   const copyOriginal = () => {
-    if (photo.located && !isConfirming) setConfirming(true)
+    if (warnings.length && !isConfirming) setConfirming(true)
     else void copy(photo.original_url, texts.copiedOriginal(until))
   }
   return (
@@ -39,7 +43,7 @@ export function Share({ photo }: { photo: Photo }) {
       </button>
       {isConfirming && (
         <div class="confirm" role="alert">
-          <p>{texts.location}</p>
+          <p>{[...warnings, texts.copyAnywayQuestion].join(' ')}</p>
           <button type="button" class="primary" onClick={copyOriginal}>
             {texts.copyAnyway}
           </button>

@@ -6,7 +6,7 @@ import type { Album } from '../album'
 import type { Photo } from '../api'
 import { bootstrap } from '../bootstrap'
 import type { Deletions } from '../deletions'
-import { placeholder, sources, srcset } from '../grid/images'
+import { placeholder, srcset, zoomSources } from '../grid/images'
 import { photoName, texts } from '../texts'
 import { DetailsPanel } from './details-panel'
 
@@ -52,6 +52,8 @@ export class Viewer {
       clickToCloseNonZoomable: false,
       imageClickAction: 'zoom',
       tapAction: 'toggle-controls',
+      // A panorama fills the window; PhotoSwipe's own limit is a width of 4000 pixels.
+      secondaryZoomLevel: ({ fit, fill }) => Math.max(Math.min(1, fit * 3), fill),
       // PhotoSwipe's own animation ignores keys; viewer.css has another one.
       showHideAnimationType: 'none',
       mainClass: 'safelight',
@@ -103,13 +105,14 @@ export class Viewer {
   #slide(index: number): SlideData {
     const photo = this.#photo(index)
     if (!photo) return { html: '' }
-    const largest = sources(photo).at(-1)
     // Renditions are not animated: show the original of an animation.
-    const rendition = photo.animated || !largest ? undefined : largest
-    const width = rendition?.width ?? photo.width
+    const isAnimation = photo.animated && photo.displayable
+    const images = isAnimation ? [] : zoomSources(photo)
+    const largest = images.at(-1)
+    const width = largest?.width ?? photo.width
     return {
-      src: rendition?.url ?? photo.photo_url,
-      ...(rendition ? { srcset: srcset(photo) } : {}),
+      src: largest?.url ?? (isAnimation ? photo.original_url : photo.photo_url),
+      ...(largest ? { srcset: srcset(images) } : {}),
       msrc: placeholder(photo),
       width,
       height: Math.round((width * photo.height) / photo.width),

@@ -41,6 +41,9 @@ _PLAIN_FACTS: Final = (
 FACTS: Final = (*_PLAIN_FACTS, "sort_at")
 """The names of the columns that `columns_from_facts` returns."""
 
+_DETAILS: Final = frozenset(Details.__dataclass_fields__)
+"""A later version of the program, which shares the database for a while, may add others."""
+
 _plain_facts = attrgetter(*_PLAIN_FACTS)
 
 
@@ -59,7 +62,10 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
         frames=frames,
         taken_at=taken_at,
         taken_offset=taken_offset,
-        details=Details(**{**details, "duration": duration}),
+        details=Details(
+            **{name: value for name, value in details.items() if name in _DETAILS}
+            | {"duration": duration}
+        ),
     )
     return Photo(
         id=id_,
@@ -94,6 +100,13 @@ def columns_from_facts(facts: ImageFacts, *, now: datetime) -> dict[str, object]
 
 
 def details_to_json(details: Details) -> str:
-    """Return the details as the JSON of their column, with the duration in seconds."""
+    """Return the details as the JSON of their column, with the duration in seconds.
+
+    `displayable` is stored only if it is false, as of few photos: version 0.1 can't read a row with
+    it, and may still run beside this one.
+    """
     seconds = None if details.duration is None else details.duration.total_seconds()
-    return json.dumps(asdict(details) | {"duration": seconds})
+    values = asdict(details) | {"duration": seconds}
+    if details.displayable:
+        del values["displayable"]
+    return json.dumps(values)

@@ -108,7 +108,9 @@ def url(
 ) -> None:
     """Print a link to a photo.
 
-    Anyone with the link can see the photo until it expires.
+    Anyone with the link can see the photo until it expires. The default is the
+    original, or the largest rendition if the original contains a location or some
+    browsers don't show it correctly.
 
     Example: safelight url 1 --rendition original
     """
@@ -121,6 +123,8 @@ def url(
             raise OperatorError(f"There is no photo {id_}: see 'safelight ls'.") from error
     link = _link(photo, rendition)
     print_result(sanitize(link))
+    if link == photo["original_url"]:
+        _warn_of_original(photo)
     if qr:
         _print_qr(link)
 
@@ -133,6 +137,20 @@ def _link(photo: "Photo", rendition: str | None) -> str:
         names = ", ".join(name for name in links if name)
         raise OperatorError(f"Photo {photo['id']} has no rendition {rendition!r}, only: {names}.")
     return links[rendition]
+
+
+def _warn_of_original(photo: "Photo") -> None:
+    """Warn, on stderr, of what a link to the original reveals, and of browsers that can't show it.
+
+    Servers of earlier versions don't say whether an original is displayable.
+    """
+    if photo.get("located"):
+        print_note(
+            "The original contains the place where it was taken, and anyone with the link can read"
+            " it. Renditions contain no place."
+        )
+    if photo.get("displayable") is False:
+        print_note("Some browsers don't show the original correctly. Renditions are for all.")
 
 
 def _print_qr(text: str) -> None:

@@ -102,6 +102,7 @@ class _Facts(msgspec.Struct, forbid_unknown_fields=True):
     camera_make: _Label | None = None
     camera_model: _Label | None = None
     located: bool = False
+    displayable: bool = True
 
 
 class _Refusal(msgspec.Struct, forbid_unknown_fields=True):
@@ -220,6 +221,7 @@ def decode_inspection(message: bytes, format_: Format, limits: DecodeLimits) -> 
                 camera_make=facts.camera_make,
                 camera_model=facts.camera_model,
                 located=facts.located,
+                displayable=facts.displayable,
             ),
         ),
     )

@@ -15,8 +15,9 @@ from pyvips import ffi, vips_lib
 
 from safelight import errors
 from safelight.imaging import heic, xmp
+from safelight.imaging.browsers import is_displayable
 from safelight.imaging.colour.description import ColourDescription
-from safelight.imaging.exif_blocks import find_exif_blocks
+from safelight.imaging.exif import find_exif_blocks
 from safelight.imaging.headers import gif, heif, jpeg, png, webp
 from safelight.imaging.headers.animation import duration_of
 from safelight.imaging.headers.colour import colour_description
@@ -43,6 +44,7 @@ _ALLOWED: Final = (
 )
 _PAGED: Final = frozenset({"gif", "webp"})
 _UPRIGHT: Final = frozenset({"avif", "heic"})
+_ORIENTATIONS: Final = frozenset(range(1, 9))
 _QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
 _TRUNCATED: Final = "premature end of data segment"
 """libjpeg's warning (to it, no error) about data that end before the photo does."""
@@ -160,10 +162,12 @@ def _facts(data: bytes | mmap, image: Any, form: ImageFormat, header: Header) ->
     exif_blocks = find_exif_blocks(data, form.name)
     properties = xmp.read_properties(data, form.name)
     colour = colour_description(data, form.name)
+    found = _field(image, "orientation")
+    orientation = found if isinstance(found, int) and found in _ORIENTATIONS else 1
     width, height = header.width, header.height
     if form.name in _UPRIGHT:
         width, height = image.width, image.height
-    elif _field(image, "orientation") in _QUARTER_TURNS:
+    elif orientation in _QUARTER_TURNS:
         width, height = height, width
     return ImageFacts(
         format=form.name,
@@ -180,6 +184,13 @@ def _facts(data: bytes | mmap, image: Any, form: ImageFormat, header: Header) ->
             camera_make=clean_label(_field(image, "exif-ifd0-Make")),
             camera_model=clean_label(_field(image, "exif-ifd0-Model")),
             located=is_located(exif_blocks, properties),
+            displayable=is_displayable(
+                data,
+                form.name,
+                longest_side=max(width, height),
+                orientation=orientation,
+                exif_blocks=exif_blocks,
+            ),
         ),
     )
 

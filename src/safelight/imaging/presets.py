@@ -8,7 +8,8 @@ from functools import cache
 from operator import attrgetter
 from typing import Final
 
-from safelight.models import Preset
+from safelight.imaging.formats import FORMATS
+from safelight.models import Photo, Preset, Rendition
 from safelight.settings import RenditionSettings
 
 CONTENT_TYPE: Final = "image/webp"
@@ -86,6 +87,26 @@ def valid_digests(preset: Preset) -> tuple[str, ...]:
     """Return the digests of the renditions that are valid for a preset, the best first."""
     lossy = (digest(replace(preset, lossless=False)),) if preset.lossless else ()
     return (digest(preset), *lossy)
+
+
+def is_displayable(photo: Photo) -> bool:
+    """Return whether all common browsers show the original as it should be.
+
+    For a photo that an earlier version inspected, its format decides.
+    """
+    format_ = FORMATS.get(photo.facts.format)
+    return photo.facts.details.displayable and (format_ is None or format_.in_browsers)
+
+
+def display_rendition(photo: Photo) -> Rendition | None:
+    """Return the rendition to link to; None for the original, which has to be displayable.
+
+    An original with a location is not linked to either, unless there is no rendition at all.
+    """
+    if is_displayable(photo) and not photo.facts.details.located:
+        return None
+    by_size = ((each.width * each.height, each) for each in photo.renditions)
+    return max(by_size, key=lambda sized: sized[0], default=(0, None))[1]
 
 
 @cache

@@ -12,6 +12,7 @@ from safelight.catalog import Cursor, Month, Page
 from safelight.crash_points import reached
 from safelight.errors import InvalidRequest, NotFound
 from safelight.imaging.formats import FORMATS
+from safelight.imaging.presets import display_rendition
 from safelight.library.captions import (
     MAX_DESCRIPTION,
     MAX_TITLE,
@@ -148,14 +149,16 @@ class Library(LibraryLifecycle):
     def link(
         self,
         photo: Photo,
-        rendition: str = "original",
+        rendition: str | None = None,
         *,
         method: LinkMethod = "GET",
         endpoint: str | None = None,
         now: datetime | None = None,
     ) -> Link:
-        """Sign a link to the original, or to a rendition by name. Raises NotFound.
+        """Sign a link to `original`, or to a rendition by name. Raises NotFound.
 
+        The default is what to show in a browser: the original, or the largest rendition if browsers
+        don't show the original as it should be, or if it contains a location.
         A store accepts a link with its own method only; a link for HEAD is valid for a few minutes.
         Raises StorageUnavailable while the embedded store is being restarted.
         """
@@ -194,7 +197,10 @@ class Library(LibraryLifecycle):
         )
 
 
-def _key(photo: Photo, rendition: str) -> str:
+def _key(photo: Photo, rendition: str | None) -> str:
+    if rendition is None:
+        shown = display_rendition(photo)
+        return shown.key if shown else keys.original(photo.storage_id)
     if rendition == "original":
         return keys.original(photo.storage_id)
     for made in photo.renditions:

@@ -74,6 +74,7 @@ class Handlers:
                 "camera_make": details.camera_make,
                 "camera_model": details.camera_model,
                 "located": details.located,
+                "displayable": details.displayable,
             },
         }
 

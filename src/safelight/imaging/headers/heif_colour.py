@@ -1,7 +1,6 @@
 """Read the colour description of an AVIF or HEIC (ISO/IEC 23008-12, 6.5.5 and 14496-12, 12.1.5)."""
 
 import struct
-from collections.abc import Iterator
 from typing import Final
 
 from safelight.imaging.colour.description import ColourDescription, from_video_codes
@@ -11,8 +10,8 @@ from safelight.imaging.headers.isobmff import (
     IN_FILE,
     Data,
     Span,
-    boxes,
     first_of_each,
+    item_properties,
     locations,
     primary_item,
     references,
@@ -21,7 +20,6 @@ from safelight.imaging.headers.isobmff import (
 _AV1_CONFIGURATION: Final = 4
 """The bytes of an `av1C` property before the bitstream in it."""
 _MAX_STREAM: Final = 256
-_MAX_ITEMS: Final = 100_000
 
 _Properties = list[tuple[bytes, int, int]]
 
@@ -41,8 +39,8 @@ def read_colour(data: Data) -> ColourDescription | None:
 def _read(data: Data, meta: dict[bytes, Span]) -> ColourDescription | None:
     item = primary_item(data, meta[b"pitm"][0])
     tiles = _tiles(data, meta, item)
-    shown = _properties(data, meta, item)
-    tile = _properties(data, meta, tiles[0]) if tiles else []
+    shown = item_properties(data, meta, item)
+    tile = item_properties(data, meta, tiles[0]) if tiles else []
     found = _colours(data, shown) or _colours(data, tile)
     description = None
     if profile := found.get(b"prof") or found.get(b"rICC"):
@@ -70,33 +68,6 @@ def _peak(data: Data, properties: _Properties) -> float:
         if kind == b"clli":
             return float(struct.unpack_from(">H", data, start)[0])
     return 0.0
-
-
-def _properties(data: Data, meta: dict[bytes, Span], item: int) -> _Properties:
-    """Return the properties of an item, in the order in which it names them."""
-    tables = first_of_each(data, *meta[b"iprp"])
-    every = list(boxes(data, *tables[b"ipco"]))
-    numbers = next(
-        (found for one, found in _associations(data, *tables[b"ipma"]) if one == item), []
-    )
-    return [every[number - 1] for number in numbers if 0 < number <= len(every)]
-
-
-def _associations(data: Data, start: int, end: int) -> Iterator[tuple[int, list[int]]]:
-    """Yield each item with the numbers of its properties (`ipma`), which count from one."""
-    item_form, item_size = (">I", 4) if data[start] else (">H", 2)
-    wide = data[start + 3] & 1
-    (entries,) = struct.unpack_from(">I", data, start + 4)
-    at = start + 8
-    for _ in range(min(entries, _MAX_ITEMS)):
-        if at + item_size >= end:
-            return
-        (item,) = struct.unpack_from(item_form, data, at)
-        count, at = data[at + item_size], at + item_size + 1
-        form = f">{count}H" if wide else f">{count}B"
-        mask = 0x7FFF if wide else 0x7F
-        yield item, [number & mask for number in struct.unpack_from(form, data, at)]
-        at += struct.calcsize(form)
 
 
 def _tiles(data: Data, meta: dict[bytes, Span], item: int) -> list[int]:

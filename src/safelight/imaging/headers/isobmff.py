@@ -15,6 +15,7 @@ IN_FILE, IN_IDAT = 0, 1
 """Where an item's location counts from."""
 
 _LONG: Final = 8
+_MAX_ITEMS: Final = 100_000
 _MAX_BOXES: Final = 20_000
 
 
@@ -51,6 +52,33 @@ def primary_item(data: Data, start: int) -> int:
     """Return the number of the primary item (`pitm`)."""
     (item,) = struct.unpack_from(">I" if data[start] else ">H", data, start + 4)
     return int(item)
+
+
+def item_properties(data: Data, meta: dict[bytes, Span], item: int) -> list[tuple[bytes, int, int]]:
+    """Return the properties of an item, in the order in which it names them."""
+    tables = first_of_each(data, *meta[b"iprp"])
+    every = list(boxes(data, *tables[b"ipco"]))
+    numbers = next(
+        (found for one, found in _associations(data, *tables[b"ipma"]) if one == item), []
+    )
+    return [every[number - 1] for number in numbers if 0 < number <= len(every)]
+
+
+def _associations(data: Data, start: int, end: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield each item with the numbers of its properties (`ipma`), which count from one."""
+    item_form, item_size = (">I", 4) if data[start] else (">H", 2)
+    wide = data[start + 3] & 1
+    (entries,) = struct.unpack_from(">I", data, start + 4)
+    at = start + 8
+    for _ in range(min(entries, _MAX_ITEMS)):
+        if at + item_size >= end:
+            return
+        (item,) = struct.unpack_from(item_form, data, at)
+        count, at = data[at + item_size], at + item_size + 1
+        form = f">{count}H" if wide else f">{count}B"
+        mask = 0x7FFF if wide else 0x7F
+        yield item, [number & mask for number in struct.unpack_from(form, data, at)]
+        at += struct.calcsize(form)
 
 
 def references(data: Data, start: int, end: int) -> Iterator[tuple[bytes, int, Sequence[int]]]:

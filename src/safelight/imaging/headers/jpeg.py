@@ -27,12 +27,13 @@ _EXPORT: Final = "Export it as an 8-bit baseline JPEG and upload that."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """A frame header (B.2.2): the marker, the bits of a sample, and the size in pixels."""
+    """A frame header (B.2.2): its marker, bits of a sample, size in pixels, and components."""
 
     marker: int
     precision: int
     width: int
     height: int
+    components: int
 
     @property
     def is_lossless(self) -> bool:
@@ -64,7 +65,7 @@ def read_header(data: bytes | mmap) -> Header:
         if code in _WITHOUT_LENGTH:
             continue
         if code in _FRAMES and frame is None:
-            frame = _frame(code, data[position + 2 : position + 7])
+            frame = _frame(code, data[position + 2 : position + 8])
         if code == _JPEG_LS and frame is None:
             raise errors.UnsupportedType(unsupported("JPEG-LS", _EXPORT))
         scans += code == _SCAN
@@ -97,7 +98,7 @@ def read_frame(data: bytes | mmap) -> Frame:
     while match := _MARKER.search(data, position):
         code, position = data[match.end() - 1], match.end()
         if code in _FRAMES:
-            return _frame(code, data[position + 2 : position + 7])
+            return _frame(code, data[position + 2 : position + 8])
         if code not in _WITHOUT_LENGTH:
             position += max(int.from_bytes(data[position : position + 2], "big"), 2)
     raise errors.CorruptImage
@@ -110,6 +111,7 @@ def _frame(marker: int, field: bytes) -> Frame:
         precision=int.from_bytes(field[:1], "big"),
         width=int.from_bytes(field[3:5], "big"),
         height=int.from_bytes(field[1:3], "big"),
+        components=int.from_bytes(field[5:6], "big"),
     )
 
 

@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from fastapi import Request, Response
 
 from safelight.catalog import Month, Page
-from safelight.imaging.formats import FORMATS
+from safelight.imaging.presets import display_rendition, is_displayable
 from safelight.library import Library, PhotoLinks
 from safelight.models import Details, ImageFacts, Photo
 from safelight.web.api.routing import PRIVATE
@@ -142,7 +142,7 @@ def make_view(photo: Photo, links: PhotoLinks) -> PhotoView:
     ]
     return PhotoView(
         id=photo.id,
-        photo_url=_display_url(facts, links.original.url, renditions),
+        photo_url=_display_url(photo, links.original.url, renditions),
         original_url=links.original.url,
         expires_at=links.original.expires_at,
         title=photo.title,
@@ -157,6 +157,7 @@ def make_view(photo: Photo, links: PhotoLinks) -> PhotoView:
         duration=None if duration is None else duration.total_seconds(),
         camera=_camera(facts.details),
         located=facts.details.located,
+        displayable=is_displayable(photo),
         taken_at=_taken_at(facts),
         created_at=photo.created_at,
         thumbhash=base64.b64encode(photo.thumbhash).decode() if photo.thumbhash else None,
@@ -164,11 +165,10 @@ def make_view(photo: Photo, links: PhotoLinks) -> PhotoView:
     )
 
 
-def _display_url(facts: ImageFacts, original: str, renditions: list[RenditionView]) -> str:
-    """Return the URL of an image that browsers can show: the original or the largest rendition."""
-    if not renditions or facts.format not in FORMATS or FORMATS[facts.format].in_browsers:
-        return original
-    return max(renditions, key=lambda rendition: rendition.width).url
+def _display_url(photo: Photo, original: str, renditions: list[RenditionView]) -> str:
+    """Return the URL of the image to show; `renditions` are those of the photo, in its order."""
+    shown = display_rendition(photo)
+    return original if shown is None else renditions[photo.renditions.index(shown)].url
 
 
 def month_to_view(month: Month) -> MonthView:

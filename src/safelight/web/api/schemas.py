@@ -25,8 +25,10 @@ class RenditionView(msgspec.Struct):
 class PhotoView(msgspec.Struct):
     """A photo. Sizes are in bytes and pixels; URLs are valid until expires_at.
 
-    `duration` is the length of an animation in seconds; `located` is true if the original contains
-    the location where it was taken.
+    `photo_url` is the image to show: the original if it is `displayable` and not `located`, else
+    the largest rendition. `displayable` is true if all common browsers show the original as it
+    should be; `located` is true if the original contains the location where it was taken.
+    `duration` is the length of an animation in seconds.
     """
 
     id: int
@@ -45,6 +47,7 @@ class PhotoView(msgspec.Struct):
     duration: float | None
     camera: str | None
     located: bool
+    displayable: bool
     taken_at: str | None
     created_at: _Moment
     thumbhash: str | None

@@ -1,0 +1,100 @@
+"""Panoramas in the gallery: sharp in the grid, and zoomed up to the original."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Locator, expect
+
+from support.browser_session import OpenBrowserSession
+from support.gallery import GalleryPage, make_photo
+from support.service import Service, run_service
+
+NEWEST = datetime(2023, 9, 20, 12, 30)  # noqa: DTZ001  a camera's clock has no zone
+SIZES = {"Wide": (18_000, 1_000), "Wider than the tile": (6_000, 1_500), "Tall": (1_000, 18_000)}
+ENOUGH = 0.8
+"""Tiles may use a rendition that is slightly smaller."""
+
+
+@pytest.fixture(scope="module")
+def service(open_tmp_path: Path) -> Iterator[Service]:
+    """A separate service, since the gallery shows all of its photos."""
+    with run_service(open_tmp_path / "panoramas") as started:
+        yield started
+
+
+@pytest.fixture
+async def panoramas(service: Service) -> Service:
+    """The service, with panoramas that have all of their renditions."""
+    async with service.api() as api:
+        if not (await api.get("/api/photos")).json():
+            for title, size in SIZES.items():
+                await service.add(make_photo(NEWEST, width=size[0], height=size[1]), title=title)
+        async with asyncio.timeout(60):
+            while any(await _lacking(api)):  # noqa: ASYNC110  rows give no notice
+                await asyncio.sleep(0.1)
+    return service
+
+
+async def _lacking(api: httpx.AsyncClient) -> list[bool]:
+    """Return, for each photo, whether its largest rendition is still being made."""
+    photos = (await api.get("/api/photos")).json()
+    return [
+        max(each["width"] for each in photo["renditions"]) < min(photo["width"] * 0.9, 2_560)
+        for photo in photos
+    ]
+
+
+async def sharpness(image: Locator, scale: float) -> float:
+    """Return the pixels of the image loaded for each of the screen's, in height."""
+    await image.scroll_into_view_if_needed()
+    natural, shown = await image.evaluate(
+        """async (img) => {
+          await img.decode()
+          const plain = new Image()
+          plain.src = img.currentSrc
+          await plain.decode()
+          const { width, height } = img.getBoundingClientRect()
+          const covers = getComputedStyle(img).objectFit === 'cover'
+          const ratio = plain.naturalWidth / plain.naturalHeight
+          return [plain.naturalHeight, covers ? Math.max(height, width / ratio) : height]
+        }"""
+    )
+    return float(natural / (shown * scale))
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+async def test_panorama_is_sharp_in_the_grid(
+    open_session: OpenBrowserSession, panoramas: Service, scale: float
+) -> None:
+    gallery = GalleryPage(await open_session(panoramas, scale=scale))
+    for title in SIZES:
+        image = gallery.photo(title).get_by_role("img")
+        assert await sharpness(image, scale) >= ENOUGH, title
+
+
+@pytest.mark.parametrize(("title", "scale"), [("Wide", 1), ("Wide", 2), ("Tall", 2)])
+async def test_panorama_fills_the_window_with_its_original_when_zoomed(
+    open_session: OpenBrowserSession, panoramas: Service, title: str, scale: float
+) -> None:
+    gallery = GalleryPage(await open_session(panoramas, scale=scale))
+    await gallery.photo(title).click()
+    await gallery.viewer.shows(title)
+    await gallery.page.keyboard.press("z")
+    image = gallery.viewer.dialog.locator(
+        ".pswp__item[aria-hidden=false] .pswp__img:not(.pswp__img--placeholder)"
+    )
+    async with panoramas.api() as api:
+        photos = (await api.get("/api/photos")).json()
+    original = next(photo["original_url"] for photo in photos if photo["title"] == title)
+    await expect(image).to_have_js_property("currentSrc", original)
+    await gallery.page.wait_for_function(_FILLS, arg=await image.element_handle())
+
+
+_FILLS = """(image) => {
+  const { width, height } = image.getBoundingClientRect()
+  return Math.min(width, height) > 600
+}"""
