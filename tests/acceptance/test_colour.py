@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping
+from datetime import timedelta
 
 import numpy as np
 from PIL import Image
@@ -49,7 +50,7 @@ LIMIT = 2.0
 
 async def test_renditions_look_as_in_a_browser(chromium: Browser) -> None:
     shown = await _show(chromium, PICTURES)
-    room = Darkroom(LimitSettings(), children=1)
+    room = Darkroom(LimitSettings(decode_seconds=timedelta(minutes=2)), children=1)
     await room.start()
     try:
         made = {name: (await render(room, data))[1] for name, data in PICTURES.items()}

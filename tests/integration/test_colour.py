@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ SDR, HDR = 2.0, 4.0
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def darkroom() -> AsyncIterator[Darkroom]:
-    room = Darkroom(LimitSettings(), children=1)
+    room = Darkroom(LimitSettings(decode_seconds=timedelta(minutes=2)), children=1)
     await room.start()
     yield room
     await room.close()
