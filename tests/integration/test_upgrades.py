@@ -21,17 +21,14 @@ from safelight.jobs import JobState
 from safelight.library import Library
 from safelight.library.sweep import Sweep
 from safelight.models import Photo
-from safelight.settings import RenditionSettings
 from support import pictures
 from support.app_server import settings_for
 from support.reconcile import LOOK, keys_of, list_objects, reconcile
-from upgrades.dump import FOLDER, SESSION
+from upgrades.dump import FOLDER, RENDITIONS, SESSION
 
 DUMPS = sorted(FOLDER.glob("*.sql"))
 OWNERS = {"ann": ["", "The beach"], "ben": ["Ben's"]}
 """The titles of each owner's photos, in every dump."""
-DUMPED_RENDITIONS = RenditionSettings(quality=78, effort=1)
-"""The settings of the dumps' renditions. With others, new renditions would be added."""
 
 
 @pytest.fixture(params=DUMPS, ids=[dump.stem for dump in DUMPS])
@@ -48,7 +45,7 @@ async def upgraded(
     for key, data in _objects(dump).items():
         await own_library.backends.bucket.put(key, data, content_type="image/jpeg")
     settings = settings_for(own_engines, tmp_path / "now", database_url=SecretStr(empty_database))
-    opened = Library.from_settings(settings.model_copy(update={"renditions": DUMPED_RENDITIONS}))
+    opened = Library.from_settings(settings.model_copy(update={"renditions": RENDITIONS}))
     async with opened.lifespan(None):
         yield opened
 

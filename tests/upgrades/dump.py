@@ -23,11 +23,14 @@ from safelight import keys
 from safelight.engines import EmbeddedEngines, binaries
 from safelight.library import Library
 from safelight.models import Caption
+from safelight.settings import RenditionSettings
 from support import pictures
 from support.app_server import settings_for
 
 FOLDER = Path(__file__).parent
 SESSION = "the secret of a session that never grows old"
+RENDITIONS = RenditionSettings(quality=78, effort=1)
+"""The settings of the renditions in all dumps. With others, new renditions would be added."""
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 _SKIPPED_LINES = re.compile(
@@ -52,7 +55,8 @@ def main() -> None:
 
 async def _fill(engines: EmbeddedEngines, folder: Path) -> None:
     """Add and delete photos of two owners, and leave the traces of a crash."""
-    library = Library.from_settings(settings_for(engines, folder / "data"), worker=False)
+    settings = settings_for(engines, folder / "data", renditions=RENDITIONS)
+    library = Library.from_settings(settings, worker=False)
     async with library.lifespan(None):
         upright = pictures.exif(3, "2024:05:06 07:08:09")
         beach = io.BytesIO(pictures.jpeg(700, 300, quality=10, exif=upright))

@@ -15,6 +15,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database, Work
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts
+from safelight.catalog.installation.bucket import BucketRecord
 from safelight.catalog.migrate import operator_errors, upgrade
 from safelight.catalog.paging import Cursor, Month, Page
 from safelight.catalog.queries import BY_IDS, MONTHS, NEXT, PAGES
@@ -42,6 +43,7 @@ class Catalog:
 
     def __init__(self, url: str, *, deadline: timedelta = timedelta(seconds=4)) -> None:
         self._database = Database(url, deadline=deadline)
+        self.bucket_record = BucketRecord(self._database)
         self.reservations = Reservations(self._database)
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)

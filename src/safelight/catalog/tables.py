@@ -170,4 +170,12 @@ codes = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
-__all__ = ["codes", "metadata", "photos", "sessions", "unique_sha256", "uploads"]
+# Facts about the installation, by name: the bucket.
+installation = Table(
+    "safelight_installation",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+__all__ = ["codes", "installation", "metadata", "photos", "sessions", "unique_sha256", "uploads"]

@@ -178,6 +178,7 @@ async def _open_catalog(
         catalog = Catalog(engines.database_url)
     stack.push_async_callback(catalog.close)
     await catalog.upgrade()
+    await catalog.bucket_record.check(settings.s3.bucket)
     return catalog
 
 

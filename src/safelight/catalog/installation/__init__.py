@@ -1,0 +1,1 @@
+"""What a catalog remembers of its installation."""
