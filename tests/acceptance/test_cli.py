@@ -189,6 +189,19 @@ def test_url_prints_only_the_link(server: ServeProcess, shell: Shell) -> None:
     assert "original" in shell.run("url", id_, "--rendition", "gigantic").line
 
 
+def test_url_warns_of_an_original_with_a_location_or_not_for_all_browsers(
+    server: ServeProcess, shell: Shell
+) -> None:
+    fields = exif(orientation=6)
+    fields.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 0.0), 3: "E", 4: (2.0, 17.0, 0.0)})
+    id_ = _add(server, png(60, 40, exif=fields))
+    assert shell.run("url", id_).err == ""
+    result = shell.run("url", id_, "--rendition", "original")
+    assert httpx.get(result.out.strip()).content == png(60, 40, exif=fields)
+    assert "contains the place" in result.err
+    assert "Some browsers" in result.err
+
+
 def test_url_draws_a_qr_code(server: ServeProcess, shell: Shell) -> None:
     id_ = _add(server)
     result = shell.run("url", id_, "--qr")

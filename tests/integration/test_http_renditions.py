@@ -1,6 +1,7 @@
 """Renditions in the API: listed, linked, made later, and deleted with their photo."""
 
 import asyncio
+import hashlib
 import io
 import time
 
@@ -11,7 +12,7 @@ from PIL import Image
 from safelight import errors
 from safelight.library import Library
 from safelight.models import Photo
-from support import pictures
+from support import metadata, pictures
 from support.app_server import AppServer, Site
 
 
@@ -74,6 +75,27 @@ def test_photo_that_browsers_cannot_show_uses_its_largest_rendition(
     assert photo["renditions"][-1]["width"] == 400  # type: ignore[index]  # a list
     shown = upload(client, pictures.avif(400, 300))
     assert shown["photo_url"] == shown["original_url"]
+
+
+def test_photo_url_is_never_an_original_with_a_location_or_that_some_browsers_rotate(
+    client: httpx.Client,
+) -> None:
+    packet = metadata.xmp_packet(
+        "<exif:GPSLatitude>48,51N</exif:GPSLatitude><exif:GPSLongitude>2,17E</exif:GPSLongitude>"
+    )
+    located = upload(client, pictures.jpeg(120, 80, xmp=packet))
+    assert (located["located"], located["displayable"]) == (True, True)
+    rotated = upload(client, pictures.webp(120, 80, exif=pictures.exif(6)))
+    assert (rotated["located"], rotated["displayable"]) == (False, False)
+    assert (rotated["width"], rotated["height"]) == (80, 120)
+    for photo, size in ((located, (120, 80)), (rotated, (80, 120))):
+        shown = httpx.get(str(photo["photo_url"]))
+        assert shown.headers["Content-Type"] == "image/webp"
+        assert Image.open(io.BytesIO(shown.content)).size == size
+        original = httpx.get(str(photo["original_url"])).content
+        assert hashlib.sha256(original).hexdigest() == photo["sha256"]
+        again = client.get("/api/photos").json()
+        assert photo["photo_url"] in [each["photo_url"] for each in again]
 
 
 def test_renditions_are_deleted_with_their_photo(client: httpx.Client) -> None:
