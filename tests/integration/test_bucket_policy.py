@@ -23,7 +23,7 @@ from safelight.engines.secrets import EngineSecrets
 from safelight.errors import StorageUnavailable
 from safelight.signing.credentials import StaticCredentials
 from safelight.signing.sigv4 import Credentials, Method, presign
-from safelight.storage import Bucket, BucketConfig
+from safelight.storage import Bucket, BucketConfig, StoreProbe
 
 ALL = iam.service_policy("safelight")
 _STATEMENTS = cast("list[dict[str, Any]]", ALL["Statement"])
@@ -228,6 +228,25 @@ async def test_policy_is_sufficient_and_each_action_is_necessary(
     )
     with pytest.raises((PermissionError, StorageUnavailable)):
         await call(restricted, service, key())
+
+
+@pytest.mark.parametrize(
+    ("sid", "action"),
+    [
+        ("Bucket", "s3:ListBucket"),
+        ("Photos", "s3:PutObject"),
+        ("Photos", "s3:GetObject"),
+        ("Photos", "s3:DeleteObject"),
+    ],
+)
+async def test_check_at_the_start_names_the_missing_action(
+    service: Identity, sid: str, action: str
+) -> None:
+    restricted = Credentials(access_key=_name(sid, action), secret_key="secret")
+    probe = StoreProbe(service.access, StaticCredentials(restricted), timeout=timedelta(seconds=8))
+    failure = (await probe.run()).failure
+    assert failure
+    assert f"(AccessDenied): allow them {action}," in failure.message
 
 
 @pytest.mark.parametrize("action", sorted(OF_WRITING))

@@ -374,6 +374,42 @@ async def test_dead_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hush-hush" not in message
 
 
+@pytest.mark.parametrize("scheme", ["ftp", "socks5"])
+async def test_unsupported_proxy_is_named(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"{scheme}://user:hush-hush@127.0.0.1:1")
+    config = BucketConfig(endpoint_url="http://store.lan", bucket="pictures", region="us-east-1")
+    message = await _message(config)
+    assert f"through the proxy {scheme}://127.0.0.1:1" in message
+    assert "hush-hush" not in message
+
+
+@pytest.mark.parametrize("content", [None, "not a certificate"])
+async def test_unreadable_certificates_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    file = tmp_path / "authority.pem"
+    if content:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    config = BucketConfig(endpoint_url="https://store.lan", bucket="pictures", region="us-east-1")
+    message = await _message(config)
+    assert f"The certificates in {file} can't be read" in message
+    assert "correct SSL_CERT_FILE" in message
+
+
+async def test_lost_response_to_the_write_is_not_a_failure(store: FakeStore) -> None:
+    answers = iter([store_error(412, "PreconditionFailed")])
+
+    def lose(request: StoreRequest) -> StoreAnswer | None:
+        if request.method != "PUT" or request.key in store.objects:
+            return None
+        store.objects[request.key] = request.body
+        return next(answers, None)
+
+    store.hooks = [lose]
+    assert (await _probe(store)).failure is None
+
+
 async def test_page_of_a_proxy_is_named(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.hooks = [_refuse(StoreAnswer(403, b"<html><title>Blocked</title></html>"))]
     monkeypatch.setenv("HTTP_PROXY", store.url)

@@ -156,7 +156,10 @@ class BucketAPI:
 
     async def _send(self, request: httpx.Request) -> APIResponse:
         if self._client is None:
-            self._client = self._open_client()
+            try:
+                self._client = self._open_client()
+            except (ImportError, OSError, ValueError) as error:  # a proxy or SSL_CERT_FILE
+                raise StorageUnavailable from error
         response = await self._client.send(request, stream=True)
         try:
             body = b""

@@ -1,5 +1,6 @@
 """Explain why a store doesn't answer: its address, its certificate, or a proxy."""
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -45,6 +46,12 @@ def explain_connection(error: BaseException, config: BucketConfig, host: str) ->
     """
     causes = list(_causes(error))
     proxy = environment_proxy(config)
+    file = os.environ.get("SSL_CERT_FILE")
+    if file and isinstance(error, OSError):  # it isn't about a connection
+        return Explanation(
+            "certificate",
+            f"The certificates in {file} can't be read ({_reason(causes)}): correct SSL_CERT_FILE.",
+        )
     if certificate := _first(causes, ssl.SSLCertVerificationError):
         return _explain_certificate(certificate, config)
     if proxy:
@@ -175,7 +182,8 @@ def _reason(causes: list[BaseException]) -> str:
     if system:
         return str(system.strerror).lower()
     texts = (str(each).strip() for each in causes if isinstance(each, httpx.HTTPError))
-    return next(filter(None, texts), type(causes[0]).__name__).rstrip(".")
+    text = next(filter(None, texts), str(causes[0]) or type(causes[0]).__name__)
+    return " ".join(text.split()).rstrip(".")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

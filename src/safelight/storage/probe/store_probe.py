@@ -84,7 +84,9 @@ class StoreProbe(ProbeCalls):
     async def _check_write(self) -> None:
         """Write the object as photos are written, or without the headers that the store refuses."""
         first = await self._write(self._features)
-        if not first.is_success and first.error.may_refuse_header:
+        if first.status == HTTPStatus.PRECONDITION_FAILED:
+            pass  # an earlier attempt was stored, but its response was lost
+        elif not first.is_success and first.error.may_refuse_header:
             for omitted in OMITTED:
                 if not all(getattr(self._features, feature) for feature in omitted):
                     continue
@@ -100,7 +102,7 @@ class StoreProbe(ProbeCalls):
         if self._features.checksums:
             self._add("checksums")
         else:
-            self._add("checksums", CheckOutcome.NOTE, "The store doesn't support checksums.")
+            self._add("checksums", CheckOutcome.NOTE, "Objects are written without a checksum.")
 
     async def _write(self, features: StoreFeatures) -> APIResponse:
         headers = {"content-type": "image/jpeg", "cache-control": CACHE_CONTROL}
@@ -114,7 +116,7 @@ class StoreProbe(ProbeCalls):
     async def _check_conditional_write(self) -> None:
         """Write again: the store must refuse it, or it ignores If-None-Match."""
         if not self._features.conditional_writes:
-            message = "The store refuses If-None-Match."
+            message = "Objects are written without If-None-Match."
             self._add("conditional writes", CheckOutcome.NOTE, message)
         elif (await self._write(self._features)).is_success:
             message = "The store ignores If-None-Match."
