@@ -36,10 +36,8 @@ async def check_store(
     settings: Settings, config: BucketConfig, credentials: CredentialProvider
 ) -> AsyncIterator[CheckResult]:
     """Write, read and delete objects in every way that the service does."""
-    probe = StoreProbe(
-        config, credentials, timeout=settings.s3.timeout, allow_public=settings.s3.allow_public
-    )
-    report = await probe.run()
+    probe = StoreProbe(config, credentials, timeout=settings.s3.timeout)
+    report = await probe.run(allow_public=settings.s3.allow_public)
     for result in report.results:
         yield _named("store", result)
     if report.failure:
@@ -55,9 +53,9 @@ async def check_links(
 ) -> AsyncIterator[CheckResult]:
     """Use the store by the address in links, as browsers do. `config` has that address."""
     keys = _signing_keys(settings) or credentials
-    probe = StoreProbe(config, keys, timeout=settings.s3.timeout, allow_public=True)
+    probe = StoreProbe(config, keys, timeout=settings.s3.timeout)
     wanted = {"address", "certificate", "proxy", "region", "keys", "read", "head", "range"}
-    for result in (await probe.run()).results:
+    for result in (await probe.run(allow_public=True)).results:
         if result.check in wanted or result.outcome is CheckOutcome.FAILURE:
             yield _named("links", result)
 
