@@ -1,6 +1,7 @@
 import { fetchMonths, fetchPage, fetchPhoto, type Month, type Photo } from './api'
 import { bootstrap } from './bootstrap'
 import { Observable } from './observable'
+import { sortTime } from './sort-time'
 
 const PAGE_SIZE = 60
 /** The shortest time between refreshes that nothing but looking at the page causes. */
@@ -29,6 +30,8 @@ export class Album extends Observable {
   #refreshing: Promise<void> | undefined
   #refreshAgain = false
   #lastRefresh = Date.now()
+  /** The id of a photo that has another slot since the last refresh. */
+  #moved: number | undefined
   #visible: [number, number] = [0, PAGE_SIZE]
 
   constructor() {
@@ -156,17 +159,22 @@ export class Album extends Observable {
 
   async #refresh(): Promise<void> {
     this.#lastRefresh = Date.now()
+    const moved = this.#moved
     try {
       const months = await fetchMonths()
       const isUnchanged = JSON.stringify(months) === JSON.stringify(this.months)
       const next = new Album()
       next.#setMonths(months)
-      if (isUnchanged) next.slots = this.slots.slice()
+      if (isUnchanged && moved === undefined) next.slots = this.slots.slice()
       const [from, to] = this.#visible
       const first = Math.floor(Math.max(0, from) / PAGE_SIZE)
       const last = Math.floor(Math.max(0, Math.min(to, next.total) - 1) / PAGE_SIZE)
       for (let page = first; page <= last && next.total > 0; page++) {
         next.#fill(page * PAGE_SIZE, await next.#fetch(page))
+      }
+      if (moved !== undefined) {
+        await next.locate(moved)
+        if (this.#moved === moved) this.#moved = undefined
       }
       this.#generation++
       this.#loading.clear()
@@ -187,6 +195,13 @@ export class Album extends Observable {
     if (slot === undefined) return
     this.slots[slot] = photo
     this.#changed()
+  }
+
+  /** Replace a loaded photo by one with another date, and load the photos around its new slot. */
+  async move(photo: Photo): Promise<void> {
+    this.replace(photo)
+    this.#moved = photo.id
+    await this.refresh()
   }
 
   slotOf(id: number): number | undefined {
@@ -246,12 +261,4 @@ export class Album extends Observable {
     }
     this.#changed()
   }
-}
-
-/** Return the time by which the server sorts a photo, in microseconds since 1970. */
-function sortTime(photo: Photo): number {
-  const time = photo.taken_at ?? photo.created_at
-  const withZone = /(Z|[+-]\d\d:\d\d)$/.test(time) ? time : `${time}Z`
-  const microseconds = Number((/\.(\d{1,6})/.exec(time)?.[1] ?? '').padEnd(6, '0').slice(3))
-  return Date.parse(withZone) * 1000 + microseconds
 }

@@ -125,7 +125,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change or shift the capture times of up to 500 photos
+         * @description All of the photos are changed, or after an error none.
+         */
+        patch: operations["edit_api_photos_patch"];
         trace?: never;
     };
     "/api/photos/months": {
@@ -170,8 +174,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change title or description
-         * @description Change the title or description of a photo.
+         * Change title, description or capture time
+         * @description Change the title, description or capture time of a photo.
          */
         patch: operations["edit_api_photos__photo_id__patch"];
         trace?: never;
@@ -346,7 +350,8 @@ export interface components {
          *         `photo_url` is the image to show: the original if it is `displayable` and not `located`, else
          *         the largest rendition. `displayable` is true if all common browsers show the original as it
          *         should be; `located` is true if the original contains the location where it was taken.
-         *         `duration` is the length of an animation in seconds.
+         *         `duration` is the length of an animation in seconds. `taken_at` is the camera's local
+         *         time, with an offset from UTC if that is known, and `taken_from` is where it comes from.
          */
         PhotoView: {
             id: number;
@@ -368,11 +373,18 @@ export interface components {
             located: boolean;
             displayable: boolean;
             taken_at: string | null;
+            taken_from: components["schemas"]["DateSource"] | null;
             /** Format: date-time */
             created_at: string;
             thumbhash: string | null;
             renditions: components["schemas"]["RenditionView"][];
         };
+        /**
+         * DateSource
+         * @description Where a photo's capture time comes from.
+         * @enum {unknown}
+         */
+        DateSource: "exif" | "file" | "filename" | "user" | "xmp";
         /**
          * RenditionView
          * @description A smaller copy of a photo. Sizes are in pixels.
@@ -386,7 +398,9 @@ export interface components {
         };
         /**
          * MonthView
-         * @description A month (UTC, like ``2024-05``) that has photos. Pass `after` to list photos from it on.
+         * @description A month (like ``2024-05``) that has photos. Pass `after` to list photos from it on.
+         *
+         *         It is that of the camera's local time, and of ``order=added`` that in UTC.
          */
         MonthView: {
             month: string;
@@ -493,6 +507,8 @@ export interface components {
             description: string;
             /** @default false */
             multipart: boolean;
+            /** @default null */
+            modified_at: string | null;
         };
         /**
          * SignRequest
@@ -559,6 +575,38 @@ export interface components {
         ReconcileErrorView: {
             code: string;
             detail: string;
+        };
+        /**
+         * PhotoChanges
+         * @description The body of PATCH /photos/{id}: the fields to change.
+         *
+         *         `taken_at` is a local time, with an offset from UTC or without; null restores what the picture
+         *         says.
+         */
+        PhotoChanges: {
+            /** @default null */
+            title: string | null;
+            /** @default null */
+            description: string | null;
+            taken_at?: string | null;
+        };
+        /**
+         * BulkChanges
+         * @description The body of PATCH /photos: a capture time for all, or the seconds to add to each.
+         *
+         *         `taken_at` is as for one photo.
+         */
+        BulkChanges: {
+            taken_at?: string | null;
+            shift_seconds?: number;
+        };
+        /**
+         * BulkResultView
+         * @description The ids of the photos that were changed, and those that don't exist.
+         */
+        BulkResultView: {
+            done: number[];
+            missing: number[];
         };
         Problem: {
             type: string;
@@ -1240,6 +1288,8 @@ export interface operations {
                     photo: string;
                     title?: string;
                     description?: string;
+                    /** Format: date-time */
+                    modified_at?: string;
                 };
             };
         };
@@ -1343,6 +1393,120 @@ export interface operations {
                 };
             };
             /** @description `busy` or `catalog_unavailable` or `storage_unavailable` or `storage_full` */
+            503: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_api_photos_patch: {
+        parameters: {
+            query: {
+                /** @description The ids of the photos, separated by commas */
+                ids: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkChanges"];
+            };
+        };
+        responses: {
+            /** @description The photos that were changed, and the others */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResultView"];
+                };
+            };
+            /** @description `unknown_host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `catalog_unavailable` or `storage_full` */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -1621,10 +1785,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    title?: string | null;
-                    description?: string | null;
-                };
+                "application/json": components["schemas"]["PhotoChanges"];
             };
         };
         responses: {

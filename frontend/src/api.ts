@@ -96,7 +96,7 @@ export async function fetchPhoto(id: number): Promise<Photo> {
 
 export async function editPhoto(
   id: number,
-  changes: { title?: string; description?: string },
+  changes: { title?: string; description?: string; taken_at?: string | null },
 ): Promise<Photo> {
   const response = await request(`/photos/${id}`, { method: 'PATCH', json: changes })
   return (await response.json()) as Photo

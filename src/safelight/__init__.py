@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from safelight.catalog.tables import photos as photos_table
     from safelight.errors import SafelightError
     from safelight.library import AddResult, Library, StartedUpload
-    from safelight.models import Caption, ImageFacts, Order, Photo, Rendition
+    from safelight.models import OWN_DATE, BulkResult, Caption, ImageFacts, Order, Photo, Rendition
     from safelight.settings import Settings
     from safelight.signing.links import Link
     from safelight.signing.uploads import PresignedRequest
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "OWN_DATE",
     "AddResult",
+    "BulkResult",
     "Caption",
     "ImageFacts",
     "Library",
@@ -40,10 +42,12 @@ __all__ = [
 _MODULES = {
     "AddResult": "library",
     "StartedUpload": "library",
+    "BulkResult": "models",
     "Caption": "models",
     "ImageFacts": "models",
     "Library": "library",
     "Link": "signing.links",
+    "OWN_DATE": "models",
     "Order": "models",
     "PresignedRequest": "signing.uploads",
     "Photo": "models",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Final
 
 MAX_WEBP_SIDE: Final = 16_383
@@ -25,6 +25,47 @@ class Order(StrEnum):
 
     ADDED = "added"
     TAKEN = "taken"
+
+
+class DateSource(StrEnum):
+    """Where a photo's capture time comes from."""
+
+    EXIF = "exif"
+    XMP = "xmp"
+    FILENAME = "filename"
+    FILE = "file"
+    """The time when the file was modified, as the client sent it."""
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureDate:
+    """When a photo was taken: the camera's local time, without a time zone.
+
+    `offset` is that of the camera's clock from UTC, if it is known.
+    """
+
+    at: datetime
+    offset: timedelta | None = None
+    source: DateSource
+
+
+class OwnDate(Enum):
+    """In place of a capture time: what the picture says."""
+
+    OWN_DATE = "own"
+
+
+OWN_DATE: Final = OwnDate.OWN_DATE
+"""Restores the capture time of which the picture itself gives evidence, or none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkResult:
+    """The ids of the photos that a call has changed, and those that the owner doesn't have."""
+
+    done: tuple[int, ...]
+    missing: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +92,10 @@ class Details:
 class ImageFacts:
     """Facts about an image, from decoding all of it.
 
-    `width` and `height` are pixels as displayed, with the orientation applied. `taken_at` is EXIF's
-    DateTimeOriginal by the camera's clock, without a time zone; `taken_offset` is the camera's
-    offset from UTC, if the file has it.
+    `width` and `height` are pixels as displayed, with the orientation applied. `dates` are those
+    that the file contains, best first. From them, or from elsewhere, the library sets `taken_at`,
+    the time on the camera's clock without a time zone, `taken_offset`, that clock's offset from UTC
+    if it is known, and `taken_from`, the source of both.
     """
 
     format: str
@@ -63,6 +105,8 @@ class ImageFacts:
     frames: int = 1
     taken_at: datetime | None = None
     taken_offset: timedelta | None = None
+    taken_from: DateSource | None = None
+    dates: tuple[CaptureDate, ...] = ()
     details: Details = Details()
 
 
@@ -155,6 +199,7 @@ class Upload:
     """A reserved upload of `size` bytes of a declared type, with the SHA-256 if it was declared.
 
     `upload_id` is random; clients see it, and the object's key contains it (`keys.incoming`).
+    `modified_at` is when the client's file was modified, with the client's offset from UTC.
     `part_size` is None for an upload in one request. No signature for it is valid after
     `expires_at`. `photo_id` is the photo that it became.
     """
@@ -170,6 +215,7 @@ class Upload:
     created_at: datetime
     expires_at: datetime
     photo_id: int | None = None
+    modified_at: datetime | None = None
 
     @property
     def parts(self) -> int:

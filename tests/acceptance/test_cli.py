@@ -142,7 +142,7 @@ def test_ls_prints_an_empty_list(shell: Shell) -> None:
 
 
 def test_ls_sorts_by_the_given_order(server: ServeProcess, shell: Shell) -> None:
-    _add(server, jpeg(100, 90, exif=exif(taken_at="2031:01:01 00:00:00")))
+    _add(server, jpeg(100, 90, exif=exif(taken_at="2011:01:01 00:00:00")))
     _add(server, jpeg(100, 91, exif=exif(taken_at="2001:01:01 00:00:00")))
     taken = json.loads(shell.run("ls", "--json", "--order", "taken").out)
     added = json.loads(shell.run("ls", "--json").out)

@@ -48,8 +48,8 @@ def test_order_taken_uses_capture_time_or_else_upload_time(client: httpx.Client)
     middle = upload("2020:01:01 12:00:00", "+00:00")
     undated = upload(None)
     oldest = upload("2019:06:01 00:00:00")
-    later = upload("2020:01:01 12:30:00", "-01:00")
-    earlier = upload("2020:01:01 12:30:00", "+01:00")
+    later = upload("2020:01:01 12:30:00", "+01:00")
+    earlier = upload("2020:01:01 11:30:00", "-01:00")
     listed = [photo["id"] for photo in client.get("/api/photos?order=taken").json()]
     assert listed == [undated, later, middle, earlier, oldest]
 
@@ -120,6 +120,7 @@ def test_photos_with_the_same_time_are_all_listed(
         "after=Yf_______-________________",
         "after=YX__________f_________8",
         "after=YYAAAAAAAAAAAAAAAAAAAAA",
+        "order=taken&after=dAAAAAAAAAAAAAAAAAAAAAA",  # a cursor of version 0.1: t, 0, 0
     ],
 )
 def test_undocumented_query_is_refused(client: httpx.Client, query: str) -> None:

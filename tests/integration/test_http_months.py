@@ -116,7 +116,7 @@ def test_months_are_counted_by_an_index_only_scan(app_server: AppServer, site: S
         return "\n".join(rows.scalars())
 
     plan = app_server.do(app_server.library.backends.catalog._database.transaction(explained))
-    assert "Index Only Scan using safelight_photos_taken_idx" in plan
+    assert "Index Only Scan using safelight_photos_local_idx" in plan
 
 
 def test_original_is_downloaded_under_its_filename(client: httpx.Client) -> None:

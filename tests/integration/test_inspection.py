@@ -14,10 +14,11 @@ from PIL import Image, ImageCms
 
 from safelight import errors
 from safelight.darkroom.pool import Darkroom
-from safelight.models import Details, ImageFacts
+from safelight.models import CaptureDate, DateSource, Details, ImageFacts
 from safelight.settings import LimitSettings
 from support import pictures
 from support.darkrooms import inspect, outcome, render
+from support.metadata import WITH_XMP, png_with_raw_profile, xmp_packet
 
 PHOTOGRAPHS = pictures.photographs()
 CLEAN = {"accept", "corrupt_image", "unsupported_type", "too_many_pixels", "too_many_frames"}
@@ -77,8 +78,8 @@ async def test_exif_time_and_offset_are_read(
 ) -> None:
     fields = pictures.exif(1, taken_at="2017:06:17 20:35:13", offset=offset)
     facts = await facts_of(darkroom, pictures.save(pictures.astronaut(), form, exif=fields))
-    assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, no time zone in EXIF
-    assert facts.taken_offset == timedelta(hours=hours)
+    at, offset_from_utc = datetime(2017, 6, 17, 20, 35, 13), timedelta(hours=hours)  # noqa: DTZ001, no time zone in EXIF
+    assert facts.dates == (CaptureDate(at=at, offset=offset_from_utc, source=DateSource.EXIF),)
 
 
 PAIRS = {
@@ -208,16 +209,52 @@ async def test_heic_is_not_rotated_twice(darkroom: Darkroom, orientation: int) -
     seen = await inspect(darkroom, file.getvalue())
     upright = pillow_heif.open_heif(file.getvalue())
     assert (seen.facts.width, seen.facts.height) == upright.size
-    assert seen.facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, no time zone in EXIF
-    assert seen.facts.taken_offset == timedelta(hours=2)
+    (date,) = seen.facts.dates
+    assert date.at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, no time zone in EXIF
+    assert date.offset == timedelta(hours=2)
 
 
 async def test_time_without_offset_has_none(darkroom: Darkroom) -> None:
     facts = await facts_of(
         darkroom, pictures.jpeg(exif=pictures.exif(taken_at="2017:06:17 20:35:13"))
     )
-    assert facts.taken_at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, no time zone in EXIF
-    assert facts.taken_offset is None
+    (date,) = facts.dates
+    assert date.at == datetime(2017, 6, 17, 20, 35, 13)  # noqa: DTZ001, no time zone in EXIF
+    assert date.offset is None
+
+
+@pytest.mark.parametrize("place", WITH_XMP)
+async def test_date_of_xmp_is_read(darkroom: Darkroom, place: str) -> None:
+    packet = xmp_packet(attributes='photoshop:DateCreated="2017-06-17T20:35:13.25+02:00"')
+    (date,) = (await facts_of(darkroom, WITH_XMP[place](packet))).dates
+    assert date == CaptureDate(
+        at=datetime(2017, 6, 17, 20, 35, 13, 250_000),  # noqa: DTZ001, a local time
+        offset=timedelta(hours=2),
+        source=DateSource.XMP,
+    )
+
+
+EXIF_TIMES = pictures.exif_times(original="2017:06:17 20:35:13", digitized="2018-01-02 03:04:05")
+PNG = pictures.png(64, 48)
+WITH_EXIF = {
+    "jpeg": pictures.jpeg(64, 48, exif=EXIF_TIMES),
+    "png": pictures.png(64, 48, exif=EXIF_TIMES),
+    "png, behind the pixels": PNG[:-12] + pictures.png_chunk(b"eXIf", EXIF_TIMES[6:]) + PNG[-12:],
+    "png, raw profile": png_with_raw_profile("exif", EXIF_TIMES),
+    "png, raw app1 profile": png_with_raw_profile("APP1", EXIF_TIMES),
+    "webp": pictures.webp(64, 48, exif=EXIF_TIMES),
+    "avif": pictures.avif(64, 48, exif=EXIF_TIMES),
+    "heic": pictures.heic(64, 48, exif=EXIF_TIMES),
+}
+
+
+@pytest.mark.parametrize("place", WITH_EXIF)
+async def test_dates_of_exif_have_fractions_of_seconds(darkroom: Darkroom, place: str) -> None:
+    dates = (await facts_of(darkroom, WITH_EXIF[place])).dates
+    assert [(date.at.isoformat(), date.offset) for date in dates] == [
+        ("2017-06-17T20:35:13.120000", timedelta(hours=2)),
+        ("2018-01-02T03:04:05.500000", None),
+    ]
 
 
 async def test_details_are_read(darkroom: Darkroom) -> None:
@@ -267,6 +304,17 @@ BROKEN_METADATA = {
     "png text that is not utf-8": pictures.png_with(
         pictures.png_chunk(b"tEXt", b"Auteur \xe9\xe8\0caf\xe9")
     ),
+    "png raw profile of noise": png_with_raw_profile("exif", EXIF_OF_NOISE),
+    "png raw profile cut short": png_with_raw_profile("exif", EXIF_TIMES[:-80]),
+    "xmp with entities": pictures.jpeg(
+        xmp=b"<!DOCTYPE x [<!ENTITY l0 'ha'>"
+        + b"".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>".encode() for n in range(1, 12))
+        + b"]><x>&l11;</x>"
+    ),
+    "xmp of a deep tree": pictures.jpeg(xmp=b"<a>" * 20_000),
+    "xmp with nonsense for a date": pictures.jpeg(
+        xmp=xmp_packet(attributes='xmp:CreateDate="yesterday" exif:DateTimeOriginal="0000-00-00"')
+    ),
     "png exif of noise": pictures.png_with(pictures.png_chunk(b"eXIf", pictures.noise(300))),
     "png text with a wrong crc": pictures.png_with(b"\0\0\0\4tEXta\0bc\1\2\3\4"),
     "webp exif of noise": pictures.webp(exif=EXIF_OF_NOISE),
@@ -277,8 +325,7 @@ BROKEN_METADATA = {
 @pytest.mark.parametrize("name", BROKEN_METADATA)
 async def test_broken_metadata_is_ignored(darkroom: Darkroom, name: str) -> None:
     facts = await facts_of(darkroom, BROKEN_METADATA[name])
-    assert facts.taken_at is None
-    assert facts.taken_offset is None
+    assert facts.dates == ()
 
 
 POLYGLOTS = {

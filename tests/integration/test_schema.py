@@ -109,8 +109,8 @@ async def test_newer_schema_is_refused_and_left_unchanged(empty_database: str) -
 async def test_upgrade_waits_for_a_concurrent_migration_beyond_the_query_timeout(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short_timeouts = "-c statement_timeout=200ms -c lock_timeout=200ms"
-    monkeypatch.setattr("safelight.catalog.database._OPTIONS", short_timeouts)
+    short_timeouts = "SET statement_timeout = '200ms'; SET lock_timeout = '200ms'"
+    monkeypatch.setattr("safelight.catalog.connections.pool._SESSION", short_timeouts)
     catalog = Catalog(empty_database)
     async with await psycopg.AsyncConnection.connect(empty_database) as migrating:
         await migrating.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))

@@ -15,18 +15,30 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from safelight.catalog import migrations
+from safelight.catalog import Catalog, migrations
 from safelight.engines import EmbeddedEngines
 from safelight.jobs import JobState
 from safelight.library import Library
 from safelight.library.sweep import Sweep
-from safelight.models import Photo
+from safelight.models import DateSource, Order, Photo
 from support import pictures
 from support.app_server import settings_for
 from support.reconcile import LOOK, keys_of, list_objects, reconcile
 from upgrades.dump import FOLDER, RENDITIONS, SESSION
 
 DUMPS = sorted(FOLDER.glob("*.sql"))
+OLD_DUMPS = [dump for dump in DUMPS if dump.stem < "0008"]
+STORED_DATES = (
+    ("2020-01-02 03:04:05", None),
+    ("9999-12-31 23:59:59.999999", None),
+    ("9999-12-31 23:59:59", "-12:00"),
+    ("0001-01-01 00:00:00", "14:00"),
+    ("1799-12-31 00:00:00", None),
+    ("2099-01-01 00:00:00", None),
+    ("2026-11-02 00:00:00.1", None),
+    ("2026-11-01 23:00:00", "-01:00:01"),
+)
+"""Capture times with offsets, of photos that were added on 1 November 2026."""
 OWNERS = {"ann": ["", "The beach"], "ben": ["Ben's"]}
 """The titles of each owner's photos, in every dump."""
 
@@ -105,6 +117,47 @@ async def test_sessions_and_ids_survive_the_upgrade(upgraded: Library) -> None:
     assert session.browser == "Mosaic"
     added = await upgraded.add("ann", io.BytesIO(pictures.jpeg(50, 40)))
     assert added.photo.id > 5, "ids are not reused"
+
+
+@pytest.mark.parametrize("dump", OLD_DUMPS, ids=[dump.stem for dump in OLD_DUMPS])
+async def test_dates_that_cannot_be_true_are_removed_from_old_rows(
+    dump: Path, empty_database: str
+) -> None:
+    """Before the schema 0008, any date was stored."""
+    _load(dump, empty_database)
+    with psycopg.connect(empty_database) as connection:
+        rows = connection.execute("SELECT id, created_at FROM safelight_photos").fetchall()
+        template = (
+            "INSERT INTO safelight_photos (owner, status, name, title, description, filename,"
+            " reserved_at, created_at, size, sha256, format, content_type, width, height, frames,"
+            " taken_at, taken_offset, sort_at) VALUES ('eve', 'ready', %(n)s, '', '', '', now(),"
+            " '2026-11-01Z', 1, %(n)s, 'jpeg', 'image/jpeg', 1, 1, 1, %(at)s, %(offset)s, now())"
+        )
+        for n, (at, offset) in enumerate(STORED_DATES):
+            connection.execute(template, {"n": f"{n:032}", "at": at, "offset": offset})
+    catalog = Catalog(empty_database)
+    try:
+        await catalog.upgrade()
+        page = await catalog.page("eve", order=Order.TAKEN, after=None, limit=100)
+        photos = await catalog.photos("eve", [id_ for id_, _ in page.photos])
+        months = await catalog.months("eve", order=Order.TAKEN)
+        others = [
+            photo
+            for owner in OWNERS
+            for photo in await catalog.next_photos(owner, after=0, limit=9)
+        ]
+    finally:
+        await catalog.close()
+    assert [(photo.facts.taken_at, photo.facts.taken_from) for photo in photos].count(
+        (None, None)
+    ) == len(STORED_DATES) - 1
+    assert [(f"{month.begins:%Y-%m}", month.count) for month in months] == [
+        ("2026-11", len(STORED_DATES) - 1),
+        ("2020-01", 1),
+    ]
+    assert {photo.facts.taken_from for photo in photos} == {None, DateSource.EXIF}
+    assert {(photo.id, photo.created_at) for photo in others} <= set(rows)
+    assert {str(photo.facts.taken_at) for photo in others} == {"None", "2024-05-06 07:08:09"}
 
 
 def test_newest_schema_has_a_dump() -> None:

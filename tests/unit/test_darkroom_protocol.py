@@ -15,7 +15,8 @@ from safelight.settings import LimitSettings
 GIB = 1 << 30
 
 
-FACTS = {"width": 4, "height": 3, "frames": 1, "taken_at": None, "offset_minutes": None}
+FACTS = {"width": 4, "height": 3, "frames": 1, "dates": []}
+DATE = {"at": "2020-01-01T00:00:00", "offset_minutes": None, "source": "exif"}
 
 
 @pytest.mark.parametrize(
@@ -32,9 +33,11 @@ FACTS = {"width": 4, "height": 3, "frames": 1, "taken_at": None, "offset_minutes
         {"facts": FACTS | {"width": 120_000_001, "height": 1}},
         {"facts": FACTS | {"frames": 1_001}},
         {"facts": FACTS | {"frames": 0}},
-        {"facts": FACTS | {"taken_at": "soon"}},
-        {"facts": FACTS | {"taken_at": "2020-01-01T00:00:00+01:00"}},
-        {"facts": FACTS | {"offset_minutes": 10_000}},
+        {"facts": FACTS | {"dates": [DATE | {"at": "soon"}]}},
+        {"facts": FACTS | {"dates": [DATE | {"at": "2020-01-01T00:00:00+01:00"}]}},
+        {"facts": FACTS | {"dates": [DATE | {"offset_minutes": 10_000}]}},
+        {"facts": FACTS | {"dates": [DATE | {"source": "user"}]}},
+        {"facts": FACTS | {"dates": [DATE] * 9}},
         {"facts": FACTS | {"format": "svg"}},
         {"facts": FACTS, "sha256": "a" * 64},
         {"refusal": {"code": "error", "message": "?"}},

@@ -3,7 +3,7 @@
 import struct
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from safelight import errors
 from safelight.imaging.headers import gif, heif, jpeg, png, webp
 from safelight.imaging.limits import DecodeLimits, Header, check_limits
-from safelight.imaging.metadata import parse_date_time, parse_offset
 from support import pictures
 
 AVIF_SEQUENCE = pictures.animated("AVIF", 5)
@@ -397,47 +396,3 @@ def test_refusal_states_value_and_limit(
 def test_header_at_all_limits_is_accepted() -> None:
     check_limits(Header(width=500, height=1, frames=10, scans=20), LIMITS)
     check_limits(Header(width=100, height=10), LIMITS)
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("2017:06:17 20:35:13", datetime(2017, 6, 17, 20, 35, 13)),  # noqa: DTZ001, no time zone in EXIF
-        ("2017:06:17 20:35:13 (2017:06:17 20:35:13, ASCII, 20 components, 20 bytes)",
-         datetime(2017, 6, 17, 20, 35, 13)),  # noqa: DTZ001
-        ("0000:00:00 00:00:00", None),
-        ("2017:02:30 20:35:13", None),
-        ("2017:06:17 24:00:00", None),
-        ("    :  :     :  :  ", None),
-        ("2017-06-17T20:35:13", None),
-        ("٢٠١٧:06:17 20:35:13", None),
-        ("None", None),
-        ("", None),
-    ],
-)  # fmt: skip
-def test_date_time_is_parsed_or_ignored(text: str, moment: datetime | None) -> None:
-    assert parse_date_time(text) == moment
-
-
-@pytest.mark.parametrize(
-    ("text", "offset"),
-    [
-        ("+02:00", timedelta(hours=2)),
-        ("-07:30 (-07:30, ASCII, 7 components, 7 bytes)", timedelta(hours=-7.5)),
-        ("+00:00", timedelta(0)),
-        ("+14:00", timedelta(hours=14)),
-        ("+14:01", None),
-        ("-99:99", None),
-        ("+01:75", None),
-        ("Z", None),
-        ("   :  ", None),
-    ],
-)
-def test_offset_is_parsed_or_ignored(text: str, offset: timedelta | None) -> None:
-    assert parse_offset(text) == offset
-
-
-@given(st.text(max_size=40))
-def test_any_text_is_parsed_without_error(text: str) -> None:
-    parse_date_time(text)
-    parse_offset(text)

@@ -62,7 +62,8 @@ async def _fill(engines: EmbeddedEngines, folder: Path) -> None:
         beach = io.BytesIO(pictures.jpeg(700, 300, quality=10, exif=upright))
         await library.add("ann", beach, Caption(title="The beach", filename="b'ach \\1.jpg"))
         await library.add("ann", io.BytesIO(pictures.png(40, 30)), Caption(description="Größe 海"))
-        await library.add("ben", io.BytesIO(pictures.webp(60, 40)), Caption(title="Ben's"))
+        bens = await library.add("ben", io.BytesIO(pictures.webp(60, 40)), Caption(title="Ben's"))
+        await library.edit("ben", bens.photo.id, taken_at=datetime(2023, 4, 5))  # noqa: DTZ001, a local time
         deleted = (await library.add("ben", io.BytesIO(pictures.gif(60, 40)))).photo
         await library.delete("ben", deleted.id)
         await library.uploads.begin("ben", size=1000, content_type="image/png")

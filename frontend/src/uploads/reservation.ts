@@ -1,6 +1,7 @@
 import { type Photo, request } from '../api'
 import type { components } from '../api.gen'
 import { contentType } from './file-types'
+import { modifiedAt } from './modified-at'
 
 type Schemas = components['schemas']
 export type PresignedRequest = Schemas['PermitView']
@@ -15,11 +16,13 @@ export async function reserve(
   signal: AbortSignal,
 ): Promise<{ photo: Photo } | { reservation: Reservation }> {
   const hash = await sha256(file)
+  const modified = modifiedAt(file)
   const json = {
     filename: file.name,
     content_type: contentType(file) || 'image/jpeg',
     size: file.size,
     ...(hash ? { sha256: hash } : {}),
+    ...(modified ? { modified_at: modified } : {}),
   }
   const response = await request('/uploads', { method: 'POST', json, signal })
   const body: unknown = await response.json()

@@ -2,21 +2,24 @@ import { useRef, useState } from 'preact/hooks'
 import { downloadUrl, editPhoto, type Photo } from '../api'
 import { bootstrap } from '../bootstrap'
 import { Icon } from '../icons'
-import { formatSize, formatTaken, formatTime, texts } from '../texts'
+import { formatSize, formatTime, texts } from '../texts'
+import { DateEditor } from './date-editor'
 import { Share } from './share'
 
 interface Props {
   photo: Photo
   onChange: (photo: Photo) => void
+  /** Called instead of `onChange` if the date was changed: the photo has another slot. */
+  onMove: (photo: Photo) => void
   onDelete: () => void
 }
 
 /** A photo's title, description and metadata, and the buttons to share and delete it. */
-export function DetailsPanel({ photo, onChange, onDelete }: Props) {
+export function DetailsPanel({ photo, onChange, onMove, onDelete }: Props) {
   return (
     <section class="details-panel" aria-label={texts.details}>
       <Caption photo={photo} onChange={onChange} />
-      <Metadata photo={photo} />
+      <Metadata photo={photo} onMove={onMove} />
       <div class="panel-actions">
         <Share photo={photo} />
         <a class="secondary" href={downloadUrl(photo.id)} download>
@@ -112,9 +115,8 @@ function Field({ label, hint, value, maxLength, multiline, onSave }: FieldProps)
   return multiline ? <textarea {...props} rows={3} /> : <input {...props} autocomplete="off" />
 }
 
-function Metadata({ photo }: { photo: Photo }) {
+function Metadata({ photo, onMove }: Pick<Props, 'photo' | 'onMove'>) {
   const rows: [string, string | null | undefined][] = [
-    [texts.takenAt, photo.taken_at && formatTaken(photo.taken_at)],
     [texts.cameraModel, photo.camera],
     [texts.dimensions, `${photo.width} × ${photo.height}, ${formatSize(photo.size)}`],
     [texts.duration, photo.duration === null ? null : texts.seconds(photo.duration)],
@@ -123,6 +125,7 @@ function Metadata({ photo }: { photo: Photo }) {
   ]
   return (
     <dl>
+      <DateEditor photo={photo} onChange={onMove} />
       {rows.map(([label, value]) =>
         value ? (
           <div key={label}>

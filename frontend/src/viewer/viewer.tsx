@@ -223,6 +223,7 @@ export class Viewer {
           key={photo.id}
           photo={photo}
           onChange={(edited) => this.options.album.replace(edited)}
+          onMove={(edited) => void this.options.album.move(edited)}
           onDelete={() => this.#delete()}
         />
       ) : null,

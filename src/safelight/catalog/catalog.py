@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database, Work
+from safelight.catalog.dates import PhotoDates, date_values
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts
 from safelight.catalog.installation.bucket import BucketRecord
 from safelight.catalog.migrate import operator_errors, upgrade
@@ -27,7 +28,7 @@ from safelight.catalog.tables import codes, photos
 from safelight.catalog.tombstones import Tombstone, Tombstones, TransactionHook, soft_delete
 from safelight.catalog.uploads import Uploads
 from safelight.errors import NotFound
-from safelight.models import Order, Photo, Rendition, Status
+from safelight.models import CaptureDate, Order, OwnDate, Photo, Rendition, Status
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class Catalog:
     def __init__(self, url: str, *, deadline: timedelta = timedelta(seconds=4)) -> None:
         self._database = Database(url, deadline=deadline)
         self.bucket_record = BucketRecord(self._database)
+        self.dates = PhotoDates(self._database)
         self.reservations = Reservations(self._database)
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)
@@ -124,17 +126,22 @@ class Catalog:
         return [Month.from_row(order, begins, count) for begins, count in rows]
 
     async def edit(
-        self, owner: str, id_: int, *, title: str | None = None, description: str | None = None
+        self,
+        owner: str,
+        id_: int,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        date: CaptureDate | OwnDate | None = None,
     ) -> Photo:
-        """Change title or description; None keeps the current text. Raises NotFound."""
+        """Change title, description or capture time; None keeps the current. Raises NotFound."""
         changes = {"title": title, "description": description}
+        values = {column: value for column, value in changes.items() if value is not None}
         statement = (
             update(photos)
             .where(*_is_photo(owner, id_))
-            .values(
-                version=photos.c.version + 1,
-                **{column: value for column, value in changes.items() if value is not None},
-            )
+            .values(version=photos.c.version + 1)
+            .values({**values, **(date_values(date) if date else {})})
             .returning(*COLUMNS)
         )
         return await self._update(statement)

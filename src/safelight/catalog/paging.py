@@ -16,12 +16,16 @@ from safelight.models import Order
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHAPE = struct.Struct(">cqq")
-_LETTERS = {Order.ADDED: b"a", Order.TAKEN: b"t"}
+_LETTERS = {Order.ADDED: b"a", Order.TAKEN: b"l"}
+"""Version 0.1 sorted by another time in ``order=taken``: its cursors have the letter t."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """The start of a page: after the photo `id`, whose time in this order is `at`."""
+    """The start of a page: after the photo `id`, whose time in this order is `at`.
+
+    That is a local time, without a time zone, in ``order=taken``.
+    """
 
     order: Order
     at: datetime
@@ -29,7 +33,8 @@ class Cursor:
 
     def __str__(self) -> str:
         """Return the cursor as clients see it: opaque."""
-        micros = (self.at - _EPOCH) // timedelta(microseconds=1)
+        at = self.at if self.at.tzinfo else self.at.replace(tzinfo=UTC)
+        micros = (at - _EPOCH) // timedelta(microseconds=1)
         packed = _SHAPE.pack(_LETTERS[self.order], micros, self.id)
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
@@ -46,12 +51,17 @@ class Cursor:
             raise InvalidRequest(
                 "This cursor is not valid here. Use the URL of the next page in the 'Link' header."
             )
-        return cls(order=order, at=at, id=id_)
+        return cls(order=order, at=_in_order(order, at), id=id_)
+
+
+def _in_order(order: Order, at: datetime) -> datetime:
+    """Return a time in UTC as this order has it."""
+    return at.replace(tzinfo=UTC if order is Order.ADDED else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
-    """The number of photos of a month, which `begins` at its first moment in UTC.
+    """The number of photos of a month, which `begins` at its first moment, without a time zone.
 
     A page after the cursor `after` starts with the newest of them.
     """
@@ -63,9 +73,12 @@ class Month:
     @classmethod
     def from_row(cls, order: Order, begins: datetime, count: int) -> Self:
         """Make the month, with the cursor after all newer photos: no id is less than 1."""
-        begins = begins.astimezone(UTC)
-        end = (begins + timedelta(days=31)).replace(day=1)
-        return cls(begins=begins, count=count, after=Cursor(order=order, at=end, id=0))
+        try:
+            end = (begins + timedelta(days=31)).replace(day=1)
+        except OverflowError:  # Version 0.1 stores any date.
+            end = datetime.max.replace(tzinfo=UTC)
+        after = Cursor(order=order, at=_in_order(order, end), id=0)
+        return cls(begins=begins, count=count, after=after)
 
 
 @dataclass(frozen=True, slots=True)

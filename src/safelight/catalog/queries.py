@@ -31,7 +31,7 @@ from safelight.models import Order
 _Columns = tuple[Any, ...]
 _Statement = Select[*_Columns] | ReturningInsert[*_Columns] | ReturningUpdate[*_Columns]
 
-_SORT_COLUMNS: Final = {Order.ADDED: photos.c.created_at, Order.TAKEN: photos.c.sort_at}
+_SORT_COLUMNS: Final = {Order.ADDED: photos.c.created_at, Order.TAKEN: photos.c.local_at}
 _READY: Final = text("status = 'ready'")
 _OWNED: Final = (photos.c.owner == bindparam("owner"), _READY)
 
@@ -78,14 +78,19 @@ Parameters: owner, count, skip, at, id.
 """
 
 
+_LOCAL_TIMES: Final = {Order.ADDED: "created_at AT TIME ZONE 'UTC'", Order.TAKEN: "local_at"}
+
+
 def _months(order: Order) -> Query:
-    month = text(f"date_trunc('month', {_SORT_COLUMNS[order].name}, 'UTC') AS month")
+    month = text(f"date_trunc('month', {_LOCAL_TIMES[order]}) AS month")
     counted = select(month, text("count(*)")).select_from(photos).where(*_OWNED)
     return compile_query(counted.group_by(text("month")).order_by(text("month DESC")))
 
 
 MONTHS: Final = {order: _months(order) for order in Order}
-"""The start of each month (UTC) that has photos, and their number, newest first.
+"""The start of each month that has photos, without a time zone, and their number, newest first.
+
+The months of ``order=taken`` are those of the camera's local time, and the others are in UTC.
 
 Parameters: owner. It is read from the index of that order alone.
 """

@@ -1,5 +1,6 @@
 """Convert rows to photos, and photos to rows."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from safelight.catalog.tables import photos
-from safelight.models import Details, ImageFacts, Photo, Rendition
+from safelight.models import DateSource, Details, ImageFacts, Photo, Rendition
 
 COLUMNS: Final = (
     photos.c.id,
@@ -32,11 +33,13 @@ COLUMNS: Final = (
     photos.c.frames,
     photos.c.taken_at,
     photos.c.taken_offset,
+    photos.c.taken_from,
     photos.c.details,
 )
 
 _PLAIN_FACTS: Final = (
-    *("format", "content_type", "width", "height", "frames", "taken_at", "taken_offset"),
+    *("format", "content_type", "width", "height", "frames"),
+    *("taken_at", "taken_offset", "taken_from"),
 )
 FACTS: Final = (*_PLAIN_FACTS, "sort_at")
 """The names of the columns that `columns_from_facts` returns."""
@@ -51,7 +54,7 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
     """Return the photo of a ready row with COLUMNS."""
     (id_, version, owner, name, title, description, filename, size, *others) = row
     (sha256, created_at, thumbhash, renditions, format_, content_type, *others) = others
-    (width, height, frames, taken_at, taken_offset, details) = others
+    (width, height, frames, taken_at, taken_offset, taken_from, details) = others
     seconds = details.get("duration")
     duration = None if seconds is None else timedelta(seconds=seconds)
     facts = ImageFacts(
@@ -62,6 +65,7 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
         frames=frames,
         taken_at=taken_at,
         taken_offset=taken_offset,
+        taken_from=_source(taken_at, taken_from),
         details=Details(
             **{name: value for name, value in details.items() if name in _DETAILS}
             | {"duration": duration}
@@ -84,19 +88,26 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
     )
 
 
+def _source(taken_at: datetime | None, taken_from: str | None) -> DateSource | None:
+    """Return the source of a capture time; version 0.1 reads EXIF only, and doesn't store it."""
+    if taken_at is None:
+        return None
+    return DateSource(taken_from) if taken_from else DateSource.EXIF
+
+
 def columns_from_facts(facts: ImageFacts, *, now: datetime) -> dict[str, object]:
-    """Return the columns of the facts, and `sort_at`, by which ``order=taken`` sorts.
+    """Return the columns of the facts, and `sort_at`, by which version 0.1 sorts.
 
     That is the capture time; without an offset it counts as UTC. It is `now` if the image has no
     capture time, or one at the end of the calendar.
     """
     sort_at = now
     if facts.taken_at is not None:
-        try:
+        with contextlib.suppress(OverflowError):
             sort_at = facts.taken_at.replace(tzinfo=UTC) - (facts.taken_offset or timedelta(0))
-        except OverflowError:
-            sort_at = now
-    return dict(zip(FACTS, (*_plain_facts(facts), sort_at), strict=True))
+    columns = dict(zip(FACTS, (*_plain_facts(facts), sort_at), strict=True))
+    # psycopg would write the name of an enum's member.
+    return columns | {"taken_from": facts.taken_from and str(facts.taken_from)}
 
 
 def details_to_json(details: Details) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     Identity,
     Index,
@@ -57,12 +58,26 @@ photos = Table(
     Column("frames", Integer),
     Column("taken_at", DateTime(timezone=False)),
     Column("taken_offset", Interval),
-    # What order=taken sorts by: the capture time, or else the time when the photo was added.
+    # What version 0.1 sorts by: the capture time in UTC, or else the time when the photo was added.
+    # Written for it as long as it may run beside this version.
     Column("sort_at", DateTime(timezone=True)),
     # More facts about the image: camera, colour profile, duration and so on.
     Column("details", JSONB, nullable=False, server_default=text("'{}'")),
     Column("thumbhash", LargeBinary),
     Column("renditions", JSONB, nullable=False, server_default=text("'[]'")),
+    # Where the capture time comes from (`DateSource`). Null in rows of version 0.1: it is EXIF.
+    Column("taken_from", Text),
+    # What the picture says, while the capture time is one that the owner has set.
+    Column("own_taken_at", DateTime(timezone=False)),
+    Column("own_taken_offset", Interval),
+    Column("own_taken_from", Text),
+    # What order=taken sorts by, and its months: the camera's local time, or else the time when the
+    # photo was added, in UTC.
+    Column(
+        "local_at",
+        DateTime(timezone=False),
+        Computed("COALESCE(taken_at, created_at AT TIME ZONE 'UTC')", persisted=True),
+    ),
     CheckConstraint("status IN ('pending', 'ready', 'deleted')", name="status"),
     CheckConstraint(
         "status <> 'ready' OR (created_at IS NOT NULL AND size IS NOT NULL AND sha256 IS NOT NULL"
@@ -91,6 +106,15 @@ Index(
     postgresql_include=["version"],
     postgresql_where=_READY,
 )
+Index(
+    "safelight_photos_local_idx",
+    photos.c.owner,
+    photos.c.local_at.desc(),
+    photos.c.id.desc(),
+    postgresql_include=["version"],
+    postgresql_where=_READY,
+)
+# That of version 0.1.
 Index(
     "safelight_photos_taken_idx",
     photos.c.owner,
@@ -135,6 +159,9 @@ uploads = Table(
     Column("content_type", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("sha256", Text),
+    # When the client's file was modified, by the client's clock, with that clock's offset from UTC.
+    Column("modified_at", DateTime(timezone=False)),
+    Column("modified_offset", Interval),
     # Bytes of a part; null for an upload in one request.
     Column("part_size", BigInteger),
     Column("created_at", DateTime(timezone=True), nullable=False),

@@ -5,7 +5,7 @@ The column `name` holds the upload's id.
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from operator import methodcaller
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ _COLUMNS: Final = (
     *(uploads.c.name, uploads.c.owner, uploads.c.status, uploads.c.title, uploads.c.description),
     *(uploads.c.filename, uploads.c.content_type, uploads.c.size, uploads.c.sha256),
     *(uploads.c.part_size, uploads.c.created_at, uploads.c.expires_at, uploads.c.photo_id),
+    *(uploads.c.modified_at, uploads.c.modified_offset),
 )
 _FIND: Final = compile_query(
     select(*_COLUMNS).where(
@@ -74,7 +75,7 @@ class Uploads:
         these have more than `max_bytes` with this one. Aborted ones count as long as their last
         signature is valid, since it can write again.
         """
-        now = upload.created_at
+        now, modified_at = upload.created_at, upload.modified_at
         writable = or_(
             _OPEN,
             and_(
@@ -101,6 +102,8 @@ class Uploads:
             "created_at": upload.created_at,
             "expires_at": upload.expires_at,
             "photo_id": upload.photo_id,
+            "modified_at": modified_at and modified_at.replace(tzinfo=None),
+            "modified_offset": modified_at and modified_at.utcoffset(),
             **asdict(upload.caption),
         }
 
@@ -229,7 +232,9 @@ def _abort(condition: ColumnElement[bool], *, now: datetime) -> Update:
 
 def _upload_from_row(row: Sequence[Any]) -> Upload:
     id_, owner, status, title, description, filename, content_type, size, sha256, *others = row
-    part_size, created_at, expires_at, photo_id = others
+    part_size, created_at, expires_at, photo_id, modified_at, modified_offset = others
+    if modified_at and modified_offset is not None:
+        modified_at = modified_at.replace(tzinfo=timezone(modified_offset))
     return Upload(
         upload_id=id_,
         owner=owner,
@@ -242,4 +247,5 @@ def _upload_from_row(row: Sequence[Any]) -> Upload:
         created_at=created_at,
         expires_at=expires_at,
         photo_id=photo_id,
+        modified_at=modified_at,
     )

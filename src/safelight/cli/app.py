@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 import safelight
-from safelight.cli import bucket, db, doctor, jobs, photos, reconcile, render, token, upload
+from safelight.cli import bucket, db, doctor, edit, jobs, photos, reconcile, render, token, upload
 from safelight.cli.options import option
 from safelight.errors import SafelightError
 from safelight.terminal import close_stdout, configure_streams, print_note, print_result
@@ -29,6 +29,7 @@ app.command(upload.upload, usage="Usage: safelight upload [OPTIONS] FILE…")
 app.command(upload.import_, name="import", usage="Usage: safelight import [OPTIONS] DIR…")
 app.command(photos.ls)
 app.command(photos.url)
+app.command(edit.edit, usage="Usage: safelight edit [OPTIONS] ID…")
 app.command(photos.rm, usage="Usage: safelight rm [OPTIONS] ID…")
 app.command(render.render, usage="Usage: safelight render --missing [OPTIONS]")
 app.command(reconcile.reconcile)

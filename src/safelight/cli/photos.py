@@ -52,7 +52,7 @@ def ls(
         if json:
             _print_array(photos)
         elif sys.stdout is not None and sys.stdout.isatty():
-            _print_table(photos)
+            _print_table(photos, by_capture=order == "taken")
         else:
             for photo in photos:
                 print_result("\t".join(sanitize(photo.get(key, "")) for key in _COLUMNS))
@@ -70,7 +70,7 @@ def _print_array(photos: "Iterable[Photo]") -> None:
     print_result("[]" if separator == "[" else "]")
 
 
-def _print_table(photos: "Iterable[Photo]") -> None:
+def _print_table(photos: "Iterable[Photo]", *, by_capture: bool) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -79,7 +79,7 @@ def _print_table(photos: "Iterable[Photo]") -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("ID", justify="right", no_wrap=True)
     table.add_column("Title", ratio=1, overflow="ellipsis", no_wrap=True)
-    for heading in ("Pixels", "Size", "Added"):
+    for heading in ("Pixels", "Size", "Taken" if by_capture else "Added"):
         table.add_column(heading, justify="right", no_wrap=True)
     for photo in photos:
         cells = (
@@ -87,10 +87,14 @@ def _print_table(photos: "Iterable[Photo]") -> None:
             sanitize(photo.get("title") or photo.get("filename", "")),
             sanitize(f"{photo.get('width', '?')} x {photo.get('height', '?')}"),
             _format_size(photo.get("size")),
-            sanitize(photo.get("created_at", ""))[:16].replace("T", " "),
+            _format_time((by_capture and photo.get("taken_at")) or photo.get("created_at")),
         )
         table.add_row(*(Text(str(cell)) for cell in cells))
     Console().print(table)
+
+
+def _format_time(time: object) -> str:
+    return sanitize(time or "")[:16].replace("T", " ")
 
 
 def _format_size(size: object) -> str:

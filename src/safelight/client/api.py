@@ -4,7 +4,7 @@ An error response is raised as the error in `safelight.errors` that has its `cod
 connection is an OperatorError with advice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,8 +18,16 @@ import safelight
 from safelight.client.errors import error_from_problem, error_from_response, not_safelight
 from safelight.client.http import error_from_transport, open_http_client
 from safelight.client.reservation import ReservedUpload, StoreRequest, parse_reservation
+from safelight.client.responses import (
+    BulkOutcome,
+    JobCounts,
+    JobFields,
+    MissingBatch,
+    PhotoFields,
+    SessionFields,
+)
 from safelight.client.settings import ClientSettings
-from safelight.errors import NotFound, SafelightError, Unavailable
+from safelight.errors import InvalidRequest, NotFound, SafelightError, Unavailable
 
 _PHOTOS: Final = "api/photos"
 _UPLOADS: Final = "api/uploads"
@@ -31,39 +39,7 @@ _NOT_ROUTED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLO
 _PAGE_SIZE: Final = 100
 
 Photo = dict[str, Any]
-"""A photo as the API returns it. The fields of `_PhotoFields` have been checked."""
-
-
-class _RenditionFields(msgspec.Struct):
-    name: str
-    url: str
-
-
-class _PhotoFields(msgspec.Struct):
-    id: int
-    photo_url: str
-    original_url: str
-    renditions: list[_RenditionFields]
-
-
-class _SessionFields(msgspec.Struct):
-    id: int
-
-
-class _JobFields(msgspec.Struct):
-    oldest: list[dict[str, Any]]
-
-
-class _JobCounts(msgspec.Struct):
-    waiting: int
-    late: int
-    running: int
-    failed: int
-
-
-class _MissingBatch(msgspec.Struct):
-    photos: int
-    next: int | None
+"""A photo as the API returns it. The fields of `PhotoFields` have been checked."""
 
 
 class DirectUploadsUnsupported(Exception):
@@ -109,7 +85,7 @@ class Client:
         query: str | None = f"order={order}&limit={page_size}"
         while query and left != 0:
             response = self._request("GET", f"{_PHOTOS}?{query}")
-            photos: list[Photo] = self._decode(response.content, list[_PhotoFields])[:left]
+            photos: list[Photo] = self._decode(response.content, list[PhotoFields])[:left]
             left = None if left is None else left - len(photos)
             yield photos
             query = _next_query(response)
@@ -122,8 +98,20 @@ class Client:
         """Delete a photo. Raises NotFound."""
         self._request("DELETE", _path(_PHOTOS, id_))
 
+    def edit(self, ids: Sequence[str], **changes: object) -> BulkOutcome:
+        """Change up to 500 photos; `changes` is the body of the request. Raises Invalid."""
+        response = self._request("PATCH", f"{_PHOTOS}?ids={','.join(ids)}", json=changes)
+        self._decode(response.content, BulkOutcome)
+        return msgspec.json.decode(response.content, type=BulkOutcome)
+
     def add(
-        self, file: BinaryIO, filename: str, *, title: str, description: str
+        self,
+        file: BinaryIO,
+        filename: str,
+        *,
+        title: str,
+        description: str,
+        modified_at: str | None,
     ) -> tuple[Photo, bool]:
         """Upload a photo through the server; return it, and whether it is new.
 
@@ -133,7 +121,7 @@ class Client:
         response = self._request(
             "POST",
             _PHOTOS,
-            data={"title": title, "description": description},
+            data={"title": title, "description": description, "modified_at": modified_at or ""},
             files={"photo": (filename, file, "application/octet-stream")},
         )
         return self._decode_photo(response), response.status_code == HTTPStatus.CREATED
@@ -144,7 +132,12 @@ class Client:
         `declared` is the body of ``POST /api/uploads``. Raises Invalid, TooManyUploads or
         DirectUploadsUnsupported.
         """
-        response = self._request("POST", _UPLOADS, json=declared)
+        try:
+            response = self._request("POST", _UPLOADS, json=declared)
+        except InvalidRequest:  # servers of version 0.1 refuse a field that they don't know
+            if declared.pop("modified_at", None) is None:
+                raise
+            response = self._request("POST", _UPLOADS, json=declared)
         if response.status_code == HTTPStatus.OK:
             return self._decode_photo(response)
         try:
@@ -174,7 +167,7 @@ class Client:
     def sessions(self) -> list[dict[str, Any]]:
         """List the sessions of signed-in browsers, last used first."""
         content = self._request("GET", _SESSIONS).content
-        sessions: list[dict[str, Any]] = self._decode(content, list[_SessionFields])
+        sessions: list[dict[str, Any]] = self._decode(content, list[SessionFields])
         return sessions
 
     def end_session(self, id_: str) -> None:
@@ -183,7 +176,7 @@ class Client:
 
     def jobs(self) -> dict[str, Any]:
         """Return the number of jobs in each state, and the oldest jobs."""
-        jobs: dict[str, Any] = self._decode(self._request("GET", _JOBS).content, _JobFields)
+        jobs: dict[str, Any] = self._decode(self._request("GET", _JOBS).content, JobFields)
         return jobs
 
     def render_missing(self) -> int:
@@ -192,14 +185,14 @@ class Client:
         after: int | None = 0
         while after is not None:
             response = self._request("POST", f"{_MISSING_RENDITIONS}?after={after}")
-            batch = self._decode(response.content, _MissingBatch)
+            batch = self._decode(response.content, MissingBatch)
             photos += batch["photos"]
             after = batch["next"]
         return photos
 
     def renderings(self) -> RenderProgress:
         """Return the progress of rendering."""
-        counts = self._decode(self._request("GET", f"{_JOBS}?task=develop").content, _JobCounts)
+        counts = self._decode(self._request("GET", f"{_JOBS}?task=develop").content, JobCounts)
         left = counts["waiting"] + counts["late"] + counts["running"]
         return RenderProgress(left=left, failed=counts["failed"])
 
@@ -260,7 +253,7 @@ class Client:
         return error_from_transport(error, self._settings)
 
     def _decode_photo(self, response: httpx.Response) -> Photo:
-        photo: Photo = self._decode(response.content, _PhotoFields)
+        photo: Photo = self._decode(response.content, PhotoFields)
         return photo
 
     def _decode(self, content: bytes | str, kind: object) -> Any:

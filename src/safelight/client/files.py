@@ -8,6 +8,7 @@ import threading
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, Self
 
@@ -16,6 +17,7 @@ from safelight.imaging.formats import HEAD_BYTES, detect_format
 from safelight.imaging.headers import other_formats
 
 _CHUNK: Final = 256 * 1024
+_FIRST_YEAR: Final = 1980
 
 
 class TransferStopped(Exception):
@@ -100,6 +102,16 @@ class FileStamp(NamedTuple):
     identity: tuple[int, int]
     size: int
     modified_ns: int
+
+    @property
+    def modified_at(self) -> str | None:
+        """When it was changed, in RFC 3339 with the offset of this machine; None if unknown."""
+        try:
+            time = datetime.fromtimestamp(self.modified_ns // 1_000_000_000, UTC).astimezone()
+        except (OverflowError, OSError, ValueError):
+            return None
+        # Before, it is the epoch of a file system, and some offsets had seconds.
+        return time.isoformat() if time.year >= _FIRST_YEAR else None
 
 
 class FileReader(io.FileIO):

@@ -124,6 +124,7 @@ class Transfer:
                 self._file.filename,
                 title=self._context.caption.title,
                 description=self._context.caption.description,
+                modified_at=self._digest.stamp.modified_at,
             )
         self._context.answered.set()
         return added
@@ -169,6 +170,7 @@ class Transfer:
             sha256=self._digest.sha256,
             title=self._context.caption.title,
             description=self._context.caption.description,
+            modified_at=self._digest.stamp.modified_at,
         )
 
     def _send(self, upload: ReservedUpload) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from mmap import mmap
 from operator import attrgetter
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -18,7 +18,8 @@ from msgspec import Meta
 from safelight import errors
 from safelight.imaging.formats import Format
 from safelight.imaging.limits import DecodeLimits
-from safelight.models import Details, ImageFacts, Preset
+from safelight.imaging.metadata import MAX_DATES
+from safelight.models import CaptureDate, DateSource, Details, ImageFacts, Preset
 
 MAX_ANSWER_BYTES: Final = 65_536
 """A longer answer is cut off, and so isn't valid JSON."""
@@ -90,12 +91,17 @@ class Ended(msgspec.Struct, forbid_unknown_fields=True):
     status: int | None
 
 
+class _Date(msgspec.Struct, forbid_unknown_fields=True):
+    at: Annotated[datetime, Meta(tz=False)]
+    offset_minutes: Annotated[int, Meta(ge=-_MAX_OFFSET_MINUTES, le=_MAX_OFFSET_MINUTES)] | None
+    source: Literal["exif", "xmp"]
+
+
 class _Facts(msgspec.Struct, forbid_unknown_fields=True):
     width: _Side
     height: _Side
     frames: Annotated[int, Meta(ge=1)]
-    taken_at: Annotated[datetime, Meta(tz=False)] | None
-    offset_minutes: Annotated[int, Meta(ge=-_MAX_OFFSET_MINUTES, le=_MAX_OFFSET_MINUTES)] | None
+    dates: Annotated[list[_Date], Meta(max_length=MAX_DATES)]
     milliseconds: Annotated[int, Meta(ge=0, le=2**40)] | None = None
     alpha: bool = False
     profile: _Label | None = None
@@ -204,7 +210,7 @@ def decode_inspection(message: bytes, format_: Format, limits: DecodeLimits) -> 
         raise ProtocolError
     if facts.frames > limits.max_frames:
         raise ProtocolError
-    minutes, milliseconds = facts.offset_minutes, facts.milliseconds
+    milliseconds = facts.milliseconds
     return Inspection(
         facts=ImageFacts(
             format=format_.name,
@@ -212,8 +218,7 @@ def decode_inspection(message: bytes, format_: Format, limits: DecodeLimits) -> 
             width=facts.width,
             height=facts.height,
             frames=facts.frames,
-            taken_at=facts.taken_at,
-            taken_offset=None if minutes is None else timedelta(minutes=minutes),
+            dates=tuple(map(_capture_date, facts.dates)),
             details=Details(
                 duration=None if milliseconds is None else timedelta(milliseconds=milliseconds),
                 alpha=facts.alpha,
@@ -224,6 +229,15 @@ def decode_inspection(message: bytes, format_: Format, limits: DecodeLimits) -> 
                 displayable=facts.displayable,
             ),
         ),
+    )
+
+
+def _capture_date(date: _Date) -> CaptureDate:
+    minutes = date.offset_minutes
+    return CaptureDate(
+        at=date.at,
+        offset=None if minutes is None else timedelta(minutes=minutes),
+        source=DateSource(date.source),
     )
 
 

@@ -4,7 +4,7 @@ Import this in a decoder process only: libvips decodes untrusted bytes. Call `lo
 before anything is decoded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from mmap import mmap
@@ -17,15 +17,22 @@ from safelight import errors
 from safelight.imaging import heic, xmp
 from safelight.imaging.browsers import is_displayable
 from safelight.imaging.colour.description import ColourDescription
-from safelight.imaging.exif import find_exif_blocks
+from safelight.imaging.exif import find_exif_blocks, read_exif
 from safelight.imaging.headers import gif, heif, jpeg, png, webp
 from safelight.imaging.headers.animation import duration_of
 from safelight.imaging.headers.colour import colour_description
 from safelight.imaging.heif.primary import show_primary
 from safelight.imaging.limits import DecodeLimits, Header, check_limits
 from safelight.imaging.location import is_located
-from safelight.imaging.metadata import clean_label, icc_profile_name, parse_date_time, parse_offset
-from safelight.models import Details, ImageFacts
+from safelight.imaging.metadata import (
+    MAX_DATES,
+    clean_label,
+    exif_dates,
+    icc_profile_name,
+    xmp_dates,
+)
+from safelight.imaging.xmp import Property
+from safelight.models import CaptureDate, Details, ImageFacts
 
 _HEADERS: Final[dict[str, Callable[[bytes | mmap], Header]]] = {
     "jpeg": jpeg.read_header,
@@ -45,6 +52,14 @@ _ALLOWED: Final = (
 _PAGED: Final = frozenset({"gif", "webp"})
 _UPRIGHT: Final = frozenset({"avif", "heic"})
 _ORIENTATIONS: Final = frozenset(range(1, 9))
+_DATE_TAGS: Final = {
+    "DateTimeOriginal": 0x9003,
+    "DateTimeDigitized": 0x9004,
+    "OffsetTimeOriginal": 0x9011,
+    "OffsetTimeDigitized": 0x9012,
+    "SubSecTimeOriginal": 0x9291,
+    "SubSecTimeDigitized": 0x9292,
+}
 _QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
 _TRUNCATED: Final = "premature end of data segment"
 """libjpeg's warning (to it, no error) about data that end before the photo does."""
@@ -175,8 +190,7 @@ def _facts(data: bytes | mmap, image: Any, form: ImageFormat, header: Header) ->
         width=width,
         height=height,
         frames=header.frames,
-        taken_at=parse_date_time(str(_field(image, "exif-ifd2-DateTimeOriginal"))),
-        taken_offset=parse_offset(str(_field(image, "exif-ifd2-OffsetTimeOriginal"))),
+        dates=_dates(image, exif_blocks if form.name == "png" else (), properties),
         details=Details(
             duration=_duration(image, header),
             alpha=bool(image.hasalpha()),
@@ -193,6 +207,23 @@ def _facts(data: bytes | mmap, image: Any, form: ImageFormat, header: Header) ->
             ),
         ),
     )
+
+
+def _dates(
+    image: Any, blocks: Sequence[bytes], properties: Sequence[Property]
+) -> tuple[CaptureDate, ...]:
+    """Return the dates in the file, best first. `blocks` are EXIF that libvips passes over."""
+    fields = [read_exif(block).photo for block in blocks]
+
+    def text(name: str) -> str | None:
+        # Pillow, which reads a HEIC, spells SubSec another way.
+        for spelling in (name, name.replace("SubSec", "Subsec")):
+            if found := clean_label(_field(image, f"exif-ifd2-{spelling}")):
+                return found
+        others = (clean_label(each.get(_DATE_TAGS[name])) for each in fields)
+        return next(filter(None, others), None)
+
+    return (*exif_dates(text), *xmp_dates(properties))[:MAX_DATES]
 
 
 def _duration(image: Any, header: Header) -> timedelta | None:

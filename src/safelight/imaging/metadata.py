@@ -1,4 +1,4 @@
-"""Parse metadata: capture time and labels of EXIF (CIPA DC-008, 4.6.5), and colour profiles.
+"""Parse metadata: dates and labels of EXIF (CIPA DC-008, 4.6.5), dates of XMP, colour profiles.
 
 Malformed values count as missing: broken metadata never causes a good photo to be refused.
 """
@@ -6,35 +6,74 @@ Malformed values count as missing: broken metadata never causes a good photo to 
 import codecs
 import re
 import struct
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Final
+
+from safelight.dates import OFFSET, parse_offset
+from safelight.imaging.xmp import Property
+from safelight.models import CaptureDate, DateSource
 
 codecs.lookup("utf-16-be")  # Loads it now: a confined decoder can open no file.
 
-_DATE_TIME: Final = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)(?!\d)", re.ASCII)
-_OFFSET: Final = re.compile(r"([+-])(\d\d):(\d\d)(?!\d)", re.ASCII)
-_MAX_OFFSET: Final = timedelta(hours=14)
-"""The largest offset from UTC in use (12 hours to the west)."""
+MAX_DATES: Final = 8
+"""The maximum number of dates of a photo."""
+
+_TIME: Final = r"([ \d]?\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?![\d:])"
+_exif_date: Final = re.compile(
+    rf"(\d{{4}})[:/.-](\d\d?)[:/.-](\d\d?)(?:[ T]+{_TIME}(?: *({OFFSET})(?!\d))?|[ :]*\Z)", re.ASCII
+).match
+_xmp_date: Final = re.compile(
+    rf"(\d{{4}})(?:-(\d\d)(?:-(\d\d)(?:[T ]{_TIME}(?:({OFFSET})(?!\d))?)?)?)?\Z", re.ASCII
+).match
+_fraction: Final = re.compile(r"\d+", re.ASCII).fullmatch
+
+_LEAST: Final = (0, 1, 1, 0, 0, 0)
+_EXIF_KINDS: Final = ("Original", "Digitized")
+_XMP_NAMES: Final = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate")
 
 
-def parse_date_time(text: str) -> datetime | None:
-    """Parse DateTimeOriginal: the time on the camera's clock, without a time zone."""
-    if not (match := _DATE_TIME.match(text)):
-        return None
-    year, month, day, hour, minute, second = map(int, match.groups())
+def exif_dates(get: Callable[[str], str | None]) -> Iterator[CaptureDate]:
+    """Yield the dates of EXIF, best first. `get` returns the text of a tag by name.
+
+    Fractions of a second and the offset are tags of their own, and some programs write them into
+    the date.
+    """
+    for kind in _EXIF_KINDS:
+        if not (match := _exif_date(get(f"DateTime{kind}") or "")):
+            continue
+        subsec = (get(f"SubSecTime{kind}") or "").strip()
+        fraction = subsec if _fraction(subsec) else match[7]
+        at = _local_time(match.groups()[:6], fraction)
+        if at is not None:
+            offset = parse_offset(get(f"OffsetTime{kind}") or match[8] or "")
+            yield CaptureDate(at=at, offset=offset, source=DateSource.EXIF)
+
+
+def xmp_dates(properties: Iterable[Property]) -> Iterator[CaptureDate]:
+    """Yield the dates of XMP, best first. A date without month or day means the first one."""
+    texts: dict[str, str] = {}
+    for each in properties:
+        if not each.is_nested:
+            texts.setdefault(each.name, each.value)
+    for name in _XMP_NAMES:
+        if match := _xmp_date(texts.get(name, "")):
+            at = _local_time(match.groups()[:6], match[7])
+            if at is not None:
+                offset = parse_offset(match[8] or "")
+                yield CaptureDate(at=at, offset=offset, source=DateSource.XMP)
+
+
+def _local_time(parts: Sequence[str | None], fraction: str | None) -> datetime | None:
+    """Return the time on the camera's clock, from year to second, without a time zone."""
+    numbers = (int(part or least) for part, least in zip(parts, _LEAST, strict=True))
+    year, month, day, hour, minute, second = numbers
+    second = 59 if second == 60 else second  # a leap second
+    microsecond = int((fraction or "")[:6].ljust(6, "0"))
     try:
-        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001, the field has no time zone
+        return datetime(year, month, day, hour, minute, second, microsecond)  # noqa: DTZ001, the camera's clock has no zone
     except ValueError:
         return None
-
-
-def parse_offset(text: str) -> timedelta | None:
-    """Parse OffsetTimeOriginal: the offset of the camera's clock from UTC."""
-    if not (match := _OFFSET.match(text)):
-        return None
-    sign, hours, minutes = match.groups()
-    offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
-    return offset if abs(offset) <= _MAX_OFFSET and int(minutes) < 60 else None
 
 
 MAX_LABEL: Final = 100

@@ -99,15 +99,17 @@ class DirectUploads:
         content_type: str,
         caption: Caption | None = None,
         sha256: str | None = None,
+        modified_at: datetime | None = None,
         in_parts: bool = False,
         endpoint: str | None = None,
     ) -> StartedUpload | AddResult:
         """Reserve an upload of `size` bytes and a declared type.
 
         With `sha256` (lower-case hex), a photo that the owner already has is returned instead, and
-        other bytes are refused at the end. Large files, and all with `in_parts`, are uploaded in
-        parts; `sign` signs each step. `endpoint` is where the client reaches the store, if not at
-        the configured endpoint. Raises the errors under `Invalid`, TooManyUploads.
+        other bytes are refused at the end. `modified_at` is as for `Library.add`. Large files, and
+        all with `in_parts`, are uploaded in parts; `sign` signs each step. `endpoint` is where
+        the client reaches the store, if not at the configured endpoint. Raises the errors under
+        `Invalid`, TooManyUploads.
         """
         check_owner(owner)
         if sha256 is not None and not _SHA256.fullmatch(sha256):
@@ -130,6 +132,7 @@ class DirectUploads:
             part_size=self._settings.part_size if in_parts else None,
             created_at=now,
             expires_at=now + lifetime,
+            modified_at=modified_at,
         )
         if sha256:
             duplicate = await self._catalog.reservations.find_duplicate(owner, sha256)
@@ -232,6 +235,7 @@ class DirectUploads:
                     copy,
                     upload.caption,
                     sha256=upload.sha256,
+                    modified_at=upload.modified_at,
                     hooks=[mark_completed],
                 )
             if not result.created:

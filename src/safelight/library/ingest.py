@@ -18,6 +18,7 @@ from safelight import keys
 from safelight.catalog import PhotoHook, Reservation, Reservations
 from safelight.crash_points import reached
 from safelight.darkroom.pool import Darkroom
+from safelight.dates import choose_date
 from safelight.errors import Busy, ChecksumMismatch, NotFound, SafelightError
 from safelight.library.captions import validate
 from safelight.library.renditions import RenditionMaker
@@ -75,6 +76,7 @@ class Ingest:
         file: BinaryIO | SpooledUpload,
         caption: Caption,
         *,
+        modified_at: datetime | None = None,
         within: AsyncConnection | None = None,
     ) -> AddResult:
         """Make a photo of a file of at most `max_bytes`, which others may be able to change.
@@ -94,7 +96,9 @@ class Ingest:
             self._links.check()
             self._bucket.require_running()
             with self._spool.private_file(owner, file, limit=self._max_bytes) as private:
-                result = await self.run(owner, private, caption, within=within)
+                result = await self.run(
+                    owner, private, caption, modified_at=modified_at, within=within
+                )
         self._metrics.count_added(created=result.created, size=result.photo.size)
         return result
 
@@ -105,6 +109,7 @@ class Ingest:
         caption: Caption,
         *,
         sha256: str | None = None,
+        modified_at: datetime | None = None,
         within: AsyncConnection | None = None,
         hooks: Sequence[PhotoHook] = (),
     ) -> AddResult:
@@ -127,7 +132,12 @@ class Ingest:
         storage_id = keys.new_storage_id()
         rendered = await self._renditions.render(file, inspected.facts, storage_id, owner=owner)
         details = replace(inspected.facts.details, colour=rendered.colour)
-        facts = replace(inspected.facts, details=details)
+        facts = choose_date(
+            replace(inspected.facts, details=details),
+            filename=caption.filename,
+            modified_at=modified_at,
+            now=self._clock(),
+        )
         reservation = await self._reservations.reserve(
             owner,
             caption,

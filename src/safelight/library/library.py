@@ -1,7 +1,7 @@
 """The library: add, list, change and delete photos, and sign links to them."""
 
 from collections.abc import Coroutine, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, BinaryIO, NamedTuple
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight import keys
 from safelight.catalog import Cursor, Month, Page
 from safelight.crash_points import reached
+from safelight.dates import user_date
 from safelight.errors import InvalidRequest, NotFound
 from safelight.imaging.formats import FORMATS
 from safelight.imaging.presets import display_rendition
@@ -23,11 +24,13 @@ from safelight.library.ingest import AddResult
 from safelight.library.lifecycle import LibraryLifecycle
 from safelight.library.spool import SpooledUpload
 from safelight.library.tasks import RenderBatch, enqueue_missing_renditions, enqueue_purge
-from safelight.models import Caption, Order, Photo
+from safelight.models import BulkResult, Caption, CaptureDate, Order, OwnDate, Photo
 from safelight.signing.links import Link, LinkMethod
 
 MAX_PAGE = 500
 """The maximum number of photos in a page."""
+MAX_SHIFT = timedelta(days=100_000)
+"""The maximum shift of a capture time: 270 years."""
 MAX_SKIP = 1_000_000
 """The maximum number of photos that a page may skip after its cursor."""
 
@@ -57,19 +60,23 @@ class Library(LibraryLifecycle):
         file: BinaryIO | SpooledUpload,
         caption: Caption | None = None,
         *,
+        modified_at: datetime | None = None,
         within: AsyncConnection | None = None,
     ) -> Coroutine[Any, Any, AddResult]:
         """Add a photo. `file` must be readable and seekable, and is read completely.
 
         If the owner already has a photo with the same bytes, it is returned unchanged. Raises the
         errors under `Invalid` for bytes that aren't a complete photo of at most
-        `limits.max_form_bytes`, or for an invalid caption.
+        `limits.max_form_bytes`, or for an invalid caption. `modified_at` is when the client's file
+        was modified, by the client's clock: the capture time of a photo without a better one.
 
         `within` is a connection to the catalog's database in a READ COMMITTED transaction of
         yours: the photo exists once you commit. After a rollback it doesn't, and the sweep deletes
         its objects. Raises ValueError for another isolation level, or for an invalid owner.
         """
-        return self.components.ingest.add(owner, file, caption or Caption(), within=within)
+        return self.components.ingest.add(
+            owner, file, caption or Caption(), modified_at=modified_at, within=within
+        )
 
     async def photo(self, owner: str, id_: int) -> Photo:
         """Return one of the owner's photos. Raises NotFound."""
@@ -105,18 +112,60 @@ class Library(LibraryLifecycle):
         )
 
     async def months(self, owner: str, *, order: Order = Order.TAKEN) -> list[Month]:
-        """Return the number of photos of each month that has any, newest first."""
+        """Return the number of photos of each month that has any, newest first.
+
+        The months are those of the camera's local time, and of ``order=added`` those in UTC.
+        """
         return await self.backends.catalog.months(owner, order=order)
 
     async def edit(
-        self, owner: str, id_: int, *, title: str | None = None, description: str | None = None
+        self,
+        owner: str,
+        id_: int,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        taken_at: datetime | OwnDate | None = None,
     ) -> Photo:
-        """Change the title or description; None keeps the current text. Raises NotFound."""
+        """Change the title, description or capture time; None keeps the current. Raises NotFound.
+
+        `taken_at` is as in `set_dates`. Raises InvalidRequest for what isn't acceptable.
+        """
         if title is not None:
             validate_text("title", title, MAX_TITLE)
         if description is not None:
             validate_text("description", description, MAX_DESCRIPTION)
-        return await self.backends.catalog.edit(owner, id_, title=title, description=description)
+        date = None if taken_at is None else self._date(taken_at)
+        return await self.backends.catalog.edit(
+            owner, id_, title=title, description=description, date=date
+        )
+
+    async def set_dates(
+        self, owner: str, ids: Sequence[int], taken_at: datetime | OwnDate
+    ) -> BulkResult:
+        """Set the capture time of up to `MAX_PAGE` photos, in one transaction.
+
+        `taken_at` is a local time, with an offset from UTC or without a time zone; `OWN_DATE`
+        restores what each picture says. Raises InvalidRequest for a date that can't be true.
+        """
+        _check_number(ids)
+        return await self.backends.catalog.dates.change(owner, ids, self._date(taken_at))
+
+    async def shift_dates(self, owner: str, ids: Sequence[int], by: timedelta) -> BulkResult:
+        """Add to the capture times of up to `MAX_PAGE` photos, in one transaction.
+
+        It corrects a camera's clock. A photo without a capture time stays as it is. Raises
+        InvalidRequest, and changes nothing, if a date can't be true.
+        """
+        _check_number(ids)
+        if abs(by) > MAX_SHIFT:
+            raise InvalidRequest(f"The shift is too large. The limit is {MAX_SHIFT.days} days.")
+        return await self.backends.catalog.dates.shift(owner, ids, by, now=self.now())
+
+    def _date(self, taken_at: datetime | OwnDate) -> CaptureDate | OwnDate:
+        if isinstance(taken_at, OwnDate):
+            return taken_at
+        return user_date(taken_at, now=self.now())
 
     async def delete(self, owner: str, id_: int) -> None:
         """Delete a photo: it leaves every list, and its links stop working. Raises NotFound.
@@ -195,6 +244,11 @@ class Library(LibraryLifecycle):
         return self.backends.link_signer.download(
             key, photo.storage_id, filename, method=method, endpoint=endpoint
         )
+
+
+def _check_number(ids: Sequence[int]) -> None:
+    if not 1 <= len(ids) <= MAX_PAGE:
+        raise InvalidRequest(f"Give the ids of 1 to {MAX_PAGE} photos.")
 
 
 def _key(photo: Photo, rendition: str | None) -> str:

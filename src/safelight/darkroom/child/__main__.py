@@ -38,6 +38,7 @@ _MODULES: Final = (
     *("safelight.imaging.formats", "safelight.imaging.limits", "safelight.imaging.metadata"),
     *("safelight.imaging.xmp", "safelight.imaging.exif"),
     *("safelight.imaging.location", "safelight.imaging.browsers"),
+    "safelight.dates",
     *("safelight.imaging.thumbhash", "safelight.imaging.headers.gif"),
     *("safelight.imaging.colour.description", "safelight.imaging.headers.colour"),
     *("safelight.imaging.headers.heif", "safelight.imaging.headers.isobmff"),

@@ -10,6 +10,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import pyvips
@@ -60,14 +61,22 @@ class Handlers:
         data = _map_photo(descriptors[0])
         facts = decode.inspect(data, FORMATS[request["format"]], self._limits)
         details = facts.details
-        taken_at, offset, duration = facts.taken_at, facts.taken_offset, details.duration
+        duration = details.duration
         return {
             "facts": {
                 "width": facts.width,
                 "height": facts.height,
                 "frames": facts.frames,
-                "taken_at": taken_at and taken_at.isoformat(),
-                "offset_minutes": None if offset is None else int(offset.total_seconds() // 60),
+                "dates": [
+                    {
+                        "at": date.at.isoformat(),
+                        "offset_minutes": None
+                        if date.offset is None
+                        else date.offset // timedelta(minutes=1),
+                        "source": date.source,
+                    }
+                    for date in facts.dates
+                ],
                 "milliseconds": None if duration is None else int(duration.total_seconds() * 1000),
                 "alpha": details.alpha,
                 "profile": details.profile,

@@ -7,10 +7,13 @@ import msgspec
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.api.schemas import (
+    BulkChanges,
+    BulkResultView,
     JobsView,
     MonthView,
     PartsView,
     PermitView,
+    PhotoChanges,
     PhotoView,
     PutView,
     ReconcileLineView,
@@ -36,22 +39,12 @@ FORM_BODY = {
                 "schema": {
                     "type": "object",
                     "required": ["photo"],
-                    "properties": {"photo": {"type": "string", "format": "binary"}, **_TEXTS},
+                    "properties": {
+                        "photo": {"type": "string", "format": "binary"},
+                        **_TEXTS,
+                        "modified_at": {"type": "string", "format": "date-time"},
+                    },
                 }
-            }
-        },
-    }
-}
-
-_CHANGES = {name: {**text, "type": ["string", "null"]} for name, text in _TEXTS.items()}
-"""Null changes nothing."""
-
-PATCH_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"type": "object", "properties": _CHANGES, "additionalProperties": False}
             }
         },
     }
@@ -88,6 +81,7 @@ def components() -> dict[str, Any]:
             *(PhotoView, MonthView, SessionView, JobsView, RenderBatchView),
             *(PermitView, PutView, PartsView),
             *(UploadRequest, SignRequest, ReconcileLineView),
+            *(PhotoChanges, BulkChanges, BulkResultView),
         ],
         ref_template=_REF,
     )

@@ -159,6 +159,7 @@ def make_view(photo: Photo, links: PhotoLinks) -> PhotoView:
         located=facts.details.located,
         displayable=is_displayable(photo),
         taken_at=_taken_at(facts),
+        taken_from=facts.taken_from,
         created_at=photo.created_at,
         thumbhash=base64.b64encode(photo.thumbhash).decode() if photo.thumbhash else None,
         renditions=renditions,

@@ -12,6 +12,7 @@ from safelight.errors import InvalidRequest, NotFound
 from safelight.library import MAX_PAGE, MAX_SKIP, Library
 from safelight.models import Order, Photo
 from safelight.web.api import openapi
+from safelight.web.api.bulk import BulkCalls
 from safelight.web.api.photo_json import PhotoSerializer, etag_of, matches_etag, month_to_view
 from safelight.web.api.photo_links import LinkCalls
 from safelight.web.api.routing import (
@@ -24,8 +25,9 @@ from safelight.web.api.routing import (
     owner_dependency,
     owner_of,
     parse_id,
+    parse_taken_at,
 )
-from safelight.web.api.schemas import MonthView, PhotoView
+from safelight.web.api.schemas import MonthView, PhotoChanges, PhotoView
 from safelight.web.api.uploads import UploadCalls
 from safelight.web.auth.auth import Authenticator
 from safelight.web.hosts import link_endpoint
@@ -69,13 +71,6 @@ def service_photo_router(library: Library, authenticator: Authenticator) -> APIR
     return router
 
 
-class PhotoChanges(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of PATCH: the fields to change."""
-
-    title: str | None = None
-    description: str | None = None
-
-
 class _Calls:
     """The handlers. The router's dependency has stored the owner of each request."""
 
@@ -87,6 +82,7 @@ class _Calls:
         """Add a route for each handler."""
         UploadCalls(self._library, self._serializer).register(router)
         LinkCalls(self._library).register(router)
+        BulkCalls(self._library).register(router)
         one = "/photos/{photo_id}"
         photo = openapi.response("The photo", PhotoView)
         router.add_api_route(
@@ -150,8 +146,8 @@ class _Calls:
             one,
             self.edit,
             methods=["PATCH"],
-            summary="Change title or description",
-            openapi_extra=openapi.PATCH_BODY,
+            summary="Change title, description or capture time",
+            openapi_extra=openapi.json_request("PhotoChanges"),
             responses={
                 200: photo,
                 **openapi.problems(
@@ -205,7 +201,7 @@ class _Calls:
         return Response(body, media_type="application/json", headers=headers)
 
     async def months(self, request: Request, order: Order = Order.TAKEN) -> Response:
-        """Return the months (UTC) that have photos, or 304 if the client already has them."""
+        """Return the months that have photos, or 304 if the client already has them."""
         months = await self._library.months(owner_of(request), order=order)
         body = msgspec.json.encode([month_to_view(month) for month in months])
         headers = {"ETag": etag_of(body), **PRIVATE}
@@ -216,8 +212,9 @@ class _Calls:
     async def add(self, request: Request) -> Response:
         """Add the photo of a form upload."""
         owner = owner_of(request)
-        async with read_upload_form(request, self._library, owner) as (photo, caption):
-            added = await self._library.add(owner, photo, caption)
+        async with read_upload_form(request, self._library, owner) as form:
+            photo, caption, modified_at = form
+            added = await self._library.add(owner, photo, caption, modified_at=modified_at)
         location = f"{public_path(request.scope).rstrip('/')}/{added.photo.id}"
         return self._serializer.respond(
             request, added.photo, status=201 if added.created else 200, Location=location
@@ -228,11 +225,15 @@ class _Calls:
         return self._serializer.respond(request, await self._find(request, photo_id))
 
     async def edit(self, request: Request, photo_id: PathId) -> Response:
-        """Change the title or description of a photo."""
+        """Change the title, description or capture time of a photo."""
         id_ = parse_id(photo_id)
         changes = await read_json(request, PhotoChanges, self._library.limits)
         photo = await self._library.edit(
-            owner_of(request), id_, title=changes.title, description=changes.description
+            owner_of(request),
+            id_,
+            title=changes.title,
+            description=changes.description,
+            taken_at=parse_taken_at(changes.taken_at),
         )
         return self._serializer.respond(request, photo)
 

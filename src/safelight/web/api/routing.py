@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Coroutine
+from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import Depends, Path, Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from safelight import errors
+from safelight.dates import parse_time
+from safelight.models import OWN_DATE, OwnDate
 from safelight.settings.addresses import parse_origin
 from safelight.web import problems
 from safelight.web.auth.csrf import (
@@ -72,6 +76,21 @@ def parse_id(text: str, noun: str = "photo") -> int:
     if not _ID.fullmatch(text) or int(text) > _MAX_ID:
         raise errors.NotFound(f"There is no such {noun}.")
     return int(text)
+
+
+def parse_ids(text: str) -> list[int]:
+    """Return the ids of a query, such as ``1,2``. Raise InvalidRequest if they are malformed."""
+    ids = text.split(",")
+    if not all(map(_ID.fullmatch, ids)):
+        raise errors.InvalidRequest("The ids must be numbers of photos, like ids=1,2.")
+    return list(map(int, ids))
+
+
+def parse_taken_at(text: str | msgspec.UnsetType | None) -> datetime | OwnDate | None:
+    """Return a capture time of a request for `Library.edit`. Raise InvalidRequest."""
+    if text is msgspec.UNSET:
+        return None
+    return OWN_DATE if text is None else parse_time(text)
 
 
 def origin_dependency(origins: Collection[str]) -> Callable[[Request], Awaitable[None]]:

@@ -1,15 +1,21 @@
 """The JSON schemas of the API's requests and responses."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
 
-from safelight.library import Operation
+from safelight.library import MAX_SHIFT, Operation
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.library.reconcile.findings import Kind
+from safelight.models import DateSource
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+_TIME = {"format": "date-time"}
+_MAX_SECONDS = MAX_SHIFT // timedelta(seconds=1)
+_Shift = Annotated[int, msgspec.Meta(ge=-_MAX_SECONDS, le=_MAX_SECONDS)]
 
 
 class RenditionView(msgspec.Struct):
@@ -28,7 +34,8 @@ class PhotoView(msgspec.Struct):
     `photo_url` is the image to show: the original if it is `displayable` and not `located`, else
     the largest rendition. `displayable` is true if all common browsers show the original as it
     should be; `located` is true if the original contains the location where it was taken.
-    `duration` is the length of an animation in seconds.
+    `duration` is the length of an animation in seconds. `taken_at` is the camera's local
+    time, with an offset from UTC if that is known, and `taken_from` is where it comes from.
     """
 
     id: int
@@ -49,13 +56,17 @@ class PhotoView(msgspec.Struct):
     located: bool
     displayable: bool
     taken_at: str | None
+    taken_from: DateSource | None
     created_at: _Moment
     thumbhash: str | None
     renditions: list[RenditionView]
 
 
 class MonthView(msgspec.Struct):
-    """A month (UTC, like ``2024-05``) that has photos. Pass `after` to list photos from it on."""
+    """A month (like ``2024-05``) that has photos. Pass `after` to list photos from it on.
+
+    It is that of the camera's local time, and of ``order=added`` that in UTC.
+    """
 
     month: str
     count: int
@@ -100,6 +111,38 @@ class UploadRequest(msgspec.Struct, forbid_unknown_fields=True):
     title: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_TITLE})] = ""
     description: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_DESCRIPTION})] = ""
     multipart: bool = False
+    modified_at: Annotated[str, msgspec.Meta(extra_json_schema=_TIME)] | None = None
+
+
+class PhotoChanges(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of PATCH /photos/{id}: the fields to change.
+
+    `taken_at` is a local time, with an offset from UTC or without; null restores what the picture
+    says.
+    """
+
+    title: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_TITLE})] | None = None
+    description: (
+        Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_DESCRIPTION})] | None
+    ) = None
+    taken_at: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class BulkChanges(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of PATCH /photos: a capture time for all, or the seconds to add to each.
+
+    `taken_at` is as for one photo.
+    """
+
+    taken_at: str | msgspec.UnsetType | None = msgspec.UNSET
+    shift_seconds: _Shift | msgspec.UnsetType = msgspec.UNSET
+
+
+class BulkResultView(msgspec.Struct):
+    """The ids of the photos that were changed, and those that don't exist."""
+
+    done: list[int]
+    missing: list[int]
 
 
 class SignRequest(msgspec.Struct, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from safelight import errors
+from safelight.dates import parse_modified_at
 from safelight.library import AddResult, Library
 from safelight.models import Caption, Upload
 from safelight.signing.uploads import PresignedRequest
@@ -118,6 +119,7 @@ class UploadCalls:
             content_type=body.content_type,
             caption=Caption(title=body.title, description=body.description, filename=body.filename),
             sha256=body.sha256,
+            modified_at=parse_modified_at(body.modified_at) if body.modified_at else None,
             in_parts=body.multipart,
             endpoint=link_endpoint(request, self._library),
         )

@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
-from typing import TypeVar
+from datetime import datetime
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from fastapi import Request
@@ -102,10 +103,18 @@ async def read_json(request: Request, kind: type[T], limits: LimitSettings) -> T
         raise InvalidRequest(f"The body does not match the documented JSON: {error}.") from error
 
 
+class FormUpload(NamedTuple):
+    """A photo in the spool, its texts, and when the client's file was modified, if it is known."""
+
+    photo: SpooledUpload
+    caption: Caption
+    modified_at: datetime | None
+
+
 @asynccontextmanager
 async def read_upload_form(
     request: Request, library: Library, owner: str
-) -> AsyncIterator[tuple[SpooledUpload, Caption]]:
+) -> AsyncIterator[FormUpload]:
     """Read the request's form: the owner's photo, which is in the spool until the context ends.
 
     Raise InvalidRequest if the body is not an upload form, TooLarge at the first byte over a
@@ -119,5 +128,5 @@ async def read_upload_form(
             form = UploadForm(request.headers.get("content-type"), photo, limits)
             limit = limits.max_form_bytes + limits.max_form_overhead
             await read_body(request, limits, form.write, limit=limit, too_large=form.too_large)
-            caption = form.finish()
-        yield photo, caption
+            caption, modified_at = form.finish()
+        yield FormUpload(photo, caption, modified_at)

@@ -5,11 +5,13 @@ over a limit or a malformed part ends the parsing at once.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, MultipartState, parse_options_header
 
+from safelight.dates import parse_modified_at
 from safelight.errors import InvalidRequest, TooLarge, format_size
 from safelight.library.spool import SpooledUpload
 from safelight.models import Caption
@@ -21,7 +23,7 @@ _HELD_BACK = 512
 """The parser may hold back a delimiter until it knows which part the bytes belong to."""
 _CHARSET: Final = b"_charset_"
 """The field in which a form names its charset (RFC 7578, 4.6)."""
-_TEXTS: Final = frozenset({b"title", b"description", _CHARSET})
+_TEXTS: Final = frozenset({b"title", b"description", b"modified_at", _CHARSET})
 
 
 @dataclass(slots=True)
@@ -91,18 +93,23 @@ class UploadForm:
             f" {format_size(self._limits.max_direct_bytes)}."
         )
 
-    def finish(self) -> Caption:
-        """Return the caption. Raise InvalidRequest if the form is incomplete or has no photo."""
+    def finish(self) -> tuple[Caption, datetime | None]:
+        """Return the caption, and when the file was modified.
+
+        Raise InvalidRequest if the form is incomplete or has no photo.
+        """
         if self._parser.state is not MultipartState.END:
             raise InvalidRequest("The form is incomplete. Send it again.")
         if self._filename is None:
             raise InvalidRequest("The form has no photo. Send it in a field named 'photo'.")
         charset = self._form_charset()
-        return Caption(
+        caption = Caption(
             title=self._decode(b"title", charset),
             description=self._decode(b"description", charset),
             filename=_decode_filename(self._filename, charset),
         )
+        modified_at = self._decode(b"modified_at", charset)
+        return caption, parse_modified_at(modified_at) if modified_at else None
 
     def _form_charset(self) -> str:
         """Return the charset of texts and names that don't state their own."""

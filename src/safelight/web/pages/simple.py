@@ -59,8 +59,9 @@ class SimplePages:
         owner = await self._authenticator(request)
         typed = Caption()
         try:
-            async with read_upload_form(request, self._library, owner) as (photo, typed):
-                added = await self._library.add(owner, photo, typed)
+            async with read_upload_form(request, self._library, owner) as form:
+                typed = form.caption
+                added = await self._library.add(owner, form.photo, typed)
         except (errors.Invalid, errors.Unavailable) as error:
             return await self._render_failed_upload(request, owner, error, typed)
         duplicate = "" if added.created else f"/{added.photo.id}?duplicate"

@@ -1,0 +1,79 @@
+"""``safelight edit``: correct the capture times of photos."""
+
+import re
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from safelight.cli.options import option
+from safelight.client.settings import client_settings
+from safelight.errors import InvalidRequest
+from safelight.terminal import print_note, print_result
+
+_BATCH: Final = 500
+_PART: Final = r"(?:([0-9]{{1,6}}){unit})?"
+_shift: Final = re.compile(
+    "([+-]?)" + "".join(_PART.format(unit=unit) for unit in "dhms")
+).fullmatch
+_SECONDS: Final = (86_400, 3_600, 60, 1)
+
+
+def edit(
+    ids: Annotated[list[str], Parameter(name="ID", help="The photos' numbers.")],
+    /,
+    *,
+    taken_at: Annotated[
+        str | None, option("The camera's local time, e.g. 2024-05-06T07:08.")
+    ] = None,
+    shift: Annotated[
+        str | None, option("Correct a wrong clock: add e.g. 1h or 1d2h30m, subtract with -1h.")
+    ] = None,
+    original_date: Annotated[bool, option("Restore the dates that the pictures have.")] = False,
+) -> int:
+    """Change when photos were taken.
+
+    A time may have an offset from UTC: 2024-05-06T07:08:09+02:00. The original
+    dates are kept, and can be restored. If one date is impossible, none is changed.
+
+    Example: safelight edit 1 --shift=-1h30m
+    """
+    from safelight.client.api import Client
+
+    changes = _read_changes(taken_at, shift, original_date=original_date)
+    invalid = [id_ for id_ in ids if not (id_.isascii() and id_.isdecimal())]
+    if invalid:
+        raise InvalidRequest(f"{invalid[0]!r} is not a photo's number: see 'safelight ls'.")
+    missing = 0
+    with Client(client_settings()) as client:
+        for start in range(0, len(ids), _BATCH):
+            outcome = client.edit(ids[start : start + _BATCH], **changes)
+            for id_ in outcome.done:
+                print_result(f"changed  {id_}")
+            for id_ in outcome.missing:
+                print_note(f"There is no photo {id_}.")
+            missing += len(outcome.missing)
+    return 1 if missing else 0
+
+
+def _read_changes(
+    taken_at: str | None, shift: str | None, *, original_date: bool
+) -> dict[str, Any]:
+    """Return the body of the request. Raises InvalidRequest."""
+    if [taken_at is not None, shift is not None, original_date].count(True) != 1:
+        raise InvalidRequest("Give one of --taken-at, --shift and --original-date.")
+    if shift is not None:
+        return {"shift_seconds": _parse_shift(shift)}
+    return {"taken_at": taken_at}
+
+
+def _parse_shift(text: str) -> int:
+    """Return the seconds of a duration such as ``-1d2h``. Raises InvalidRequest."""
+    match = _shift(text)
+    if not match or not any(match.groups()[1:]):
+        raise InvalidRequest(
+            f"The shift {text!r} is not valid. Write it like 1h, -30m or +1d2h30m5s."
+        )
+    seconds = sum(
+        int(number or 0) * unit for number, unit in zip(match.groups()[1:], _SECONDS, strict=True)
+    )
+    return -seconds if match[1] == "-" else seconds

@@ -1,0 +1,56 @@
+"""The fields of the API's responses that the client depends on."""
+
+from typing import Any
+
+import msgspec
+
+
+class RenditionFields(msgspec.Struct):
+    """A rendition."""
+
+    name: str
+    url: str
+
+
+class PhotoFields(msgspec.Struct):
+    """A photo."""
+
+    id: int
+    photo_url: str
+    original_url: str
+    renditions: list[RenditionFields]
+
+
+class SessionFields(msgspec.Struct):
+    """A session."""
+
+    id: int
+
+
+class JobFields(msgspec.Struct):
+    """The oldest jobs."""
+
+    oldest: list[dict[str, Any]]
+
+
+class JobCounts(msgspec.Struct):
+    """The number of jobs in each state."""
+
+    waiting: int
+    late: int
+    running: int
+    failed: int
+
+
+class MissingBatch(msgspec.Struct):
+    """A batch of photos that lacked renditions."""
+
+    photos: int
+    next: int | None
+
+
+class BulkOutcome(msgspec.Struct):
+    """The ids of the photos that a request has changed, and those that don't exist."""
+
+    done: list[int]
+    missing: list[int]
