@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from ipaddress import ip_network
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
 from support.app_server import TOKEN, AppServer
+from support.raw_http import open_connection
 
 PUBLIC = "https://photos.example"
 PROXY = {
@@ -129,3 +131,33 @@ def test_origin_must_match_host_and_scheme(
     own = str(proxied.base_url).rstrip("/")
     response = _sign_in(proxied, Origin=origin.replace("OWN", own), **forwarded)
     assert response.status_code == status
+
+
+def test_proxy_at_another_address_is_trusted_by_its_address_alone(app_server: AppServer) -> None:
+    """As with a proxy in another container; here its address is 127.0.0.2."""
+    proxy = ip_network("127.0.0.2")
+    site = app_server.site(auth="token", public_url=PUBLIC, trusted_proxies=(proxy,))
+    lines = [f"{name}: {value}".encode() for name, value in PROXY.items()]
+    body = urlencode({"token": TOKEN}).encode()
+    for source, origin, status, is_secure in (
+        ("127.0.0.2", PUBLIC, 303, True),
+        ("127.0.0.3", site.url, 303, False),
+        ("127.0.0.1", site.url, 303, False),
+        ("127.0.0.2", "https://evil.example", 403, False),
+    ):
+        with open_connection(site, source=source) as connection:
+            connection.head(
+                b"POST",
+                b"/sign-in",
+                b"Origin: " + origin.encode(),
+                b"Content-Type: application/x-www-form-urlencoded",
+                b"Content-Length: %d" % len(body),
+                *lines,
+            )
+            connection.send(body)
+            answer = connection.answer()
+        assert answer.status == status
+        assert ("__Host-" in answer.headers.get("set-cookie", "")) is is_secure
+    with site.client(headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        listed = [session["address"] for session in client.get("/api/sessions").json()]
+    assert {"203.0.113.9", "127.0.0.1", "127.0.0.3"} <= set(listed)

@@ -288,3 +288,15 @@ def test_close_ends_open_connections() -> None:
         assert client.recv(1) == b"x"
     with client, contextlib.suppress(ConnectionResetError):
         assert client.recv(1) == b""
+
+
+def test_only_allowed_addresses_are_relayed() -> None:
+    """A store behind a proxy on another machine is open to that proxy alone."""
+    with run_relay(echo, is_allowed=lambda address: address == "127.0.0.2") as relay:
+        with relay.connect(source="127.0.0.2") as proxy:
+            proxy.sendall(b"from the proxy")
+            _close_write(proxy)
+            assert _read_all(proxy) == b"from the proxy"
+        for source in ("127.0.0.1", "127.0.0.3"):
+            with relay.connect(source=source) as other, contextlib.suppress(ConnectionError):
+                assert _read_all(other) == b""

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 DOCS = Path(__file__).parents[2] / "docs" / "deploy.md"
-_CADDY = Path(sys.executable).with_name("caddy")
+CADDY = Path(sys.executable).with_name("caddy")
 OPTIONS = """{
 \tadmin off
 \tauto_https disable_redirects
@@ -85,7 +85,7 @@ def run_caddy(folder: Path, text: str, *sites: str) -> Iterator[Caddy]:
     variables = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [_CADDY, "run", "--adapter", "caddyfile", "--config", file],
+            [CADDY, "run", "--adapter", "caddyfile", "--config", file],
             env={"PATH": os.environ.get("PATH", ""), **dict.fromkeys(variables, str(folder))},
             cwd=folder,
             stdout=log,

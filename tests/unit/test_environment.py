@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from safelight.client.settings import ClientSettings, client_settings
 from safelight.errors import SettingsError
+from safelight.server.lan import has_remote_proxies
 from safelight.settings import Settings
 from safelight.settings.addresses import check_host_names, parse_origin
 from safelight.settings.environment import read_settings
@@ -307,3 +308,23 @@ def test_https_pages_with_http_links_are_a_warning(
     settings = Settings(public_url=public, s3=s3)  # type: ignore[arg-type]  # validated
     found = find_warnings(settings, {})
     assert ["SAFELIGHT_S3__PUBLIC_ENDPOINT_URL" in warning for warning in found] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("host", "proxies", "endpoint", "public_endpoint", "expected"),
+    [
+        ("0.0.0.0", "10.0.0.5", None, "https://store.example", True),
+        ("10.0.0.1", "127.0.0.1,10.0.0.0/24", None, "https://store.example", True),
+        ("127.0.0.1", "10.0.0.5", None, "https://store.example", False),
+        ("0.0.0.0", "127.0.0.0/8,::1", None, "https://store.example", False),
+        ("0.0.0.0", "none", None, "https://store.example", False),
+        ("0.0.0.0", "10.0.0.5", None, None, False),
+        ("0.0.0.0", "10.0.0.5", "https://s3.example", "https://store.example", False),
+    ],
+)
+def test_embedded_store_is_opened_for_proxies_elsewhere_only(
+    host: str, proxies: str, endpoint: str | None, public_endpoint: str | None, *, expected: bool
+) -> None:
+    s3 = {"endpoint_url": endpoint, "public_endpoint_url": public_endpoint}
+    settings = Settings(host=host, trusted_proxies=proxies, s3=s3)  # type: ignore[arg-type]  # validated
+    assert has_remote_proxies(settings) is expected

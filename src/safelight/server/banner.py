@@ -1,9 +1,11 @@
 """The text that `serve` prints when it is ready: addresses, sign-in links and data directory."""
 
+from urllib.parse import urlsplit
+
 import safelight
 from safelight.library import Library
 from safelight.qr import qr_lines
-from safelight.server.lan import lan_addresses
+from safelight.server.lan import has_remote_proxies, lan_addresses
 from safelight.server.listeners import ANY_ADDRESS
 from safelight.settings import Settings
 from safelight.token_file import token_file
@@ -42,6 +44,12 @@ async def make_banner(
         rows.append(("Sign in later", note))
     rows.append(("API", f"{page}docs"))
     engines = library.backends.engines
+    if engines and has_remote_proxies(settings):
+        store_port = urlsplit(engines.s3_endpoint_url).port
+        rows += [
+            ("Store for proxies", f"http://{_bracket(address)}:{store_port}")
+            for address in lan_addresses(settings)
+        ]
     rows += engines.summary if engines else [("Data", str(settings.data_dir.absolute()))]
     width = max(len(label) for label, _ in rows)
     lines = [f"  {label:<{width}}  {text}" for label, text in rows]

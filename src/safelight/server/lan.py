@@ -63,6 +63,20 @@ def relay_addresses(settings: Settings) -> list[str]:
     return listen_addresses(settings)
 
 
+def has_remote_proxies(settings: Settings) -> bool:
+    """Whether a trusted proxy on another machine, or in another container, needs the store.
+
+    The service then listens at an address that the proxy reaches, and clients reach the embedded
+    store by the proxy alone.
+    """
+    return (
+        settings.s3.endpoint_url is None
+        and settings.s3.public_endpoint_url is not None
+        and not settings.on_loopback
+        and not all(network.is_loopback for network in settings.trusted_proxies)
+    )
+
+
 @asynccontextmanager
 async def open_relays(
     store_url: str,
@@ -70,14 +84,18 @@ async def open_relays(
     limiter: ConnectionLimiter,
     *,
     is_running: Callable[[], bool],
+    is_allowed: Callable[[str], bool] = lambda _address: True,
 ) -> AsyncIterator[None]:
     """Relay connections at these addresses to the store, at the store's own port.
 
-    Nothing is relayed while `is_running` returns False: another program may have the port then.
+    Only connections of addresses for which `is_allowed` returns True are relayed. Nothing is
+    relayed while `is_running` returns False: another program may have the port then.
     Raises SettingsError if the port is taken at one of the addresses.
     """
     port = urlsplit(store_url).port or 80
-    listener = _RelayListener(port, addresses, limiter, is_running)
+    listener = _RelayListener(
+        port, addresses, Relay(port, limiter, is_allowed=is_allowed), is_running
+    )
     await listener.open()
     following = asyncio.create_task(listener.follow_store())
     try:
@@ -99,14 +117,14 @@ class _RelayListener:
         self,
         port: int,
         addresses: list[str],
-        limiter: ConnectionLimiter,
+        relay: Relay,
         is_running: Callable[[], bool],
     ) -> None:
         resolved = dict.fromkeys(map(_resolve, addresses))
         self._port = port
         self._is_running = is_running
         self._addresses = [address for address in resolved if address != _STORE_HOST]
-        self._relay = Relay(port, limiter)
+        self._relay = relay
         self._servers: list[asyncio.Server] = []
 
     async def open(self) -> None:

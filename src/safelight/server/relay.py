@@ -28,17 +28,24 @@ class Relay:
 
     Connections beyond the bounds of `limiter` are closed at once, unless another is closed for
     them. A connection idle for `idle` in both directions is closed; a reader slower than about 3 kB
-    a second counts as idle. Each connection holds at most about 0.5 MB of memory.
+    a second counts as idle. Those of addresses for which `is_allowed` returns False are closed at
+    once. Each connection holds at most about 0.5 MB of memory.
     """
 
     limit = _CHUNK
     """The reader's limit; asyncio pauses reading at twice as many bytes."""
 
     def __init__(
-        self, port: int, limiter: ConnectionLimiter, *, idle: timedelta = timedelta(minutes=2)
+        self,
+        port: int,
+        limiter: ConnectionLimiter,
+        *,
+        idle: timedelta = timedelta(minutes=2),
+        is_allowed: Callable[[str], bool] = lambda _address: True,
     ) -> None:
         self._port = port
         self._limiter = limiter
+        self._is_allowed = is_allowed
         self._idle = idle.total_seconds()
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -49,6 +56,7 @@ class Relay:
         if (
             task is None
             or not peer
+            or not self._is_allowed(peer[0])
             or not self._limiter.admit(connection := _Relayed(task), peer[0])
         ):
             writer.transport.abort()

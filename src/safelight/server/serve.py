@@ -25,7 +25,12 @@ from safelight.server.connection_limits import (
     make_connection_limits,
     raise_file_limit,
 )
-from safelight.server.lan import lan_addresses, open_relays, relay_addresses
+from safelight.server.lan import (
+    has_remote_proxies,
+    lan_addresses,
+    open_relays,
+    relay_addresses,
+)
 from safelight.server.listeners import listen
 from safelight.server.logging import configure_logging
 from safelight.server.otel import export_traces
@@ -36,6 +41,7 @@ from safelight.token_file import token_source
 from safelight.web import create_app
 from safelight.web.http.connections import ConnectionLimiter
 from safelight.web.http.protocol import HttpProtocol
+from safelight.web.http.proxies import TrustedProxies, parse_address
 from safelight.web.middleware.exchange import Drain
 
 _SHUTDOWN_SECONDS: Final = 1
@@ -121,12 +127,21 @@ def _handle_signals(drain: timedelta) -> Iterator[list[tuple[uvicorn.Server, Dra
 def _relays(
     settings: Settings, library: Library, limiter: ConnectionLimiter
 ) -> AbstractAsyncContextManager[None]:
-    """Make the embedded store reachable at the addresses of the service."""
+    """Make the embedded store reachable at the addresses of the service, for clients or proxies."""
     engines = library.backends.engines
     if engines and library.backends.link_hosts:
         endpoint = library.backends.link_signer.endpoint
         addresses = relay_addresses(settings)
         return open_relays(endpoint, addresses, limiter, is_running=engines.is_store_running)
+    if engines and has_remote_proxies(settings):
+        proxies = TrustedProxies(settings.trusted_proxies)
+        return open_relays(
+            engines.s3_endpoint_url,
+            relay_addresses(settings),
+            limiter,
+            is_running=engines.is_store_running,
+            is_allowed=lambda address: proxies.is_trusted(parse_address(address)),
+        )
     return contextlib.nullcontext()
 
 
