@@ -35,7 +35,10 @@ def _fields(markers: Sequence[bytes], *places: tuple[int, int], big: bool = True
 
 _SIZES: Final[dict[str, list[_Field]]] = {
     "jpeg": [
-        *_fields([b"\xff\xc0", b"\xff\xc1", b"\xff\xc2"], (2, 2), (4, 1), (5, 2), (7, 2), (9, 1)),
+        *_fields(
+            [b"\xff\xc0", b"\xff\xc1", b"\xff\xc2", b"\xff\xc3"],
+            *((1, 1), (2, 2), (4, 1), (5, 2), (7, 2), (9, 1)),
+        ),
         *_fields([b"\xff\xc4", b"\xff\xdb", b"\xff\xda", b"\xff\xe1", b"\xff\xe2"], (2, 2)),
         *_fields([b"\xff\xda"], (4, 1), (5, 2), (7, 2), (9, 2)),
         *_fields([b"ICC_PROFILE"], (12, 1), (13, 1), (142, 4)),
@@ -65,6 +68,9 @@ _SIZES: Final[dict[str, list[_Field]]] = {
         *_fields([b"iloc"], (-4, 4), (8, 2), (10, 2), (16, 2), (18, 4), (22, 4), (26, 4)),
         *_fields([b"ipma", b"clap", b"irot", b"imir", b"pixi", b"colr"], (-4, 4), (4, 4), (8, 4)),
         *_fields([b"idat"], (4, 4), (8, 4), (12, 4)),
+        *_fields([b"pitm", b"thmb", b"dimg", b"auxl"], (-4, 4), (4, 2), (6, 2), (8, 2)),
+        *_fields([b"moov", b"trak", b"mdia", b"stsd", b"stsz", b"stts"], (-4, 4), (8, 4), (12, 4)),
+        *_fields([b"mdhd"], (4, 1), (16, 4), (24, 4)),
         *_fields([b"nclx"], (4, 2), (6, 2), (8, 2), (10, 1)),
         *_fields([b"ipma", b"clli"], (-4, 4), (4, 2), (6, 2), (8, 1), (12, 2), (14, 2)),
     ],

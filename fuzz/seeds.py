@@ -36,6 +36,20 @@ def _generate() -> dict[str, bytes]:
         "heic of tiles": pictures.heif_grid(pictures.heic(128, 64), 3, 2),
         "avif of tiles": pictures.heif_grid(pictures.avif(128, 64), 3, 2),
         "heic of two pictures": pictures.heic_pair(),
+        "heic of a thumbnail": pictures.heif_with_second(
+            pictures.heic(128, 96), pictures.heic(64, 64), primary=2
+        ),
+        "avif of a thumbnail": pictures.heif_with_second(
+            pictures.avif(128, 96), pictures.avif(64, 64), primary=2
+        ),
+        "avif sequence": pictures.animated("AVIF", 5),
+        "lossless jpeg": pictures.jpeg_lossless(pictures.astronaut(80, 70)),
+        "thin jpeg": pictures.jpeg(2560, 7),
+        "tiny png": pictures.png(16, 16, "RGBA"),
+        "gif past its canvas": pictures.gif_of_rectangles(
+            (40, 20), (30, 0, 20, 20), (0, 0, 90, 90), delay=1
+        ),
+        "gif without its trailer": pictures.gif_of_rectangles((20, 20), (5, 5, 9, 9), trailer=b""),
         **_generate_colours(),
     }
     return {f"made: {name}": data for name, data in (pictures.photographs() | more).items()}
