@@ -1,6 +1,7 @@
 """Inspection of real and hostile photos by a real decoder."""
 
 import io
+import struct
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -196,6 +197,27 @@ async def test_tiled_heif_is_accepted_if_complete(darkroom: Darkroom, form: str)
     facts = await facts_of(darkroom, grid)
     assert (facts.width, facts.height) == (384, 128)
     assert await outcome(darkroom, grid[:-1]) == "corrupt_image"
+
+
+@pytest.mark.parametrize("form", ["heic", "avif"])
+async def test_tiled_heif_whose_end_was_never_written_is_refused(
+    darkroom: Darkroom, form: str
+) -> None:
+    coded, properties = pictures.heif_parts(getattr(pictures, form)(128, 64))
+    kind = {"heic": b"hvc1", "avif": b"av01"}[form]
+    size = struct.pack(">II", 256, 64)
+    grid = struct.pack(">BBBB", 0, 1, 0, 1) + size
+    items = [(1, b"grid", grid, (1,)), (2, kind, coded, (2, 0x83)), (3, kind, coded, (2, 0x83))]
+    data = pictures.heif_file(
+        form.encode(),
+        items,
+        [pictures.heif_box(b"ispe", bytes(4), size), *properties],
+        ((b"dimg", 1, (2, 3)),),
+    )
+    assert await outcome(darkroom, data) == "accept"
+    for filler in (b"\0", b"\xff"):
+        unwritten = data[: -len(coded)] + filler * len(coded)
+        assert await outcome(darkroom, unwritten) == "corrupt_image"
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])

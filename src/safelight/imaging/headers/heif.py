@@ -18,6 +18,7 @@ from safelight.imaging.headers.isobmff import (
     references,
 )
 from safelight.imaging.headers.other_formats import unsupported
+from safelight.imaging.heif.coded import has_long_lengths, is_coded
 from safelight.imaging.heif.sequence import is_sequence, read_frames
 from safelight.imaging.limits import Header
 
@@ -62,6 +63,7 @@ def _read(data: Data) -> Header:
     ]
     kinds = _item_kinds(data, *meta[b"iinf"])
     shown = _shown_items(data, meta, kinds)
+    long_lengths = has_long_lengths(data, properties)
     for item, method, spans in locations(data, *meta[b"iloc"]):
         kind = kinds.get(item, b"")
         if kind in _NOT_PIXELS or method not in {IN_FILE, IN_IDAT}:
@@ -70,6 +72,10 @@ def _read(data: Data) -> Header:
         last += 0 if item in shown else _SLACK
         if any(first + start + length > last for start, length in spans):
             raise errors.CorruptImage
+        if item in shown and spans:
+            at, length = first + spans[0][0], spans[0][1]
+            if not is_coded(data, kind, at, length, long_lengths=long_lengths):
+                raise errors.CorruptImage
         if kind == b"grid" and spans:
             sizes.append(_grid_size(data, first + spans[0][0]))
     if not sizes:
