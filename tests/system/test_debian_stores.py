@@ -21,7 +21,7 @@ from support.store_matrix import (
 )
 from support.stores import RealStore
 
-pytestmark = pytest.mark.timeout(600)  # the first run installs packages
+pytestmark = [pytest.mark.debian, pytest.mark.timeout(600)]  # the first run installs packages
 
 Runner = Callable[[Path], AbstractContextManager[RealStore]]
 

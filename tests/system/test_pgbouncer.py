@@ -20,6 +20,8 @@ from support.debian import program
 from support.engine_driver import wait_until
 from support.network import free_port
 
+pytestmark = pytest.mark.debian
+
 
 @contextmanager
 def run_pgbouncer(url: str, folder: Path, *, pool_mode: str) -> Iterator[str]:

@@ -125,5 +125,7 @@ def test_compose_file_gives_the_proxy_a_trusted_address() -> None:
     assert safelight["read_only"] is True
     assert "/tmp" in safelight["tmpfs"]  # the engines' sockets
     assert safelight["pids_limit"] == 1024
-    copied = re.findall(r"^COPY (.+) \S+$", safelight["build"]["dockerfile_inline"], re.MULTILINE)
+    file = COMPOSE.parent / safelight["build"]["context"] / safelight["build"]["dockerfile"]
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", file.read_text(), re.MULTILINE)
+    assert copied
     assert all((ROOT / name).exists() for line in copied for name in line.split())
