@@ -42,7 +42,7 @@ export function Share({ photo }: { photo: Photo }) {
         {texts.shareOriginal}
       </button>
       {isConfirming && (
-        <div class="confirm" role="alert">
+        <div class="confirm" role="alert" ref={showAlert}>
           <p>{[...warnings, texts.copyAnywayQuestion].join(' ')}</p>
           <button type="button" class="primary" onClick={copyOriginal}>
             {texts.copyAnyway}
@@ -59,6 +59,9 @@ export function Share({ photo }: { photo: Photo }) {
     </div>
   )
 }
+
+/** Scroll to the warning, which on a phone is below the edge of the panel. */
+const showAlert = (alert: HTMLElement | null) => alert?.scrollIntoView({ block: 'nearest' })
 
 function LinkField({ url }: { url: string }) {
   const field = useRef<HTMLInputElement>(null)
