@@ -1,6 +1,7 @@
 """The client commands, with a real server."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -148,6 +149,60 @@ def test_ls_sorts_by_the_given_order(server: ServeProcess, shell: Shell) -> None
     added = json.loads(shell.run("ls", "--json").out)
     assert [photo["height"] for photo in taken] == [90, 91]
     assert [photo["height"] for photo in added] == [91, 90]
+
+
+def test_ls_at_a_terminal_shows_the_time_that_it_sorts_by(
+    server: ServeProcess, shell: Shell
+) -> None:
+    _add(server, jpeg(100, 92, exif=exif(taken_at="2011:02:03 04:05:06")))
+    assert "2011-02-03 04:05" in shell.at_terminal("ls", "--order", "taken").out
+    assert "2011-02-03 04:05" not in shell.at_terminal("ls").out
+
+
+def test_edit_sets_shifts_and_restores_dates(server: ServeProcess, shell: Shell) -> None:
+    ids = [
+        _add(server, jpeg(100, height, exif=exif(taken_at="2011:02:03 04:05:06")))
+        for height in (93, 94)
+    ]
+
+    def dates() -> list[object]:
+        return [photo["taken_at"] for photo in _photos(server)]
+
+    shifted = shell.run("edit", *ids, "--shift=-1d2h")
+    assert (shifted.code, shifted.err) == (0, "")
+    assert shifted.out.splitlines() == [f"changed  {id_}" for id_ in ids]
+    assert dates() == ["2011-02-02T02:05:06"] * 2
+    assert shell.run("edit", *ids, "--shift", "2h").code == 0
+    assert shell.run("edit", ids[1], "--taken-at", "2012-03-04 05:06+02:00").code == 0
+    assert dates() == ["2012-03-04T05:06:00+02:00", "2011-02-02T04:05:06"]
+    mixed = shell.run("edit", "999999", *ids, "--original-date")
+    assert (mixed.code, mixed.err) == (1, "safelight: There is no photo 999999.\n")
+    assert dates() == ["2011-02-03T04:05:06"] * 2
+    for options, message in (
+        ((), "Give one of"),
+        (("--shift", "1h", "--original-date"), "Give one of"),
+        (("--shift", "1 hour"), "is not valid"),
+        (("--shift", ""), "is not valid"),
+        (("--taken-at", "yesterday"), "Write it like"),
+        (("--taken-at", "2999-01-01"), "in the future"),
+        (("--shift=-90000d",), f"photo {ids[0]} is before the year 1800"),
+    ):
+        refused = shell.run("edit", *ids, *options)
+        assert refused.code == 1
+        assert message in refused.line
+    assert "not a photo's number" in shell.run("edit", "x", "--shift", "1h").line
+    assert dates() == ["2011-02-03T04:05:06"] * 2
+
+
+def test_upload_sends_when_the_file_was_modified(server: ServeProcess, shell: Shell) -> None:
+    os.utime(shell.folder / "beach.jpg", (1_500_000_000, 1_500_000_000))
+    os.utime(shell.folder / "logo.png", (0, 0))
+    result = shell.run("upload", "beach.jpg", "logo.png", TZ="Asia/Kathmandu")
+    assert result.code == 0
+    photos = {photo["filename"]: photo for photo in _photos(server)}
+    beach, logo = photos["beach.jpg"], photos["logo.png"]
+    assert (beach["taken_at"], beach["taken_from"]) == ("2017-07-14T08:25:00+05:45", "file")
+    assert (logo["taken_at"], logo["taken_from"]) == (None, None)
 
 
 def test_titles_cannot_control_the_terminal(server: ServeProcess, shell: Shell) -> None:

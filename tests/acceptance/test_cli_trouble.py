@@ -77,6 +77,15 @@ def test_broken_connection_is_retried(shell: Shell, *, older: bool) -> None:
         assert shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url).code == 0
 
 
+def test_server_that_does_not_know_modified_at_gets_the_photo(shell: Shell) -> None:
+    unknown = problem(422, "invalid_request", "Object contains unknown field `modified_at`.")
+    with run_fake_server(unknown, EXISTING) as server:
+        result = shell.run("upload", "a.jpg", SAFELIGHT_URL=server.url)
+        assert (result.code, result.err) == (0, "")
+        (_, _, first), (_, _, second) = server.requests
+        assert second < first
+
+
 RESPONSES = {
     "a wrong token": (problem(401, "unauthenticated", "A token is needed."), "SAFELIGHT_TOKEN"),
     "a proxy with a login": (FakeResponse(401, b"<html>"), "SAFELIGHT_TOKEN"),

@@ -167,6 +167,37 @@ async def test_details_show_the_metadata(gallery: GalleryPage) -> None:
         await expect(details.get_by_text(fact)).to_be_visible()
 
 
+async def test_date_is_changed_moves_the_photo_and_is_restored(gallery: GalleryPage) -> None:
+    gallery.session.expected_errors = REFUSED
+    await gallery.photo("Photo 0").click()
+    details = gallery.page.get_by_role("region", name="Details")
+    await details.get_by_role("button", name="Change").click()
+    field = details.get_by_label("Taken")
+    await expect(field).to_have_value("2023-09-20T12:30")
+    await field.fill("2023-08-01T07:08:09")
+    await gallery.page.keyboard.press("Escape")
+    await expect(details.get_by_text("20 September 2023 at 12:30")).to_be_visible()
+    await details.get_by_role("button", name="Change").click()
+    await field.fill("2999-08-01T07:08:09")
+    await details.get_by_role("button", name="Save").click()
+    await expect(details.get_by_text("in the future")).to_be_visible()
+    await field.fill("2019-08-01T07:08:09")
+    await details.get_by_role("button", name="Save").click()
+    await expect(details.get_by_text("1 August 2019 at 07:08")).to_be_visible()
+    await expect(details.get_by_text("Changed by you")).to_be_visible()
+    await gallery.viewer.shows("Photo 0")
+    await gallery.page.keyboard.press("Escape")
+    await expect(gallery.page.get_by_role("heading", name="August 2019")).to_be_visible()
+    await gallery.photo("Photo 0").click()
+    await details.get_by_role("button", name="Change").click()
+    await details.get_by_role("button", name="Restore the original date").click()
+    await expect(details.get_by_text("20 September 2023 at 12:30")).to_be_visible()
+    await gallery.viewer.shows("Photo 0")
+    await gallery.page.go_back()
+    await expect(gallery.page.get_by_role("heading", name="August 2019")).to_have_count(0)
+    await expect(gallery.photos.first).to_have_accessible_name("Photo 0")
+
+
 async def test_original_downloads_under_its_file_name(gallery: GalleryPage) -> None:
     await gallery.photo("Photo 0").click()
     async with gallery.page.expect_download() as saving:

@@ -23,6 +23,10 @@ export function DateEditor({ photo, onChange }: Props) {
       setStatus(`${texts.notSaved} ${(error as Error).message}`)
     }
   }
+  const open = () => {
+    setStatus('')
+    setOpen(true)
+  }
   const source = photo.taken_from && texts.dateSources[photo.taken_from]
   return (
     <div class="date">
@@ -33,7 +37,7 @@ export function DateEditor({ photo, onChange }: Props) {
         ) : (
           <>
             <span>{photo.taken_at ? formatTaken(photo.taken_at) : texts.unknownDate}</span>
-            <button type="button" class="link" onClick={() => setOpen(true)}>
+            <button type="button" class="link" onClick={open}>
               {texts.changeDate}
             </button>
             {source && <small>{source}</small>}
