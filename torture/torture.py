@@ -43,6 +43,10 @@ from support.impostor import run_impostor
 from system import TOKEN, System
 
 _RECOVERY_SECONDS = 60.0
+_CALLS = {
+    *(("form", "201"), ("complete", "201"), ("delete", "204"), ("edit", "200"), ("view", "200")),
+}
+"""Those that each run has to make."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -108,12 +112,19 @@ class Torture:
                 group.create_task(client.run(stop))
             try:
                 await disturbance
+                await self._wait_for_each_call()
             except TimeoutError:
                 self.ledger.report(f"no recovery within {_RECOVERY_SECONDS:.0f} s")
             finally:
                 stop.set()
         for caller in callers:
             await caller.close()
+
+    async def _wait_for_each_call(self) -> None:
+        """Wait until each kind of call has succeeded: a short run may end sooner by chance."""
+        async with asyncio.timeout(_RECOVERY_SECONDS):
+            while not self.ledger.outcomes.keys() >= _CALLS:  # noqa: ASYNC110  a count has no event
+                await asyncio.sleep(0.1)
 
     async def _kills(self) -> None:
         await self._killer.run(schedule(self.seed, self._options.kills))

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,7 +18,6 @@ import psycopg
 from obstore.store import S3Store
 
 from safelight.engines import EmbeddedEngines
-from support.fork_server import ForkedProcess, Process
 
 _PROGRAM = Path(__file__).with_name("run_engines.py")
 
@@ -45,7 +45,7 @@ def has_ended(pid: int) -> bool:
 class Run:
     """A run of the engines: the program that started them, and its report about them."""
 
-    program: Process
+    program: subprocess.Popen[bytes]
     report: Mapping[str, Any]
 
     @property
@@ -76,14 +76,15 @@ class Run:
         self.program.stdout.close()
 
 
-def spawn_run(directory: Path, *, python: str = "", **environ: str) -> Process:
-    """Start the program, with this or another `python`, without waiting for it."""
-    env = {**os.environ, **environ}
-    if python:
-        return subprocess.Popen(
-            [python, str(_PROGRAM), str(directory)], stdout=subprocess.PIPE, env=env
-        )
-    return ForkedProcess([directory], env=env, stderr=2, main="support.run_engines:main")
+def spawn_run(
+    directory: Path, *, python: str = sys.executable, **environ: str
+) -> subprocess.Popen[bytes]:
+    """Start the program without waiting for it."""
+    return subprocess.Popen(
+        [python, str(_PROGRAM), str(directory)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, **environ},
+    )
 
 
 def start_run(directory: Path, **options: str) -> Run:

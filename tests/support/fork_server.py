@@ -28,6 +28,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
+import safelight.cli
+
 SCRIPT: Final = Path(sys.executable).with_name("safelight")
 """The installed command."""
 
@@ -38,6 +40,7 @@ _MODULES: Final = (
     *("safelight.cli.app", "safelight.server.serve", "safelight.server.worker"),
     *("safelight.client.api", "safelight.client.uploader", "safelight.client.progress"),
     *("safelight.engines", "safelight.settings.environment", "rich.progress", "segno"),
+    *("httpcore", "anyio._backends._asyncio", "certifi", "encodings.idna"),
 )
 """What is imported before the first fork. Other modules are imported by each program."""
 
@@ -55,16 +58,14 @@ class ForkedProcess:
         stdout: int = subprocess.PIPE,
         stderr: int = subprocess.PIPE,
         start_new_session: bool = False,
-        main: str = "safelight.cli:main",
     ) -> None:
-        """Run `main`, a function of a module, with `arguments` after the program's name."""
+        """Run `safelight` with these arguments."""
         self.returncode: int | None = None
         self.stdout, out = _open_output(stdout)
         self.stderr, err = (None, out) if stderr == subprocess.STDOUT else _open_output(stderr)
         into = os.open(os.devnull, os.O_RDONLY) if stdin == subprocess.DEVNULL else os.dup(stdin)
         self._status, status = os.pipe()
         request = {
-            "main": main,
             "arguments": [os.fspath(argument) for argument in arguments],
             "env": dict(env),
             "cwd": os.fspath(cwd or Path.cwd()),
@@ -147,9 +148,10 @@ def start_command(
     stdout: int = subprocess.PIPE,
     stderr: int = subprocess.PIPE,
     start_new_session: bool = False,
+    script: bool = False,
 ) -> Process:
-    """Run `safelight`: the script itself if the environment changes how Python starts."""
-    if any(name.startswith(("PYTHON", "LANG", "LC_", "LD_")) for name in env):
+    """Run `safelight`: the script itself on request, or if `env` changes how Python starts."""
+    if script or any(name.startswith(("PYTHON", "LANG", "LC_", "LD_")) for name in env):
         return subprocess.Popen(
             [SCRIPT, *arguments],
             env=env,
@@ -274,9 +276,7 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> Callable[[], obj
             closefd=False,
         )
         setattr(sys, name, stream)
-    module, _, function = request["main"].partition(":")
-    main: Callable[[], object] = getattr(importlib.import_module(module), function)
-    return main
+    return safelight.cli.main
 
 
 def _run_server() -> None:

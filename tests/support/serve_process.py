@@ -37,6 +37,7 @@ class ServeProcess:
     screen: str = ""
     output: str = ""
     """Its entire output: banners and log."""
+    _is_stopped: bool = True
 
     def start(self) -> "ServeProcess":
         """Start the server and wait until it is ready."""
@@ -44,6 +45,7 @@ class ServeProcess:
             engine_data.copy_engine_data(self.data_dir)
         began = time.monotonic()
         self.process = self.spawn()
+        self._is_stopped = False
         self._read_screen(self.process)
         while not self.is_ready():
             assert time.monotonic() - began < 60, "the server did not become ready"
@@ -62,8 +64,14 @@ class ServeProcess:
         }
         arguments = ["serve", *self.arguments]
         if not self.before:
+            # Killed engines may end a moment later; no start of Python is too quick for them.
+            restarts_killed = not (self._is_stopped or "SAFELIGHT_DATABASE_URL" in env)
             return start_command(
-                arguments, env=env, stderr=subprocess.STDOUT, start_new_session=True
+                arguments,
+                env=env,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                script=restarts_killed,
             )
         return subprocess.Popen(
             [*self.before, SCRIPT, *arguments],
@@ -136,4 +144,5 @@ class ServeProcess:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
+            self._is_stopped = True
         self.process.wait(timeout=30)
