@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -63,9 +64,9 @@ async def test_photo_is_inspected_and_rendered_by_one_decoder(
     """Even if other owners wait, whose photos would replace the decoder in between."""
     forks, fork = [], DecoderTemplate.fork
 
-    async def count(template: DecoderTemplate, *, threads: bool) -> object:
+    async def count(template: DecoderTemplate, **options: Any) -> object:
         forks.append(template)
-        return await fork(template, threads=threads)
+        return await fork(template, **options)
 
     async def add(owner: str) -> None:
         with photo.open("rb") as file:

@@ -477,7 +477,7 @@ async def test_too_many_pixels_states_number_and_limit(
     darkroom: Darkroom,
 ) -> None:
     with pytest.raises(
-        errors.TooManyPixels, match=r"400,000,000 pixels\. The limit is 120,000,000"
+        errors.TooManyPixels, match=r"400,000,000 pixels\. The limit is 210,000,000"
     ):
         await inspect(darkroom, pictures.png_of_zeros(20_000, 20_000))
 

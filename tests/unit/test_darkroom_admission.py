@@ -212,6 +212,72 @@ async def test_single_slot_takes_expensive_jobs_too() -> None:
     assert await _order(queue, [("a", True), ("b", False), ("a", True)]) == list("aba")
 
 
+async def test_large_job_waits_for_memory_and_small_ones_run_beside_it() -> None:
+    queue = AdmissionQueue(servers=4, max_waiting=100, extra=1, memory=6)
+    small = [await queue.wait(owner, memory=1) for owner in "abcd"]
+    large = asyncio.create_task(queue.wait("e", expensive=True, memory=5))
+    await _settle()
+    queue.leave(small.pop(), 0.1)
+    await _settle()
+    late = asyncio.create_task(queue.wait("f", memory=1))
+    await _settle()
+    assert not large.done()
+    assert not late.done(), "it would hold up the large one, which is first"
+    queue.leave(small.pop(), 0.1)
+    queue.leave(small.pop(), 0.1)
+    ticket = await asyncio.wait_for(large, 5)
+    queue.leave(small.pop(), 0.1)
+    another = asyncio.create_task(queue.wait("g", expensive=True, memory=5))
+    await _settle()
+    for owner in "fghab":  # They don't wait for `another`, which has to wait for `large`.
+        queue.leave(
+            await asyncio.wait_for(late if owner == "f" else queue.wait(owner, memory=1), 5), 0.1
+        )
+    assert not another.done()
+    queue.leave(ticket, 20.0)
+    queue.leave(await asyncio.wait_for(another, 5), 20.0)
+    assert queue.free_memory == 6
+
+
+async def test_job_larger_than_all_memory_runs_alone() -> None:
+    queue = AdmissionQueue(servers=2, max_waiting=100, memory=6)
+    large = await asyncio.wait_for(queue.wait("a", expensive=True, memory=9), 5)
+    beside = asyncio.create_task(queue.wait("b", memory=1))
+    await _settle()
+    assert not beside.done()
+    queue.leave(large, 20.0)
+    queue.leave(await asyncio.wait_for(beside, 5), 0.1)
+    assert queue.free_memory == 6
+
+
+@given(seed=st.integers(0, 2**32))
+def test_jobs_at_work_never_have_more_than_all_memory(seed: int) -> None:
+    rng = random.Random(seed)
+
+    async def work(queue: AdmissionQueue, owner: str, memory: int) -> None:
+        ticket = await queue.wait(owner, expensive=memory > 1, memory=memory)
+        try:
+            assert 0 <= queue.free_memory == 6 - sum(each.memory for each in queue._running)
+            for _ in range(rng.randrange(4)):
+                await asyncio.sleep(0)
+        finally:
+            queue.leave(ticket, 0.1)
+
+    async def run() -> None:
+        queue = AdmissionQueue(servers=rng.randint(1, 4), max_waiting=100, extra=1, memory=6)
+        jobs = [work(queue, rng.choice("abc"), rng.choice([1, 1, 1, 4, 6])) for _ in range(20)]
+        tasks = [asyncio.create_task(job) for job in jobs]
+        await _settle()
+        for task in rng.sample(tasks, 4):
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait_for(task, 5)
+        assert (queue.free_memory, queue.working, queue.waiting) == (6, 0, 0)
+
+    asyncio.run(run())
+
+
 @given(seed=st.integers(0, 2**32))
 def test_cancelled_jobs_lose_no_slot(seed: int) -> None:
     rng = random.Random(seed)

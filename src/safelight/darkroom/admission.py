@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import repeat
-from operator import itemgetter
 from typing import Final
 
 from safelight import errors
@@ -36,11 +35,13 @@ _READ_WINDOW: Final = 1.0
 class Ticket:
     """A job in the queue, or in a slot. It `continues` its owner's turn if it was preferred.
 
-    It is `expensive` if it was estimated to be, and while it takes longer than `_LONG`.
+    It is `expensive` if it was estimated to be, and while it takes longer than `_LONG`. It takes
+    `memory` bytes.
     """
 
     owner: str
     expensive: bool = False
+    memory: int = 0
     admitted: "asyncio.Future[None]"
     continues: bool = False
     timer: asyncio.TimerHandle | None = None
@@ -58,6 +59,9 @@ class AdmissionQueue:
     aren't. And while expensive ones are all that is at work, there are `extra` slots for owners who
     have none of them.
 
+    All jobs at work together have up to `memory` bytes. One that doesn't fit keeps its place: those
+    behind it start only as far as they leave it the memory that it waits for.
+
     `at_once` returns how many of the servers may be used at the moment, at least one; without it,
     all of them. Use `slot`, or `require_room`, `wait` and `leave` to measure the parts.
     """
@@ -68,12 +72,16 @@ class AdmissionQueue:
         servers: int,
         max_waiting: int,
         extra: int = 0,
+        memory: int = 0,
         at_once: Callable[[], int] | None = None,
         preferred: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self.servers = servers
         self._limit = at_once or repeat(servers).__next__
         self._extra = extra
+        self._memory = memory
+        self.free_memory = memory
+        self._running: set[Ticket] = set()
         self._max_waiting = max_waiting
         self._preferred = preferred
         self._queues: dict[str, deque[Ticket]] = {}
@@ -113,13 +121,14 @@ class AdmissionQueue:
         self._remove(dropped)
         dropped.admitted.set_exception(errors.Busy(retry_after=self.estimated_wait()))
 
-    async def wait(self, owner: str = "", *, expensive: bool = False) -> Ticket:
-        """Wait for a slot; it is taken until `leave` is called.
+    async def wait(self, owner: str = "", *, expensive: bool = False, memory: int = 0) -> Ticket:
+        """Wait for a slot, and for memory in bytes; they are taken until `leave` is called.
 
         Raises Busy if the place in the queue was given to another owner.
         """
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        ticket = Ticket(owner=owner, expensive=expensive, admitted=admitted)
+        memory = min(memory, self._memory)
+        ticket = Ticket(owner=owner, expensive=expensive, memory=memory, admitted=admitted)
         self._queues.setdefault(owner, deque()).append(ticket)
         self.waiting += 1
         try:
@@ -128,6 +137,7 @@ class AdmissionQueue:
         except asyncio.CancelledError:
             if admitted.cancelled():
                 self._remove(ticket)
+                self._admit()  # Others may have waited for the memory that it needed.
             elif not admitted.exception():  # the slot was granted at the same moment
                 self._free(ticket)
                 self._admit()
@@ -162,6 +172,8 @@ class AdmissionQueue:
                 self._queues[ticket.owner] = queue  # now served last
             self._at_work[ticket.owner] += 1
             self.working += 1
+            self._running.add(ticket)
+            self.free_memory -= ticket.memory
             if ticket.expensive:
                 self._expensive[ticket.owner] += 1
             else:
@@ -176,27 +188,25 @@ class AdmissionQueue:
         self._admit()
 
     def _next(self) -> Ticket | None:
-        """Return the job that is next, if there is a slot for any."""
+        """Return the job that is next, if there is a slot and memory for any."""
         if not self._queues or self.working >= self.servers + self._extra:
             return None
         turn = _TURN * max(1, _FEW_OWNERS // len(self._queues))
         preferred = self._preferred()
-        runnable = (
-            (
-                preferred.get(owner, turn) >= turn,
-                self._at_work[owner],
-                position,
-                next(filter(self._has_slot, queue), None),
-            )
-            for position, (owner, queue) in enumerate(self._queues.items())
+        owners = sorted(
+            (preferred.get(owner, turn) >= turn, self._at_work[owner], position, owner)
+            for position, owner in enumerate(self._queues)
         )
-        best = min((each for each in runnable if each[3]), key=itemgetter(0, 1, 2), default=None)
-        if best is None:
-            return None
-        *_, ticket = best
-        assert ticket is not None
-        ticket.continues = not best[0]
-        return ticket
+        reserved = 0
+        for is_later, _, _, owner in owners:
+            for ticket in filter(self._has_slot, self._queues[owner]):
+                if ticket.memory <= self.free_memory - reserved:
+                    ticket.continues = not is_later
+                    return ticket
+                # No one is held up for a job that has to wait for an expensive one anyway.
+                if ticket.memory <= self.free_memory + self._memory_of_cheap():
+                    reserved = max(reserved, ticket.memory)
+        return None
 
     def _has_slot(self, ticket: Ticket) -> bool:
         if ticket.admitted.done():  # cancelled at the same moment
@@ -210,6 +220,10 @@ class AdmissionQueue:
         slots = self.servers + (0 if self._expensive[ticket.owner] else self._extra)
         return expensive == self.working < slots
 
+    def _memory_of_cheap(self) -> int:
+        """Return the memory that will soon be free: that of jobs at work that aren't expensive."""
+        return sum(ticket.memory for ticket in self._running if not ticket.expensive)
+
     def _remove(self, ticket: Ticket) -> None:
         """Take a job out of the queue."""
         queue = self._queues[ticket.owner]
@@ -220,6 +234,8 @@ class AdmissionQueue:
 
     def _free(self, ticket: Ticket) -> None:
         self.working -= 1
+        self._running.discard(ticket)
+        self.free_memory += ticket.memory
         if ticket.timer:
             ticket.timer.cancel()
         counts = (self._at_work, self._expensive) if ticket.expensive else (self._at_work,)

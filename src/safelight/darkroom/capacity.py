@@ -1,52 +1,61 @@
 """How many decoder processes this machine can run, and how much memory each may use."""
 
-import contextlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 
-_CGROUP_LIMITS: Final = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
+from safelight.darkroom.cgroups import memory_limits
+
+_GIB: Final = 1 << 30
+_RESERVED: Final = _GIB
+"""For the server, the embedded engines and the rest of the system; docs/deploy.md has figures."""
+_USUAL: Final = 512 << 20
+"""Bytes; enough for nearly all photos (measured in docs/decisions/0018)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """`children` may decode at once, each with `address_space` bytes.
+    """`children` may decode at once, with `memory` bytes in all of them together.
 
+    Each has `usual_space` bytes of address space. A photo that needs more is decoded by a child of
+    its own, with up to `max_space` bytes of address space and `max_memory` of memory.
     `children_under_load` is how many leave one processor free, but at least one, and `extra` how
     many more there is memory for: one or none.
     """
 
     children: int
     children_under_load: int
-    address_space: int
     extra: int
+    memory: int
+    usual_space: int
+    max_space: int
+    max_memory: int
 
     @classmethod
     def compute(cls, *, cores: int, memory: int, decode_memory: int) -> Self:
-        """Return as many children as cores and memory (bytes) allow, but at least one."""
-        children = max(1, min(cores, memory // decode_memory))
+        """Return as many children as cores and memory (bytes) allow, but at least one.
+
+        `decode_memory` is the address space that one decode may have.
+        """
+        for_children = max(memory - _RESERVED, memory // 2)
+        usual = min(_USUAL, decode_memory, for_children)
+        children = max(1, min(cores, for_children // usual))
         return cls(
             children=children,
             children_under_load=max(1, min(cores - 1, children)),
-            address_space=min(decode_memory, memory),
-            extra=min(1, max(0, memory // decode_memory - children)),
+            extra=min(1, for_children // usual - children),
+            memory=for_children,
+            usual_space=usual,
+            max_space=max(usual, decode_memory),
+            max_memory=min(for_children, decode_memory),
         )
 
     @classmethod
     def detect(cls, decode_memory: int) -> Self:
         """Measure this machine, or the container that this process runs in."""
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return cls.compute(
-            cores=len(os.sched_getaffinity(0)), memory=_memory(), decode_memory=decode_memory
+            cores=len(os.sched_getaffinity(0)),
+            memory=min([machine, *memory_limits()]),
+            decode_memory=decode_memory,
         )
-
-
-def _memory() -> int:
-    amounts = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in _CGROUP_LIMITS:
-        with contextlib.suppress(OSError, ValueError):  # Missing, or the word "max".
-            amounts.append(int(path.read_text()))
-    return min(amounts)

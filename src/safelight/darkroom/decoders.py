@@ -62,14 +62,26 @@ class Decoders:
         if self.template:
             await self.template.close()
 
-    async def take(self, ticket: Ticket, *, room: int, threads: bool) -> DecoderProcess:
+    async def take(
+        self,
+        ticket: Ticket,
+        *,
+        may_stay: int,
+        threads: bool,
+        allowance: protocol.Allowance | None = None,
+    ) -> DecoderProcess:
         """Return an idle decoder of the owner that is alive, or start one.
 
-        It may start `threads` or not. With `room` idle decoders of other owners, the one used
-        longest ago is ended. Raises DecoderStartFailed.
+        It may start `threads` or not. With an `allowance`, it is always a new one. Before one is
+        started, the idle ones used longest ago are ended: at most `may_stay` stay. Raises
+        DecoderStartFailed.
         """
         if self.is_closed:
             raise errors.Busy
+        if allowance:
+            decoder = await self._start_beside(may_stay, threads=threads, allowance=allowance)
+            decoder.owner = ticket.owner
+            return decoder
         for decoder, timer in sorted(self.idle, key=lambda idle: idle[0].owner is None):
             if decoder.owner in {ticket.owner, None} and decoder.threads == threads:
                 self.idle.remove((decoder, timer))
@@ -78,26 +90,37 @@ class Decoders:
                     break
                 self.dismiss(decoder)
         else:
-            if self.idle and len(self.idle) >= room:
-                self._dismiss_idle(self.idle[0][0])
-            decoder = await self.start(threads=threads)
+            decoder = await self._start_beside(may_stay, threads=threads)
         decoder.owner = ticket.owner
         decoder.turn = decoder.turn + 1 if ticket.continues else 1
         return decoder
+
+    async def _start_beside(
+        self, may_stay: int, *, threads: bool, allowance: protocol.Allowance | None = None
+    ) -> DecoderProcess:
+        """End idle decoders until no more than `may_stay` are left, then start one."""
+        while len(self.idle) > may_stay:
+            decoder, timer = self.idle[0]
+            timer.cancel()
+            self._dismiss_idle(decoder)
+        return await self.start(threads=threads, allowance=allowance)
 
     def turns(self) -> dict[str, int]:
         """Return the owners of idle decoders, and how many jobs these have done in a row."""
         return {decoder.owner: decoder.turn for decoder, _ in self.idle if decoder.owner}
 
-    async def start(self, *, threads: bool) -> DecoderProcess:
+    async def start(
+        self, *, threads: bool, allowance: protocol.Allowance | None = None
+    ) -> DecoderProcess:
         """Start a decoder of no owner yet. Raises DecoderStartFailed."""
         template = await self._usable_template()
         try:
-            decoder = await template.fork(threads=threads)
+            decoder = await template.fork(threads=threads, allowance=allowance)
         except DecoderStartFailed:
             if template.is_usable:
                 raise
-            decoder = await (await self._usable_template()).fork(threads=threads)
+            template = await self._usable_template()
+            decoder = await template.fork(threads=threads, allowance=allowance)
         self.running.add(decoder)
         if self.is_closed:
             self.dismiss(decoder)
@@ -143,7 +166,7 @@ class Decoders:
 
     def keep(self, decoder: DecoderProcess) -> None:
         """Keep the process for the next job, for a limited time."""
-        if self.is_closed or decoder.jobs >= _JOBS:
+        if self.is_closed or decoder.jobs >= _JOBS or decoder.allowance:
             self.dismiss(decoder)
             return
         loop = asyncio.get_running_loop()

@@ -5,9 +5,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final, Generic, TypeVar
 
 from prometheus_client import Counter, Histogram
 
@@ -23,9 +24,14 @@ from safelight.darkroom.process import (
     DecoderGone,
     DecoderStarved,
 )
-from safelight.darkroom.protocol import Inspection, ProtocolError, RenderedImage, RenderResult
+from safelight.darkroom.protocol import (
+    Allowance,
+    Inspection,
+    ProtocolError,
+    RenderedImage,
+    RenderResult,
+)
 from safelight.darkroom.template import PROGRAM
-from safelight.imaging.cost import is_expensive
 from safelight.imaging.formats import (
     FORMATS,
     HEAD_BYTES,
@@ -72,10 +78,13 @@ class Darkroom:
             max_frames=limits.max_frames,
             max_total_pixels=limits.max_total_pixels,
             cpu_seconds=limits.decode_seconds.total_seconds(),
-            address_space=capacity.address_space,
+            address_space=capacity.usual_space,
+            max_address_space=capacity.max_space,
+            max_memory=capacity.max_memory,
         )
         self._deadline = limits.decode_seconds + _GRACE
         servers = children or capacity.children
+        usual = capacity.usual_space
         self.read_load = ReadLoad(
             decoders=servers, under_load=min(servers, capacity.children_under_load)
         )
@@ -84,6 +93,7 @@ class Darkroom:
             servers=servers,
             max_waiting=limits.max_waiting,
             extra=capacity.extra,
+            memory=max(capacity.memory, (servers + capacity.extra) * usual),
             at_once=self.read_load.allowed_decoders,
             preferred=self.decoders.turns,
         )
@@ -167,16 +177,30 @@ class Darkroom:
         owner: str,
         format_: Format = JPEG,
     ) -> _T:
-        """Wait for a slot, send the request, and return the decoded answer."""
-        head = os.pread(descriptors[0], HEAD_BYTES, 0) if descriptors else b""
-        expensive = is_expensive(head, format_.name)
+        """Wait for a slot, send the request, and return the decoded answer.
+
+        A large photo waits a second time, for what its decoder found that it needs.
+        """
         self.queue.require_room(owner)
+        job = _Job(request, descriptors, decode, owner, format_)
+        try:
+            return await self._run_job(job)
+        except protocol.NeedsAllowance as large:
+            # Back into the queue: for memory, and for a slot of those that take long.
+            return await self._run_job(replace(job, allowance=large.allowance))
+
+    async def _run_job(self, job: "_Job[_T]") -> _T:
+        allowance = job.allowance
         with span("darkroom wait"), self.wait_seconds.time():
-            ticket = await self.queue.wait(owner, expensive=expensive)
+            ticket = await self.queue.wait(
+                job.owner,
+                expensive=allowance is not None,
+                memory=allowance.memory if allowance else self.limits.address_space,
+            )
         started_at = time.monotonic()
         try:
             with span("darkroom work"), self.work_seconds.time():
-                return await self._call(request, descriptors, decode, ticket, format_)
+                return await self._call(job, ticket)
         except (DecoderDied, ProtocolError) as failure:
             if self.decoders.is_closed:
                 raise errors.Busy from failure
@@ -194,25 +218,20 @@ class Darkroom:
         finally:
             self.queue.leave(ticket, time.monotonic() - started_at)
 
-    async def _call(
-        self,
-        request: bytes,
-        descriptors: Sequence[int],
-        decode: Callable[[bytes], _T],
-        ticket: Ticket,
-        format_: Format,
-    ) -> _T:
+    async def _call(self, job: "_Job[_T]", ticket: Ticket) -> _T:
         """Call a decoder, and a second one if the first ended for a reason outside the image."""
         retried = False
         while True:
             decoder = await self.decoders.take(
                 ticket,
-                room=self.queue.servers - self.queue.working + 1,
-                threads=format_.needs_thread,
+                may_stay=self._idle_decoders_allowed(),
+                threads=job.format_.needs_thread,
+                allowance=job.allowance,
             )
             try:
-                result = decode(await decoder.call(request, descriptors, self._deadline))
-            except errors.Invalid:
+                answer = await decoder.call(job.request, job.descriptors, self._limit(job))
+                result = self._decode(answer, job)
+            except (errors.Invalid, protocol.NeedsAllowance):
                 self.decoders.keep(decoder)
                 raise
             except DecoderGone:
@@ -236,3 +255,38 @@ class Darkroom:
                 self.decoders.keep(decoder)
                 return result
             retried = True
+
+    def _limit(self, job: "_Job[_T]") -> timedelta:
+        """Return how long a job may take on the clock."""
+        allowance = job.allowance
+        return timedelta(seconds=allowance.seconds) + _GRACE if allowance else self._deadline
+
+    def _idle_decoders_allowed(self) -> int:
+        """Return how many idle decoders there are slots and memory for, beside those at work."""
+        by_memory = self.queue.free_memory // self.limits.address_space
+        return max(0, min(self.queue.servers - self.queue.working, by_memory))
+
+    def _decode(self, answer: bytes, job: "_Job[_T]") -> _T:
+        """Decode an answer. Raises what `job.decode` does; NeedsAllowance once, within limits."""
+        try:
+            return job.decode(answer)
+        except protocol.NeedsAllowance as large:
+            allowance, limits = large.allowance, self.limits
+            if (
+                job.allowance
+                or allowance.memory > limits.max_memory
+                or allowance.space > limits.max_address_space
+                or allowance.seconds > limits.seconds_for(limits.max_pixels)
+            ):
+                raise ProtocolError from large
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[_T]):
+    request: bytes
+    descriptors: Sequence[int]
+    decode: Callable[[bytes], _T]
+    owner: str
+    format_: Format
+    allowance: Allowance | None = None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from safelight.darkroom.channel import receive_message, receive_ready
+from safelight.darkroom.protocol import Allowance
 
 _END_SECONDS: Final = 5.0
 
@@ -40,9 +41,10 @@ class DecoderProcess:
     """One decoder and the server's end of its socket. Takes one request at a time.
 
     `owner` is the owner of all the photos that it has seen, None before the first; `turn` is the
-    number of jobs since the queue last had a choice. It may start `threads` or not. `kill` asks its
-    template to kill it, and `give_up` is for when that has no effect. After any exception from
-    `call`, cancellation included, its state is unknown: `kill` it.
+    number of jobs since the queue last had a choice. It may start `threads` or not, and has an
+    `allowance` if it is for one large photo. `kill` asks its template to kill it, and `give_up` is
+    for when that has no effect. After any exception from `call`, cancellation included, its state
+    is unknown: `kill` it.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class DecoderProcess:
         *,
         threads: bool,
         cpu_seconds: float,
+        allowance: Allowance | None,
         kill: Callable[[], None],
         give_up: Callable[[], None],
     ) -> None:
         self._channel = channel
         self._cpu_seconds = cpu_seconds
         self.threads = threads
+        self.allowance = allowance
         self._kill = kill
         self._give_up = give_up
         self._taken = False

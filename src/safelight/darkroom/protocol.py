@@ -72,6 +72,23 @@ class RenderResult:
     colour: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a large photo gets: memory and address space in bytes, and seconds of CPU time."""
+
+    memory: int
+    space: int
+    seconds: float
+
+
+class NeedsAllowance(Exception):
+    """The image needs a decoder of its own, with this allowance. Nothing was decoded yet."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        super().__init__("it needs more than usual")
+        self.allowance = allowance
+
+
 class Ready(msgspec.Struct, forbid_unknown_fields=True):
     """The first message of a process; `gaps` are what is missing of a decoder's confinement."""
 
@@ -116,13 +133,21 @@ class _Refusal(msgspec.Struct, forbid_unknown_fields=True):
     message: Annotated[str, Meta(pattern=r"^[ -~]{1,200}\Z")]
 
 
+class _Needs(msgspec.Struct, forbid_unknown_fields=True):
+    memory: Annotated[int, Meta(ge=1, le=2**48)]
+    space: Annotated[int, Meta(ge=1, le=2**48)]
+    seconds: Annotated[float, Meta(gt=0, le=1e6)]
+
+
 class _CheckAnswer(msgspec.Struct, forbid_unknown_fields=True):
     failed: list[str] = []
+    needs: _Needs | None = None
     refusal: _Refusal | None = None
 
 
 class _InspectAnswer(msgspec.Struct, forbid_unknown_fields=True):
     facts: _Facts | None = None
+    needs: _Needs | None = None
     refusal: _Refusal | None = None
 
 
@@ -130,6 +155,7 @@ class _RenderAnswer(msgspec.Struct, forbid_unknown_fields=True):
     renditions: list[tuple[_Side, _Side, _Side] | None] | None = None
     thumbhash: Annotated[bytes, Meta(min_length=5, max_length=32)] | None = None
     colour: Annotated[str, Meta(pattern=r"^[0-9a-f]{6}\Z")] | None = None
+    needs: _Needs | None = None
     refusal: _Refusal | None = None
 
 
@@ -152,12 +178,12 @@ def decode_ended(message: bytes) -> Ended:
         raise ProtocolError from error
 
 
-def encode_fork(number: int, *, threads: bool) -> bytes:
+def encode_fork(number: int, *, threads: bool, allowance: Allowance | None) -> bytes:
     """Encode the request to fork a decoder, which may start threads or not.
 
-    It gets the attached end of a socket pair.
+    It gets the attached end of a socket pair, and an allowance if it is for a large photo.
     """
-    return msgspec.json.encode({"fork": number, "threads": threads})
+    return msgspec.json.encode({"fork": number, "threads": threads, "allowance": allowance})
 
 
 def encode_kill(number: int) -> bytes:
@@ -270,11 +296,17 @@ def decode_render(message: bytes, presets: Sequence[Preset], output: mmap | byte
 
 
 def _decode(message: bytes, kind: type[_A]) -> _A:
-    """Decode an answer, or raise the reason why the image is refused, or ProtocolError."""
+    """Decode an answer, or raise the reason why the image is refused, or ProtocolError.
+
+    Raises NeedsAllowance without comparing it with the limits.
+    """
     try:
         answer = msgspec.json.decode(message, type=kind)
     except msgspec.MsgspecError as error:
         raise ProtocolError from error
     if answer.refusal:
         raise _REFUSALS.get(answer.refusal.code, ProtocolError)(answer.refusal.message)
+    if needs := answer.needs:
+        allowance = Allowance(memory=needs.memory, space=needs.space, seconds=needs.seconds)
+        raise NeedsAllowance(allowance)
     return answer

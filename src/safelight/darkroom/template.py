@@ -73,10 +73,12 @@ class DecoderTemplate:
         """The process id of the template."""
         return self._process.pid
 
-    async def fork(self, *, threads: bool) -> DecoderProcess:
+    async def fork(
+        self, *, threads: bool, allowance: protocol.Allowance | None = None
+    ) -> DecoderProcess:
         """Fork a decoder and wait until it is ready. Raises DecoderStartFailed.
 
-        It may start `threads` or not.
+        It may start `threads` or not, and has an allowance if it is for a large photo.
         """
         number = next(self._numbers)
         try:
@@ -87,13 +89,15 @@ class DecoderTemplate:
         decoder = DecoderProcess(
             ours,
             threads=threads,
-            cpu_seconds=self._limits.cpu_seconds,
+            cpu_seconds=allowance.seconds if allowance else self._limits.cpu_seconds,
+            allowance=allowance,
             kill=lambda: self._send(protocol.encode_kill(number)),
             give_up=self._end,
         )
         self._decoders[number] = decoder
         with theirs:
-            self._send(protocol.encode_fork(number, threads=threads), theirs.fileno())
+            request = protocol.encode_fork(number, threads=threads, allowance=allowance)
+            self._send(request, theirs.fileno())
         try:
             await decoder.wait_until_ready()
         except BaseException:

@@ -93,14 +93,25 @@ def lock_loaders() -> None:
         pyvips.operation_block_set(loader, False)
 
 
-def inspect(data: bytes | mmap, form: ImageFormat, limits: DecodeLimits) -> ImageFacts:
-    """Decode every pixel of every frame, strip by strip, and return the facts.
+def read_header(data: bytes | mmap, form: ImageFormat, limits: DecodeLimits) -> Header:
+    """Read the header, and check it against the limits before libvips reads a byte.
 
-    The header is checked against the limits before libvips reads a byte, and libvips' own reading
-    of it again before it decodes a pixel. Raises CorruptImage, TooManyPixels, TooManyFrames.
+    Raises CorruptImage, TooManyPixels, TooManyFrames.
     """
     header = _HEADERS[form.name](data)
     check_limits(header, limits)
+    return header
+
+
+def inspect(
+    data: bytes | mmap, form: ImageFormat, limits: DecodeLimits, header: Header | None = None
+) -> ImageFacts:
+    """Decode every pixel of every frame, strip by strip, and return the facts.
+
+    `header` is what `read_header` returned; otherwise it is read first. libvips' own reading of it
+    is checked again before it decodes a pixel. Raises CorruptImage, TooManyPixels, TooManyFrames.
+    """
+    header = header or read_header(data, form, limits)
     data = prepare(data, form)
     vips_lib.vips_error_clear()
     try:

@@ -10,11 +10,10 @@ from typing import Any, Final
 import pyvips
 
 from safelight import errors
+from safelight.imaging.limits import MAX_DEEP_PIXELS
 
 _BANDS: Final = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _DEEP_SUFFIX: Final = ";16"
-_MAX_DEEP_PIXELS: Final = 50_000_000
-"""The most that fit into the memory of a decoder with 16 bits: 6 bytes a pixel, and copies."""
 _INTERPRETATIONS: Final = {
     (False, False): "b-w",
     (True, False): "srgb",
@@ -44,7 +43,7 @@ def open_heic(data: bytes | mmap, *, deep: bool = False) -> Any:
         # Without a primary image that it can decode, it would take another one.
         if not heif.info["primary"]:
             raise errors.CorruptImage
-        if heif.size[0] * heif.size[1] > _MAX_DEEP_PIXELS and heif.mode.endswith(_DEEP_SUFFIX):
+        if heif.size[0] * heif.size[1] > MAX_DEEP_PIXELS and heif.mode.endswith(_DEEP_SUFFIX):
             heif = pillow_heif.open_heif(bytes(data), convert_hdr_to_8bit=True)
         pixels = bytes(heif.data)
     except (ValueError, OSError, RuntimeError, SyntaxError, EOFError, IndexError) as error:

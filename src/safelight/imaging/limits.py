@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from safelight import errors
+
+MAX_DEEP_PIXELS: Final = 50_000_000
+"""The largest HEIC that is decoded with 16 bits: 6 bytes a pixel, and copies."""
+_MANY_PIXELS: Final = 50_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +18,9 @@ class DecodeLimits:
     `max_pixels` is for one frame, `max_total_pixels` for all frames together. `max_scans` limits
     the passes of a JPEG: each takes time for every pixel, and next to no bytes (210 kB with 882
     scans took 15 s); encoders make about ten. `cpu_seconds` and `address_space` (in bytes) limit
-    the decoder process.
+    the decoder process. A photo that needs more than these gets a process of its own: up to
+    `max_address_space` and, of that, up to `max_memory` bytes of real memory. `is_allowance` is
+    True for the limits of such a process.
     """
 
     max_pixels: int
@@ -22,6 +29,13 @@ class DecodeLimits:
     cpu_seconds: float
     address_space: int
     max_scans: int = 100
+    max_address_space: int = 0
+    max_memory: int = 0
+    is_allowance: bool = False
+
+    def seconds_for(self, pixels: int) -> float:
+        """Return the CPU time for a photo: in proportion to its pixels, if it has many."""
+        return self.cpu_seconds * max(1.0, pixels / _MANY_PIXELS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +43,8 @@ class Header:
     """What a photo's header claims. `width` and `height` are the pixels of one frame, as stored.
 
     `scans` is the number of passes over the photo. `duration` is that of all frames, set only if
-    the decoder doesn't report it.
+    the decoder doesn't report it. `samples` of `depth` bits are stored for each pixel, at most; it
+    is in `tiles` if a decoder needs only one of them at a time.
     """
 
     width: int
@@ -37,6 +52,9 @@ class Header:
     frames: int = 1
     scans: int = 1
     duration: timedelta | None = None
+    samples: float = 4
+    depth: int = 8
+    tiles: bool = False
 
     @property
     def pixels(self) -> int:

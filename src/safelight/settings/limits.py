@@ -13,7 +13,7 @@ class LimitSettings(Group):
 
     max_form_bytes: int = Field(default=5 * MiB, ge=1)
     """Size of a photo that is uploaded through the app."""
-    max_direct_bytes: int = Field(default=50 * MiB, ge=1)
+    max_direct_bytes: int = Field(default=200 * MiB, ge=1)
     """Size of a photo that is uploaded straight to the bucket."""
     max_open_uploads: int = Field(default=1_000, ge=1)
     """Open direct uploads per owner; the next one gets 429."""
@@ -22,7 +22,7 @@ class LimitSettings(Group):
     write them; beyond that, the next one gets 429."""
     max_form_overhead: int = Field(default=64 * 1024, ge=1024)
     """The rest of a form upload's body: other fields, part headers and boundaries."""
-    max_pixels: int = Field(default=120_000_000, ge=1)
+    max_pixels: int = Field(default=210_000_000, ge=1)
     """Width times height of one frame, from the header."""
     max_frames: int = Field(default=1_000, ge=1)
     """Frames of an animation."""
@@ -31,12 +31,13 @@ class LimitSettings(Group):
     decode_seconds: timedelta = Field(
         default=timedelta(seconds=20), gt=timedelta(0), le=timedelta(minutes=10)
     )
-    """CPU time of one decode. It may take one second more of wall-clock time."""
-    decode_memory: int = Field(default=3 * 1024 * MiB, ge=256 * MiB)
-    """Address space of a decoder process."""
+    """CPU time of one decode of up to 50 megapixels; larger photos get more in proportion. It may
+    take one second more of wall-clock time."""
+    decode_memory: int = Field(default=5 * 1024 * MiB, ge=256 * MiB)
+    """Address space that a decoder process may have, for the photos that need that much."""
     max_waiting: int = Field(default=256, ge=1)
     """Uploads that may wait for a decoder; the next one gets 503 `busy`."""
-    max_spooled_bytes: int = Field(default=1024 * MiB, ge=1)
+    max_spooled_bytes: int = Field(default=2 * 1024 * MiB, ge=1)
     """Bytes on disk of all uploads in progress; beyond that, uploads get 503 `busy`."""
     idle_timeout: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0))
     """Longest pause within a request body."""

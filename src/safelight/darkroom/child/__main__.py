@@ -2,8 +2,8 @@
 
 The server runs ``python -I -m safelight.darkroom.child LIMITS`` with one end of a socket pair as
 its standard input. Messages are JSON, one in each packet. The template's first is
-``{"ready": …}``. The server sends ``{"fork": number, "threads": …}``, with one end of another
-socket pair for the decoder, and ``{"kill": number}``. The template sends
+``{"ready": …}``. The server sends ``{"fork": number, "threads": …, "allowance": …}``, with one end
+of another socket pair for the decoder, and ``{"kill": number}``. The template sends
 ``{"ended": number, "status": …}`` for each decoder.
 
 The template never reads a photo, and starts no thread, since a fork copies only one: libvips is
@@ -19,11 +19,12 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from safelight.darkroom.child import confinement, decoder
-from safelight.darkroom.child.decoder import Handler, send
+from safelight.darkroom.child.decoder import Handler, Message, send
 from safelight.darkroom.child.priority import lower_priority
 from safelight.imaging.limits import DecodeLimits
 
@@ -39,6 +40,7 @@ _MODULES: Final = (
     *("safelight.imaging.xmp", "safelight.imaging.exif"),
     *("safelight.imaging.location", "safelight.imaging.browsers"),
     "safelight.dates",
+    "safelight.imaging.cost",
     *("safelight.imaging.thumbhash", "safelight.imaging.headers.gif"),
     *("safelight.imaging.colour.description", "safelight.imaging.headers.colour"),
     *("safelight.imaging.headers.heif", "safelight.imaging.headers.isobmff"),
@@ -109,13 +111,13 @@ class _Template:
             os._exit(0)  # The server has closed the connection, and the decoders end with us.
         request = json.loads(message)
         if "fork" in request:
-            self._fork(request["fork"], descriptors[0], threads=request["threads"])
+            self._fork(request, descriptors[0])
         for pid, number in self._numbers.items():
             if number == request.get("kill"):
                 os.kill(pid, signal.SIGKILL)
 
-    def _fork(self, number: int, descriptor: int, *, threads: bool) -> None:
-        template = os.getpid()
+    def _fork(self, request: Message, descriptor: int) -> None:
+        number, template = request["fork"], os.getpid()
         try:
             pid = os.fork()
         except OSError:
@@ -124,13 +126,13 @@ class _Template:
             return
         if pid == 0:
             try:
-                self._become_decoder(template, descriptor, threads=threads)
+                self._become_decoder(template, descriptor, request)
             finally:
                 os._exit(1)
         self._numbers[pid] = number
         os.close(descriptor)
 
-    def _become_decoder(self, template: int, descriptor: int, *, threads: bool) -> None:
+    def _become_decoder(self, template: int, descriptor: int, request: Message) -> None:
         """Drop all that is the template's, then decode."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -139,7 +141,17 @@ class _Template:
         os.dup2(descriptor, self._channel.fileno())  # This closes the template's channel.
         os.close(descriptor)
         confinement.die_with_parent(template)
-        decoder.run(self._channel, self._limits, self._handlers, root=self._root, threads=threads)
+        limits, allowance = self._limits, request["allowance"]
+        if allowance:
+            limits = replace(
+                limits,
+                address_space=allowance["space"],
+                cpu_seconds=allowance["seconds"],
+                is_allowance=True,
+            )
+        decoder.run(
+            self._channel, limits, self._handlers, root=self._root, threads=request["threads"]
+        )
 
     def _reap(self) -> None:
         """Report each decoder that has ended, with its exit status or minus its signal."""

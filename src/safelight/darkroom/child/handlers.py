@@ -18,10 +18,11 @@ import pyvips
 from safelight import errors
 from safelight.darkroom.child.samples import sample_photos
 from safelight.imaging import decode, render, thumbhash
-from safelight.imaging.formats import FORMATS
+from safelight.imaging.cost import estimate
+from safelight.imaging.formats import FORMATS, Format
 from safelight.imaging.headers import gif, jpeg
 from safelight.imaging.headers.colour import colour_description
-from safelight.imaging.limits import DecodeLimits
+from safelight.imaging.limits import DecodeLimits, Header
 from safelight.imaging.render import EncodedRendition
 from safelight.models import Preset
 
@@ -59,7 +60,11 @@ class Handlers:
         """Return the photo's facts."""
         self._limit_cpu_time()
         data = _map_photo(descriptors[0])
-        facts = decode.inspect(data, FORMATS[request["format"]], self._limits)
+        form = FORMATS[request["format"]]
+        header = decode.read_header(data, form, self._limits)
+        if needs := self._needs(header, form, len(data)):
+            return needs
+        facts = decode.inspect(data, form, self._limits, header)
         details = facts.details
         duration = details.duration
         return {
@@ -99,6 +104,9 @@ class Handlers:
         output = mmap.mmap(descriptors[1], os.lseek(descriptors[1], 0, os.SEEK_END))
         presets = [Preset(**preset) for preset in request["presets"]]
         form, shrink = FORMATS[request["format"]], 1
+        header = decode.read_header(data, form, self._limits)
+        if needs := self._needs(header, form, len(data)):
+            return needs
         data = decode.prepare(data, form)
         if form.name == "jpeg" and jpeg.read_frame(data).can_shrink:
             widest = max(preset.width for preset in presets)
@@ -113,10 +121,42 @@ class Handlers:
         except (pyvips.Error, MemoryError) as error:
             raise errors.CorruptImage from error
 
+    def _needs(self, header: Header, form: Format, size: int) -> _Message | None:
+        """Return the answer that a photo needs an allowance; None if it can be decoded now.
+
+        `size` is the file's. Raises TooManyPixels if it needs more than there is.
+        """
+        limits = self._limits
+        if limits.is_allowance:
+            return None
+        cost = estimate(header, form.name, size)
+        seconds = limits.seconds_for(header.pixels)
+        is_usual = cost.space <= limits.address_space and seconds <= limits.cpu_seconds
+        if is_usual and not cost.is_expensive:
+            return None
+        if cost.memory > limits.max_memory:
+            raise _too_much_memory(cost.memory, limits.max_memory)
+        if cost.space > limits.max_address_space:
+            raise _too_much_memory(cost.space, limits.max_address_space)
+        return {
+            "needs": {
+                "memory": max(cost.memory, limits.address_space),
+                "space": max(cost.space, limits.address_space),
+                "seconds": seconds,
+            }
+        }
+
     def _limit_cpu_time(self) -> None:
         """Have the kernel end this process when the job has used its time, in whole seconds."""
         until = math.ceil(time.process_time() + self._limits.cpu_seconds)
         resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
+
+
+def _too_much_memory(needed: int, limit: int) -> errors.TooManyPixels:
+    return errors.TooManyPixels(
+        f"Decoding this photo takes {errors.format_size(needed)} of memory."
+        f" The limit of this server is {errors.format_size(limit)}."
+    )
 
 
 def _map_photo(descriptor: int) -> mmap.mmap:

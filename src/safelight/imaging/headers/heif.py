@@ -31,6 +31,8 @@ _MAX_NAMES: Final = 1_000
 _NOT_PIXELS: Final = frozenset({b"Exif", b"mime", b"uri "})
 _NO_STILL: Final = "sequence without a still picture"
 _EXPORT_STILL: Final = "Export its first picture as JPEG and upload that."
+_CHROMA: Final = (1.5, 2.0, 3.0)
+"""Samples of a pixel, by how much of the colours is stored: a quarter, a half, or all."""
 
 
 def read_header(data: Data) -> Header:
@@ -81,8 +83,30 @@ def _read(data: Data) -> Header:
     if not sizes:
         raise errors.CorruptImage
     width, height = max(sizes, key=lambda size: size[0] * size[1])
+    samples, depth = _largest_samples(data, *properties)
     frames, duration = read_frames(data, top)
-    return Header(width=width, height=height, frames=frames, duration=duration)
+    return Header(
+        width=width,
+        height=height,
+        frames=frames,
+        duration=duration,
+        samples=samples + (len(shown) > 1 and b"auxl" in data[slice(*meta[b"iref"])]),
+        depth=depth,
+        tiles=any(kinds.get(item) == b"grid" for item in shown),
+    )
+
+
+def _largest_samples(data: Data, start: int, end: int) -> tuple[float, int]:
+    """Return the most samples of a pixel that a decoder's configuration states, and their bits."""
+    found = [(1.5, 8)]
+    for kind, at, last in boxes(data, start, end):
+        if kind == b"av1C" and last - at > 2:  # AV1-ISOBMFF, 2.3.3
+            found.append(
+                (_CHROMA[2 - (data[at + 2] >> 2 & 3).bit_count()], 8 + (data[at + 2] >> 5 & 2))
+            )
+        if kind == b"hvcC" and last - at > 17:  # ISO/IEC 14496-15, 8.3.2.1
+            found.append((_CHROMA[max(data[at + 16] & 3, 1) - 1], 8 + (data[at + 17] & 7)))
+    return max(samples for samples, _ in found), max(depth for _, depth in found)
 
 
 def metadata_items(data: Data, kind: bytes, content_type: bytes = b"") -> Iterator[_Spans]:

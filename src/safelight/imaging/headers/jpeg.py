@@ -19,6 +19,8 @@ _LOSSLESS: Final = frozenset({0xC3, 0xCB})
 _HIERARCHICAL: Final = frozenset({0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF})
 _JPEG_LS: Final = 0xF7
 _MIN_SIDE_TO_SHRINK: Final = 64
+_PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_MAX_COMPONENTS: Final = 4
 _SCAN: Final = 0xDA
 _END: Final = 0xD9
 _APPLICATION: Final = 0xE0
@@ -57,7 +59,7 @@ def read_header(data: bytes | mmap) -> Header:
     decoder. Raises CorruptImage if there is no frame header, and UnsupportedType for a kind of JPEG
     that libjpeg doesn't decode.
     """
-    frame, scans, position = None, 0, 0
+    frame, samples, scans, position = None, 0.0, 0, 0
     while match := _MARKER.search(data, position):
         code, position = data[match.end() - 1], match.end()
         if code == _END:
@@ -66,6 +68,7 @@ def read_header(data: bytes | mmap) -> Header:
             continue
         if code in _FRAMES and frame is None:
             frame = _frame(code, data[position + 2 : position + 8])
+            samples = _samples(data[position + 7 : position + 8 + 3 * _MAX_COMPONENTS])
         if code == _JPEG_LS and frame is None:
             raise errors.UnsupportedType(unsupported("JPEG-LS", _EXPORT))
         scans += code == _SCAN
@@ -74,7 +77,9 @@ def read_header(data: bytes | mmap) -> Header:
     if frame is None:
         raise errors.CorruptImage
     _check_kind(frame)
-    return Header(width=frame.width, height=frame.height, scans=scans)
+    if frame.marker in _PROGRESSIVE:  # All of it is decoded at the end, even if it has one scan.
+        scans = max(scans, 2)
+    return Header(width=frame.width, height=frame.height, scans=scans, samples=samples)
 
 
 def application_segments(data: bytes | mmap, number: int) -> Iterator[tuple[int, int]]:
@@ -123,3 +128,10 @@ def _check_kind(frame: Frame) -> None:
     if bits == 12 or (frame.is_lossless and 2 <= bits <= 16 and bits != 8):
         kind = "lossless JPEG" if frame.is_lossless else "JPEG"
         raise errors.UnsupportedType(unsupported(f"{bits}-bit {kind}", _EXPORT))
+
+
+def _samples(field: bytes) -> float:
+    """Return the samples of a pixel: 1.5 if both colours have half of the width and height."""
+    factors = [divmod(factor, 16) for factor in field[2 : 1 + 3 * int.from_bytes(field[:1]) : 3]]
+    whole = max((a for a, _ in factors), default=0) * max((d for _, d in factors), default=0)
+    return sum(across * down for across, down in factors) / whole if whole else _MAX_COMPONENTS

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from mmap import mmap
 from typing import Final
@@ -15,6 +16,11 @@ _SIGNATURE_BYTES: Final = 8
 _ANIMATION: Final = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _CONTROL_BYTES, _DELAY_AT = 26, 20
 _HUNDREDTHS: Final = 100
+_IHDR: Final = struct.Struct(">IIBBxxB")
+_SAMPLES: Final = {0: 1, 2: 3, 4: 2, 6: 4}
+"""By colour type. A palette may have transparent colours."""
+_PASSES: Final = 7
+"""Of an interlaced image."""
 
 
 def read_header(data: bytes | mmap) -> Header:
@@ -26,9 +32,17 @@ def read_header(data: bytes | mmap) -> Header:
     CorruptImage.
     """
     found = chunks(data)
-    if next(found, (b"",))[0] != b"IHDR":
+    kind, start, end = next(found, (b"", 0, 0))
+    if kind != b"IHDR" or end - start != _IHDR.size:
         raise errors.CorruptImage
-    width, height = struct.unpack_from(">II", data, _SIGNATURE_BYTES + 8)
+    width, height, depth, colour, interlaced = _IHDR.unpack_from(data, start)
+    image = Header(
+        width=width,
+        height=height,
+        scans=_PASSES if interlaced else 1,
+        samples=_SAMPLES.get(colour, 4),
+        depth=max(depth, 8),
+    )
     counts, last, duration = {b"IHDR": 1}, b"", timedelta(0)
     has_still = False
     for last, start, end in found:
@@ -41,11 +55,11 @@ def read_header(data: bytes | mmap) -> Header:
         if last == b"fcTL" and end - start == _CONTROL_BYTES:
             duration += _delay(data, start)
     if b"acTL" not in counts:
-        return Header(width=width, height=height)
+        return image
     if last != b"IEND":
         raise errors.CorruptImage
     frames = max(counts.get(b"fcTL", 0) + has_still, 1)
-    return Header(width=width, height=height, frames=frames, duration=duration)
+    return replace(image, frames=frames, duration=duration)
 
 
 def _delay(data: bytes | mmap, start: int) -> timedelta:
