@@ -74,7 +74,8 @@ def test_upload_prints_a_line_per_photo(server: ServeProcess, shell: Shell) -> N
 def test_upload_continues_after_unusable_files(server: ServeProcess, shell: Shell) -> None:
     (shell.folder / "notes.txt").write_text("no photo" * 100)
     (shell.folder / "folder").mkdir()
-    (shell.folder / "large.jpg").write_bytes(jpeg() + bytes(50 * 1024 * 1024))
+    (shell.folder / "large.jpg").write_bytes(jpeg())
+    os.truncate(shell.folder / "large.jpg", 200 * 1024 * 1024 + 1)
     subprocess.run(["mkfifo", shell.folder / "pipe"], check=True)
     files = ("notes.txt", "folder", "missing.jpg", "pipe", "large.jpg", "beach.jpg")
     result = shell.run("upload", *files)

@@ -129,7 +129,8 @@ def test_failures_are_listed_with_reasons(server: ServeProcess, shell: Shell) ->
     (folder / "notes.txt").write_bytes(TEXT)
     (folder / "empty.jpg").touch()
     (folder / "nowhere.jpg").symlink_to("gone")
-    (folder / "large.jpg").write_bytes(jpeg() + bytes(50 * 1024 * 1024))
+    (folder / "large.jpg").write_bytes(jpeg())
+    os.truncate(folder / "large.jpg", 200 * 1024 * 1024 + 1)
     os.mkfifo(folder / "pipe")
     result = shell.run("import", "all", "nowhere")
     assert result.code == 1
@@ -143,7 +144,7 @@ def test_failures_are_listed_with_reasons(server: ServeProcess, shell: Shell) ->
     assert "damaged" in reasons["all/damaged.jpg"]
     assert "JPEG, PNG" in reasons["all/fake.JPG"]
     assert "empty" in reasons["all/empty.jpg"]
-    assert "limit is 50 MB" in reasons["all/large.jpg"]
+    assert "limit is 200 MB" in reasons["all/large.jpg"]
     assert "not a regular file" in reasons["all/pipe"]
     assert "No such file" in reasons["nowhere"]
     assert len(_photos(server)) == 12

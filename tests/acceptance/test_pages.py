@@ -138,7 +138,7 @@ async def test_too_large_photo_shows_the_limit(
     large.write_bytes(pictures.jpeg() + pictures.noise(mebibytes << 20))
     await visit.add(large)
     assert await visit.problem() == (
-        "This photo is too large. The limit here is 5 MB; the gallery accepts up to 50 MB."
+        "This photo is too large. The limit here is 5 MB; the gallery accepts up to 200 MB."
     )
 
 

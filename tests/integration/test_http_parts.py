@@ -42,7 +42,7 @@ def large() -> bytes:
     [
         (16 * MiB, False, None),
         (16 * MiB + 1, False, 3),
-        (50 * MiB, False, 7),
+        (200 * MiB, False, 25),
         (1, True, 1),
         (PART, True, 1),
         (PART + 1, True, 2),

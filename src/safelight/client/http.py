@@ -12,8 +12,9 @@ from safelight.client.settings import ClientSettings
 from safelight.errors import OperatorError, SafelightError, SettingsError, Unavailable
 from safelight.http_clients import client_context
 
-_TIMEOUT: Final = httpx.Timeout(connect=10, write=60, read=120, pool=None)
-"""Seconds. The response to an upload comes only after the photo was decoded and stored."""
+_TIMEOUT: Final = httpx.Timeout(connect=10, write=60, read=300, pool=None)
+"""Seconds. The response to an upload comes only after the photo was decoded and stored: for 200
+megapixels that takes minutes on a slow machine."""
 
 
 def open_http_client(settings: ClientSettings, headers: dict[str, str]) -> httpx.Client:
