@@ -10,7 +10,7 @@ _GIB: Final = 1 << 30
 _RESERVED: Final = _GIB
 """For the server, the embedded engines and the rest of the system; docs/deploy.md has figures."""
 _USUAL: Final = 512 << 20
-"""Bytes; enough for nearly all photos (measured in docs/decisions/0023)."""
+"""Bytes; enough for nearly all photos (measured in docs/decisions/0024)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

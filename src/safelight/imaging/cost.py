@@ -40,7 +40,7 @@ def estimate(header: Header, format_name: str, size: int) -> Cost:
     """Return the cost of inspecting or rendering a photo, whichever is higher.
 
     `size` is that of the file, in bytes, which is mapped. The factors were measured
-    (docs/decisions/0023).
+    (docs/decisions/0024).
     """
     bytes_per_pixel, nanoseconds = _FACTORS[format_name](header)
     memory = _BASE + round(header.pixels * bytes_per_pixel)
