@@ -138,7 +138,7 @@ def test_cors_exposes_errors_links_and_etags(client: httpx.Client) -> None:
     }
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE"])
 def test_preflight_from_a_configured_origin_is_allowed(client: httpx.Client, method: str) -> None:
     answer = client.options(
         "/api/photos/1",

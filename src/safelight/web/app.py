@@ -110,7 +110,7 @@ def _middleware(
         Middleware(
             CORSMiddleware,
             allow_origins=settings.origins,
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
             allow_headers=[
                 *("Authorization", "Content-Type", "If-None-Match", "X-Request-Id"),
                 *("Traceparent", "Tracestate"),
