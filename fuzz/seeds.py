@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from support import colours, pictures
+from support import colours, metadata, pictures
 
 CORPUS: Final = Path(__file__).parents[2] / "shared" / "corpus"
 _SUFFIXES: Final = frozenset(
@@ -51,8 +51,23 @@ def _generate() -> dict[str, bytes]:
         ),
         "gif without its trailer": pictures.gif_of_rectangles((20, 20), (5, 5, 9, 9), trailer=b""),
         **_generate_colours(),
+        **_generate_metadata(),
     }
     return {f"made: {name}": data for name, data in (pictures.photographs() | more).items()}
+
+
+def _generate_metadata() -> dict[str, bytes]:
+    """Make photos with dates and places in XMP, and with EXIF that libvips passes over."""
+    packet = metadata.xmp_packet(
+        "<exif:GPSLatitude>48,51.5N</exif:GPSLatitude><exif:GPSLongitude>2,17.6E</exif:GPSLongitude>",
+        'exif:DateTimeOriginal="2017-06-17T20:35:13.25+02:00" xmp:CreateDate="2018"',
+    )
+    times = pictures.exif_times("2017:06:17 20:35:13", "2018-01-02 03:04:05")
+    return {
+        "png with exif in a raw profile": metadata.png_with_raw_profile("exif", times),
+        "jpeg with extended xmp": metadata.jpeg_with_extended_xmp(packet, packet),
+        **{f"{place} with xmp": embed(packet) for place, embed in metadata.WITH_XMP.items()},
+    }
 
 
 def _generate_colours() -> dict[str, bytes]:
