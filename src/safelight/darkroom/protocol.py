@@ -98,16 +98,6 @@ class Ready(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = ""
 
 
-class Ended(msgspec.Struct, forbid_unknown_fields=True):
-    """A message of the template: decoder `ended`, with its exit status or minus its signal.
-
-    `status` is None if it could not be forked.
-    """
-
-    ended: int
-    status: int | None
-
-
 class _Date(msgspec.Struct, forbid_unknown_fields=True):
     at: Annotated[datetime, Meta(tz=False)]
     offset_minutes: Annotated[int, Meta(ge=-_MAX_OFFSET_MINUTES, le=_MAX_OFFSET_MINUTES)] | None
@@ -168,27 +158,6 @@ def decode_ready(message: bytes) -> Ready:
         return msgspec.json.decode(message, type=Ready)
     except msgspec.MsgspecError as error:
         raise ProtocolError from error
-
-
-def decode_ended(message: bytes) -> Ended:
-    """Decode a later message of the template. Raises ProtocolError."""
-    try:
-        return msgspec.json.decode(message, type=Ended)
-    except msgspec.MsgspecError as error:
-        raise ProtocolError from error
-
-
-def encode_fork(number: int, *, threads: bool, allowance: Allowance | None) -> bytes:
-    """Encode the request to fork a decoder, which may start threads or not.
-
-    It gets the attached end of a socket pair, and an allowance if it is for a large photo.
-    """
-    return msgspec.json.encode({"fork": number, "threads": threads, "allowance": allowance})
-
-
-def encode_kill(number: int) -> bytes:
-    """Encode the request to kill a decoder that was forked by this number."""
-    return msgspec.json.encode({"kill": number})
 
 
 def encode_check(formats: Sequence[str]) -> bytes:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Self
 
-from safelight.darkroom import protocol
+from safelight.darkroom import protocol, template_messages
 from safelight.darkroom.channel import DecoderStartFailed, receive_message, receive_ready
 from safelight.darkroom.process import DecoderProcess
 from safelight.imaging.limits import DecodeLimits
@@ -91,12 +91,12 @@ class DecoderTemplate:
             threads=threads,
             cpu_seconds=allowance.seconds if allowance else self._limits.cpu_seconds,
             allowance=allowance,
-            kill=lambda: self._send(protocol.encode_kill(number)),
+            kill=lambda: self._send(template_messages.encode_kill(number)),
             give_up=self._end,
         )
         self._decoders[number] = decoder
         with theirs:
-            request = protocol.encode_fork(number, threads=threads, allowance=allowance)
+            request = template_messages.encode_fork(number, threads=threads, allowance=allowance)
             self._send(request, theirs.fileno())
         try:
             await decoder.wait_until_ready()
@@ -129,7 +129,7 @@ class DecoderTemplate:
         if message is None:
             return
         try:
-            ended = protocol.decode_ended(message)
+            ended = template_messages.decode_ended(message)
         except protocol.ProtocolError:
             self._end()
             return
