@@ -88,6 +88,11 @@ class Details:
     colour: str | None = None
 
 
+INSPECTION: Final = 1
+"""The version of the inspection. Raise it when it finds other facts: photos that were stored before
+can be inspected again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFacts:
     """Facts about an image, from decoding all of it.
@@ -95,7 +100,8 @@ class ImageFacts:
     `width` and `height` are pixels as displayed, with the orientation applied. `dates` are those
     that the file contains, best first. From them, or from elsewhere, the library sets `taken_at`,
     the time on the camera's clock without a time zone, `taken_offset`, that clock's offset from UTC
-    if it is known, and `taken_from`, the source of both.
+    if it is known, and `taken_from`, the source of both. `renderer` is the version of rendering
+    that first got the image's pixels right: 1 for most.
     """
 
     format: str
@@ -107,6 +113,7 @@ class ImageFacts:
     taken_offset: timedelta | None = None
     taken_from: DateSource | None = None
     dates: tuple[CaptureDate, ...] = ()
+    renderer: int = 1
     details: Details = Details()
 
 
@@ -124,7 +131,7 @@ class Preset:
     """How a rendition is made: as WebP, at most `width` pixels wide.
 
     `quality` is 1 to 100, `effort` 0 (fast) to 6 (small files). With `lossless`, the quality is
-    not used.
+    not used. `renderer` is that of the image's facts.
     """
 
     name: str
@@ -132,6 +139,7 @@ class Preset:
     quality: int
     effort: int
     lossless: bool = False
+    renderer: int = 1
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
         """Return width and height of the rendition of an image of this size, in pixels.
@@ -165,7 +173,8 @@ class Photo:
     """A photo. `size` (bytes) and `sha256` (lower-case hex) are those of the original.
 
     `storage_id` is the random part of its keys. `version` grows with every change of the row, so
-    (`id`, `version`) identifies one state.
+    (`id`, `version`) identifies one state. `inspection` is the version of the inspection that found
+    its facts; 0 is that of version 0.1.
     """
 
     id: int
@@ -181,6 +190,7 @@ class Photo:
     created_at: datetime
     renditions: tuple[Rendition, ...] = ()
     thumbhash: bytes | None = None
+    inspection: int = INSPECTION
 
 
 class UploadStatus(StrEnum):

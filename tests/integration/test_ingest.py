@@ -129,7 +129,9 @@ async def test_cancelled_upload_is_undone(
         started.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("safelight.library.renditions.RenditionMaker.store", wait_forever)
+    monkeypatch.setattr(
+        "safelight.library.processing.renditions.RenditionMaker.store", wait_forever
+    )
     task = asyncio.create_task(_add(memory_library))
     await started.wait()
     task.cancel()

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from safelight.library.backends import Backends
+from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.reconcile.reconciler import Reconciler
-from safelight.library.renditions import RenditionMaker
 from safelight.models import Preset
 
 

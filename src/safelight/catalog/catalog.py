@@ -4,8 +4,9 @@ A row is *pending* from before its objects are written until the upload is ackno
 while it is a photo, and *deleted* (a tombstone) until none of its objects can be left.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,21 +15,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database, Work
-from safelight.catalog.dates import PhotoDates, date_values
+from safelight.catalog.dates import PhotoDates, date_values, keep_owners_date
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts
 from safelight.catalog.installation.bucket import BucketRecord
 from safelight.catalog.migrate import operator_errors, upgrade
 from safelight.catalog.paging import Cursor, Month, Page
 from safelight.catalog.queries import BY_IDS, MONTHS, NEXT, PAGES
 from safelight.catalog.reservations import Reservations
-from safelight.catalog.rows import COLUMNS, photo_from_row
+from safelight.catalog.rows import COLUMNS, columns_from_facts, details_to_json, photo_from_row
 from safelight.catalog.scan import RowScan
 from safelight.catalog.sessions import Sessions
 from safelight.catalog.tables import codes, photos
 from safelight.catalog.tombstones import Tombstone, Tombstones, TransactionHook, soft_delete
 from safelight.catalog.uploads import Uploads
 from safelight.errors import NotFound
-from safelight.models import CaptureDate, Order, OwnDate, Photo, Rendition, Status
+from safelight.models import (
+    CaptureDate,
+    DateSource,
+    ImageFacts,
+    Order,
+    OwnDate,
+    Photo,
+    Rendition,
+    Status,
+)
 
 T = TypeVar("T")
 
@@ -161,6 +171,47 @@ class Catalog:
                 version=photos.c.version + 1,
                 renditions=[asdict(rendition) for rendition in renditions],
                 thumbhash=thumbhash,
+            )
+            .returning(*COLUMNS)
+        )
+        try:
+            return await self._update(statement)
+        except NotFound:
+            await self.photo(photo.owner, photo.id)
+            return None
+
+    async def reinspected(
+        self,
+        photo: Photo,
+        facts: ImageFacts,
+        *,
+        renditions: Sequence[Rendition] | None = None,
+        thumbhash: bytes | None = None,
+    ) -> Photo | None:
+        """Store what a new inspection found; return None if the row has changed meanwhile.
+
+        A capture time that the owner has set stays: the new one is kept beside it. The version
+        grows only if something that clients see changes. Raises NotFound if the photo was deleted.
+        """
+        values, old = columns_from_facts(facts, now=photo.created_at), photo.facts
+        if old.taken_from is DateSource.USER:
+            values = keep_owners_date(values)
+            facts = replace(
+                facts,
+                taken_at=old.taken_at,
+                taken_offset=old.taken_offset,
+                taken_from=old.taken_from,
+            )
+        is_same = facts == replace(old, dates=facts.dates) and renditions is None
+        if renditions is not None:
+            values |= {"renditions": [asdict(each) for each in renditions], "thumbhash": thumbhash}
+        statement = (
+            update(photos)
+            .where(*_is_photo(photo.owner, photo.id), photos.c.version == photo.version)
+            .values(
+                **values,
+                details=json.loads(details_to_json(facts.details)),
+                version=photos.c.version + (0 if is_same else 1),
             )
             .returning(*COLUMNS)
         )

@@ -107,6 +107,17 @@ def date_values(date: CaptureDate | OwnDate) -> _Values:
     return {**restored, **nothing, "sort_at": sort_at, "version": version}
 
 
+def keep_owners_date(values: _Values) -> _Values:
+    """Return the values of an inspection, with its date as the picture's own beside the owner's.
+
+    A picture without a date leaves that as it is: it may be that of the file.
+    """
+    others = {name: value for name, value in values.items() if name not in {*_DATE, "sort_at"}}
+    if values["taken_at"] is None:
+        return others
+    return others | {f"own_{name}": values[name] for name in _DATE}
+
+
 def _kept_date() -> _Values:
     """Return the values that keep the picture's own date, unless they are kept already."""
     return {

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from safelight.catalog.tables import photos
-from safelight.models import DateSource, Details, ImageFacts, Photo, Rendition
+from safelight.models import INSPECTION, DateSource, Details, ImageFacts, Photo, Rendition
 
 COLUMNS: Final = (
     photos.c.id,
@@ -35,13 +35,15 @@ COLUMNS: Final = (
     photos.c.taken_offset,
     photos.c.taken_from,
     photos.c.details,
+    photos.c.renderer,
+    photos.c.inspection,
 )
 
 _PLAIN_FACTS: Final = (
     *("format", "content_type", "width", "height", "frames"),
-    *("taken_at", "taken_offset", "taken_from"),
+    *("taken_at", "taken_offset", "taken_from", "renderer"),
 )
-FACTS: Final = (*_PLAIN_FACTS, "sort_at")
+FACTS: Final = (*_PLAIN_FACTS, "sort_at", "inspection")
 """The names of the columns that `columns_from_facts` returns."""
 
 _DETAILS: Final = frozenset(Details.__dataclass_fields__)
@@ -54,7 +56,8 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
     """Return the photo of a ready row with COLUMNS."""
     (id_, version, owner, name, title, description, filename, size, *others) = row
     (sha256, created_at, thumbhash, renditions, format_, content_type, *others) = others
-    (width, height, frames, taken_at, taken_offset, taken_from, details) = others
+    (width, height, frames, taken_at, taken_offset, taken_from, details, *others) = others
+    (renderer, inspection) = others
     seconds = details.get("duration")
     duration = None if seconds is None else timedelta(seconds=seconds)
     facts = ImageFacts(
@@ -63,6 +66,7 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
         width=width,
         height=height,
         frames=frames,
+        renderer=renderer,
         taken_at=taken_at,
         taken_offset=taken_offset,
         taken_from=_source(taken_at, taken_from),
@@ -85,6 +89,7 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
         created_at=created_at,
         renditions=msgspec.convert(renditions, tuple[Rendition, ...]),
         thumbhash=thumbhash,
+        inspection=inspection,
     )
 
 
@@ -105,7 +110,7 @@ def columns_from_facts(facts: ImageFacts, *, now: datetime) -> dict[str, object]
     if facts.taken_at is not None:
         with contextlib.suppress(OverflowError):
             sort_at = facts.taken_at.replace(tzinfo=UTC) - (facts.taken_offset or timedelta(0))
-    columns = dict(zip(FACTS, (*_plain_facts(facts), sort_at), strict=True))
+    columns = dict(zip(FACTS, (*_plain_facts(facts), sort_at, INSPECTION), strict=True))
     # psycopg would write the name of an enum's member.
     return columns | {"taken_from": facts.taken_from and str(facts.taken_from)}
 

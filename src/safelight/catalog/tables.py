@@ -16,6 +16,7 @@ from sqlalchemy import (
     Interval,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     text,
@@ -61,6 +62,9 @@ photos = Table(
     # What version 0.1 sorts by: the capture time in UTC, or else the time when the photo was added.
     # Written for it as long as it may run beside this version.
     Column("sort_at", DateTime(timezone=True)),
+    Column("renderer", SmallInteger, nullable=False, server_default=text("1")),
+    # The version of the inspection that found these facts.
+    Column("inspection", SmallInteger, nullable=False, server_default=text("0")),
     # More facts about the image: camera, colour profile, duration and so on.
     Column("details", JSONB, nullable=False, server_default=text("'{}'")),
     Column("thumbhash", LargeBinary),

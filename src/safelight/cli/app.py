@@ -32,6 +32,7 @@ app.command(photos.url)
 app.command(edit.edit, usage="Usage: safelight edit [OPTIONS] ID…")
 app.command(photos.rm, usage="Usage: safelight rm [OPTIONS] ID…")
 app.command(render.render, usage="Usage: safelight render --missing [OPTIONS]")
+app.command(render.reinspect)
 app.command(reconcile.reconcile)
 app.command(doctor.doctor)
 

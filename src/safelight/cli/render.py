@@ -1,4 +1,4 @@
-"""``safelight render``: create the renditions that photos lack."""
+"""``safelight render`` and ``safelight reinspect``: work on stored photos, done by the server."""
 
 import time
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,13 +12,17 @@ if TYPE_CHECKING:
     from safelight.client.api import Client
 
 _POLL_SECONDS: Final = 0.5
+_NO_WAIT: Final = option("Return at once, without waiting for the server.")
+_JSON: Final = option("Print the counts as a JSON object.")
+_RENDER: Final = "develop"
+_REINSPECT: Final = "reinspect"
 
 
 def render(
     *,
     missing: Annotated[bool, option("Create missing renditions (required).")] = False,
-    no_wait: Annotated[bool, option("Return at once, without waiting for the server.")] = False,
-    json: Annotated[bool, option("Print the counts as a JSON object.")] = False,
+    no_wait: Annotated[bool, _NO_WAIT] = False,
+    json: Annotated[bool, _JSON] = False,
 ) -> int:
     """Create missing renditions on a running server.
 
@@ -31,30 +35,65 @@ def render(
 
     if not missing:
         raise OperatorError("Add --missing: only missing renditions can be created.")
-    wait = not no_wait
     with Client(client_settings()) as client:
-        failed_before = client.renderings().failed
+        failed_before = client.job_progress(_RENDER).failed
         photos = client.render_missing()
-        failed = max(_wait(client, photos) - failed_before, 0) if wait and photos else 0
+        failed = 0 if no_wait else _wait(client, _RENDER, photos, failed_before)
     if json:
         print_json({"photos": photos, "failed": failed})
     elif not photos:
         print_result("No photo lacks a rendition.")
-    elif wait:
-        print_result(f"{photos - failed} of {photos} photos have all their renditions.")
-    else:
+    elif no_wait:
         print_result(f"The server is creating renditions of {photos} photos.")
+    else:
+        print_result(f"{photos - failed} of {photos} photos have all their renditions.")
+    return _exit_code(failed)
+
+
+def reinspect(
+    *,
+    no_wait: Annotated[bool, _NO_WAIT] = False,
+    json: Annotated[bool, _JSON] = False,
+) -> int:
+    """Inspect the stored originals that an earlier version inspected.
+
+    Dates, locations, colours and sizes are found as for new photos, and photos
+    are rendered again if their pixels change. Edited titles, descriptions and
+    dates stay. The server works in the background, also after a restart.
+
+    Example: safelight reinspect
+    """
+    from safelight.client.api import Client
+
+    with Client(client_settings()) as client:
+        failed_before = client.job_progress(_REINSPECT).failed
+        photos = client.reinspect()
+        failed = 0 if no_wait else _wait(client, _REINSPECT, photos, failed_before)
+    if json:
+        print_json({"photos": photos, "failed": failed})
+    elif not photos:
+        print_result("All photos are up to date.")
+    elif no_wait:
+        print_result(f"The server is inspecting {photos} photos.")
+    else:
+        print_result(f"{photos - failed} of {photos} photos were inspected.")
+    return _exit_code(failed)
+
+
+def _exit_code(failed: int) -> int:
     if failed:
         print_note("Some jobs failed: see 'safelight jobs' and the server's log.")
     return 1 if failed else 0
 
 
-def _wait(client: "Client", photos: int) -> int:
-    """Wait until no job is left, and return the number of failed jobs on the server."""
+def _wait(client: "Client", task: str, photos: int, failed_before: int) -> int:
+    """Wait until no job of the task is left, and return how many failed meanwhile."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     from safelight.client.progress import make_progress
 
+    if not photos:
+        return 0
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -62,10 +101,10 @@ def _wait(client: "Client", photos: int) -> int:
         TimeRemainingColumn(),
     )
     with make_progress(*columns) as progress:
-        task = progress.add_task("photos", total=photos)
+        bar = progress.add_task("photos", total=photos)
         while True:
-            found = client.renderings()
-            progress.update(task, completed=photos - min(found.left, photos))
+            found = client.job_progress(task)
+            progress.update(bar, completed=photos - min(found.left, photos))
             if not found.left:
-                return found.failed
+                return max(found.failed - failed_before, 0)
             time.sleep(_POLL_SECONDS)

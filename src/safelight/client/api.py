@@ -20,9 +20,9 @@ from safelight.client.http import error_from_transport, open_http_client
 from safelight.client.reservation import ReservedUpload, StoreRequest, parse_reservation
 from safelight.client.responses import (
     BulkOutcome,
+    JobBatch,
     JobCounts,
     JobFields,
-    MissingBatch,
     PhotoFields,
     SessionFields,
 )
@@ -34,6 +34,7 @@ _UPLOADS: Final = "api/uploads"
 _SESSIONS: Final = "api/sessions"
 _JOBS: Final = "api/jobs"
 _MISSING_RENDITIONS: Final = "api/renditions/missing"
+_REINSPECTIONS: Final = "api/reinspections"
 _RECONCILE: Final = "api/reconcile"
 _NOT_ROUTED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _PAGE_SIZE: Final = 100
@@ -47,7 +48,7 @@ class DirectUploadsUnsupported(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderProgress:
+class JobProgress:
     """The number of photos left to render, and of failed jobs."""
 
     left: int
@@ -181,20 +182,27 @@ class Client:
 
     def render_missing(self) -> int:
         """Enqueue missing renditions, and return the number of photos that lack some."""
+        return self._enqueue_all(_MISSING_RENDITIONS)
+
+    def reinspect(self) -> int:
+        """Enqueue photos that an earlier version inspected, and return their number."""
+        return self._enqueue_all(_REINSPECTIONS)
+
+    def _enqueue_all(self, path: str) -> int:
         photos = 0
         after: int | None = 0
         while after is not None:
-            response = self._request("POST", f"{_MISSING_RENDITIONS}?after={after}")
-            batch = self._decode(response.content, MissingBatch)
+            response = self._request("POST", f"{path}?after={after}")
+            batch = self._decode(response.content, JobBatch)
             photos += batch["photos"]
             after = batch["next"]
         return photos
 
-    def renderings(self) -> RenderProgress:
-        """Return the progress of rendering."""
-        counts = self._decode(self._request("GET", f"{_JOBS}?task=develop").content, JobCounts)
+    def job_progress(self, task: str) -> JobProgress:
+        """Return the progress of the jobs of a task."""
+        counts = self._decode(self._request("GET", f"{_JOBS}?task={task}").content, JobCounts)
         left = counts["waiting"] + counts["late"] + counts["running"]
-        return RenderProgress(left=left, failed=counts["failed"])
+        return JobProgress(left=left, failed=counts["failed"])
 
     def retry_jobs(self) -> list[int]:
         """Retry all failed jobs, and return their ids."""

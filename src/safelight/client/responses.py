@@ -42,7 +42,7 @@ class JobCounts(msgspec.Struct):
     failed: int
 
 
-class MissingBatch(msgspec.Struct):
+class JobBatch(msgspec.Struct):
     """A batch of photos that lacked renditions."""
 
     photos: int

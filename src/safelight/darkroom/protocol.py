@@ -19,6 +19,7 @@ from safelight import errors
 from safelight.imaging.formats import Format
 from safelight.imaging.limits import DecodeLimits
 from safelight.imaging.metadata import MAX_DATES
+from safelight.imaging.presets import LATEST_RENDERER
 from safelight.models import CaptureDate, DateSource, Details, ImageFacts, Preset
 
 MAX_ANSWER_BYTES: Final = 65_536
@@ -108,6 +109,7 @@ class _Facts(msgspec.Struct, forbid_unknown_fields=True):
     width: _Side
     height: _Side
     frames: Annotated[int, Meta(ge=1)]
+    renderer: Annotated[int, Meta(ge=1, le=LATEST_RENDERER)]
     dates: Annotated[list[_Date], Meta(max_length=MAX_DATES)]
     milliseconds: Annotated[int, Meta(ge=0, le=2**40)] | None = None
     alpha: bool = False
@@ -213,6 +215,7 @@ def decode_inspection(message: bytes, format_: Format, limits: DecodeLimits) -> 
             width=facts.width,
             height=facts.height,
             frames=facts.frames,
+            renderer=facts.renderer,
             dates=tuple(map(_capture_date, facts.dates)),
             details=Details(
                 duration=None if milliseconds is None else timedelta(milliseconds=milliseconds),

@@ -112,20 +112,31 @@ def inspect(
     is checked again before it decodes a pixel. Raises CorruptImage, TooManyPixels, TooManyFrames.
     """
     header = header or read_header(data, form, limits)
-    data = prepare(data, form)
+    file, data = data, prepare(data, form)
     vips_lib.vips_error_clear()
     try:
         image = _open(data, form)
         check_limits(_header(image), limits)
         facts = _facts(data, image, form, header)
-        if form.name == "gif" and not gif.read_canvas(data).is_covered:
-            facts = replace(facts, details=replace(facts.details, alpha=True))
+        if data is not file or (form.name == "jpeg" and jpeg.read_frame(data).is_lossless):
+            facts = replace(facts, renderer=2)  # version 0.1 showed another item, or cropped it
+        if form.name == "gif":
+            facts = _with_canvas(facts, gif.read_canvas(data))
         _read_last_line(_open(data, form, shrink=8) if _may_shrink(data, form, header) else image)
     except (pyvips.Error, UnicodeDecodeError, MemoryError) as error:
         raise errors.CorruptImage from error
     if form.name == "jpeg" and _TRUNCATED in _warnings():
         raise errors.CorruptImage
     return facts
+
+
+def _with_canvas(facts: ImageFacts, canvas: gif.Canvas) -> ImageFacts:
+    """Return the facts of a GIF; version 0.1 rendered a first frame of another size otherwise."""
+    if canvas.is_extended:
+        facts = replace(facts, renderer=2)
+    if canvas.is_covered:
+        return facts
+    return replace(facts, renderer=2, details=replace(facts.details, alpha=True))
 
 
 def prepare(data: bytes | mmap, form: ImageFormat) -> bytes | mmap:
@@ -196,6 +207,7 @@ def _facts(data: bytes | mmap, image: Any, form: ImageFormat, header: Header) ->
     elif orientation in _QUARTER_TURNS:
         width, height = height, width
     return ImageFacts(
+        renderer=2 if colour else 1,
         format=form.name,
         content_type=form.content_type,
         width=width,

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Final
 
 from safelight.imaging.formats import FORMATS
-from safelight.models import Photo, Preset, Rendition
+from safelight.models import ImageFacts, Photo, Preset, Rendition
 from safelight.settings import RenditionSettings
 
 CONTENT_TYPE: Final = "image/webp"
@@ -26,8 +26,8 @@ _LARGE_QUALITY: Final = 80
 """The qualities up to these widths, and above; measured in docs/decisions/0006-renditions.md."""
 
 _DIGEST_BYTES: Final = 16
-_RENDERER: Final = "safelight 1"
-"""To be changed whenever rendering makes other pixels of the same preset."""
+LATEST_RENDERER: Final = 2
+"""To be raised whenever rendering makes other pixels of some images (see ImageFacts.renderer)."""
 
 
 def build_presets(settings: RenditionSettings) -> tuple[Preset, ...]:
@@ -47,6 +47,12 @@ def _default_quality(width: int) -> int:
     return next(
         (quality for limit, quality in _QUALITIES.items() if width <= limit), _LARGE_QUALITY
     )
+
+
+def presets_for_image(presets: Sequence[Preset], facts: ImageFacts) -> tuple[Preset, ...]:
+    """Return the presets for an image of this size and renderer."""
+    chosen = presets_for_size(presets, facts.width, facts.height)
+    return tuple(replace(preset, renderer=facts.renderer) for preset in chosen)
 
 
 def presets_for_size(presets: Sequence[Preset], width: int, height: int) -> tuple[Preset, ...]:
@@ -112,6 +118,7 @@ def display_rendition(photo: Photo) -> Rendition | None:
 @cache
 def digest(preset: Preset) -> str:
     """Return a digest of what a preset makes of an image: 32 lower-case hex digits, for the key."""
-    recipe = f"{_RENDERER}/{CONTENT_TYPE}/{preset.width}/{preset.quality}/{preset.effort}"
+    renderer = f"safelight {preset.renderer}"
+    recipe = f"{renderer}/{CONTENT_TYPE}/{preset.width}/{preset.quality}/{preset.effort}"
     recipe += "/lossless" if preset.lossless else ""
     return hashlib.blake2b(recipe.encode(), digest_size=_DIGEST_BYTES).hexdigest()

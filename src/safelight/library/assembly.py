@@ -10,8 +10,9 @@ from safelight.jobs import Worker
 from safelight.library.backends import Backends
 from safelight.library.direct_uploads import DirectUploads
 from safelight.library.ingest import Ingest
+from safelight.library.processing.reinspection import Reinspection
+from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.reconcile.reconciler import Reconciler
-from safelight.library.renditions import RenditionMaker
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import make_tasks, settle
 from safelight.library.upload_cleanup import UploadCleanup
@@ -25,6 +26,7 @@ class Components:
     ingest: Ingest
     direct_uploads: DirectUploads
     renditions: RenditionMaker
+    reinspection: Reinspection
     sweep: Sweep
     reconciler: Reconciler
 
@@ -70,13 +72,23 @@ async def assemble(
     reconciler = Reconciler(
         catalog, bucket, backends.multipart, partial(settle, sweep, cleanup), clock=clock
     )
-    tasks = make_tasks(catalog, sweep, cleanup, renditions, clock, reconcile=reconciler.run_daily)
+    reinspection = Reinspection(darkroom, bucket, catalog, backends.spool, renditions, clock=clock)
+    tasks = make_tasks(
+        catalog,
+        sweep,
+        cleanup,
+        renditions,
+        reinspection=reinspection,
+        clock=clock,
+        reconcile=reconciler.run_daily,
+    )
     async with Worker(catalog.conninfo, tasks).running() if runs_jobs else nullcontext():
         try:
             yield Components(
                 ingest=ingest,
                 direct_uploads=direct_uploads,
                 renditions=renditions,
+                reinspection=reinspection,
                 sweep=sweep,
                 reconciler=reconciler,
             )

@@ -21,7 +21,7 @@ from safelight.darkroom.pool import Darkroom
 from safelight.dates import choose_date
 from safelight.errors import Busy, ChecksumMismatch, NotFound, SafelightError
 from safelight.library.captions import validate
-from safelight.library.renditions import RenditionMaker
+from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.spool import Spool, SpooledUpload
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import enqueue_purge, enqueue_render

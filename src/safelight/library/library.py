@@ -23,7 +23,12 @@ from safelight.library.captions import (
 from safelight.library.ingest import AddResult
 from safelight.library.lifecycle import LibraryLifecycle
 from safelight.library.spool import SpooledUpload
-from safelight.library.tasks import RenderBatch, enqueue_missing_renditions, enqueue_purge
+from safelight.library.tasks import (
+    JobBatch,
+    enqueue_missing_renditions,
+    enqueue_purge,
+    enqueue_reinspections,
+)
 from safelight.models import BulkResult, Caption, CaptureDate, Order, OwnDate, Photo
 from safelight.signing.links import Link, LinkMethod
 
@@ -186,7 +191,21 @@ class Library(LibraryLifecycle):
             await self.backends.catalog.photo(owner, id_)
         )
 
-    async def render_missing(self, owner: str, *, after: int = 0) -> RenderBatch:
+    async def reinspect(self, owner: str, id_: int) -> Photo:
+        """Inspect an original that an earlier version inspected, and return its photo.
+
+        What the owner has edited stays. Raises NotFound.
+        """
+        return await self.components.reinspection.run(owner, id_)
+
+    async def reinspect_outdated(self, owner: str, *, after: int = 0) -> JobBatch:
+        """Enqueue jobs that inspect originals which an earlier version inspected, a batch per call.
+
+        Continue with `after=batch.next` until that is None.
+        """
+        return await enqueue_reinspections(self.backends.catalog, owner, after=after)
+
+    async def render_missing(self, owner: str, *, after: int = 0) -> JobBatch:
         """Enqueue jobs for the renditions that the owner's photos lack, a batch per call.
 
         Continue with `after=batch.next` until that is None.

@@ -17,10 +17,11 @@ from safelight import jobs
 from safelight.catalog import Catalog
 from safelight.errors import NotFound, Unavailable
 from safelight.jobs import Task
-from safelight.library.renditions import RenditionMaker
+from safelight.library.processing.reinspection import Reinspection
+from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.sweep import Sweep
 from safelight.library.upload_cleanup import UploadCleanup
-from safelight.models import Photo
+from safelight.models import INSPECTION, Photo
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ _PURGE_DELAY = timedelta(seconds=5)
 CLEAR: Final = "incoming"
 
 RENDER: Final = "develop"
+REINSPECT: Final = "reinspect"
 _LOW_PRIORITY: Final = -1
 """Many photos to render must not delay the deletion of others from the store."""
 
@@ -41,8 +43,8 @@ _KEEP_FAILED = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderBatch:
-    """The number of photos that lack renditions; `next` continues the scan, None at the end."""
+class JobBatch:
+    """The number of photos that got a job; `next` continues the scan, None at the end."""
 
     photos: int
     next: int | None
@@ -72,21 +74,36 @@ def enqueue_render_for_row(connection: AsyncConnection, *, owner: str, id_: int)
 
 async def enqueue_missing_renditions(
     catalog: Catalog, renditions: RenditionMaker, owner: str, *, after: int
-) -> RenderBatch:
+) -> JobBatch:
     """Enqueue the missing renditions of the owner's next photos, by their ids."""
+
+    def lacks_some(photo: Photo) -> bool:
+        return bool(renditions.missing(photo))
+
+    return await _enqueue_for_photos(catalog, RENDER, lacks_some, owner, after=after)
+
+
+async def enqueue_reinspections(catalog: Catalog, owner: str, *, after: int) -> JobBatch:
+    """Enqueue the inspection of the owner's next photos that an earlier version inspected."""
+
+    def is_outdated(photo: Photo) -> bool:
+        return photo.inspection < INSPECTION
+
+    return await _enqueue_for_photos(catalog, REINSPECT, is_outdated, owner, after=after)
+
+
+async def _enqueue_for_photos(
+    catalog: Catalog, task: str, is_needed: Callable[[Photo], bool], owner: str, *, after: int
+) -> JobBatch:
     photos = await catalog.next_photos(owner, after=after, limit=_BATCH)
-    incomplete: list[dict[str, str | int]] = [
-        {"owner": photo.owner, "id": photo.id} for photo in photos if renditions.missing(photo)
+    wanted: list[dict[str, str | int]] = [
+        {"owner": photo.owner, "id": photo.id} for photo in photos if is_needed(photo)
     ]
-    if incomplete:
+    if wanted:
         await catalog.transaction(
-            lambda connection: jobs.enqueue_each(
-                connection, RENDER, incomplete, priority=_LOW_PRIORITY
-            )
+            lambda connection: jobs.enqueue_each(connection, task, wanted, priority=_LOW_PRIORITY)
         )
-    return RenderBatch(
-        photos=len(incomplete), next=photos[-1].id if len(photos) == _BATCH else None
-    )
+    return JobBatch(photos=len(wanted), next=photos[-1].id if len(photos) == _BATCH else None)
 
 
 def make_tasks(
@@ -94,8 +111,9 @@ def make_tasks(
     sweep: Sweep,
     uploads: UploadCleanup,
     renditions: RenditionMaker,
-    clock: Callable[[], datetime],
     *,
+    reinspection: Reinspection,
+    clock: Callable[[], datetime],
     reconcile: Callable[[], Awaitable[object]],
 ) -> list[Task]:
     """List all tasks of a library. `reconcile` repairs what is safe to repair unattended."""
@@ -103,6 +121,10 @@ def make_tasks(
     async def render(*, owner: str, id: int) -> None:  # noqa: A002  the name in the job
         with contextlib.suppress(NotFound):  # the photo was deleted meanwhile
             await renditions.render_missing(await catalog.photo(owner, id))
+
+    async def reinspect(*, owner: str, id: int) -> None:  # noqa: A002  the name in the job
+        with contextlib.suppress(NotFound):
+            await reinspection.run(owner, id)
 
     async def sweep_all() -> None:
         await settle(sweep, uploads)
@@ -113,6 +135,7 @@ def make_tasks(
     return [
         Task(name=PURGE, work=sweep.purge),
         Task(name=RENDER, work=render),
+        Task(name=REINSPECT, work=reinspect),
         Task(name=CLEAR, work=uploads.clear),
         Task(name="sweep", work=_skip_if_unavailable(sweep_all), cron="* * * * *"),
         Task(name="clear", work=_skip_if_unavailable(clear), cron="17 * * * *"),

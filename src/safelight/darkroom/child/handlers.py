@@ -72,6 +72,7 @@ class Handlers:
                 "width": facts.width,
                 "height": facts.height,
                 "frames": facts.frames,
+                "renderer": facts.renderer,
                 "dates": [
                     {
                         "at": date.at.isoformat(),

@@ -27,6 +27,8 @@ class Canvas:
     top: int
     width: int
     height: int
+    is_extended: bool
+    """Whether the first frame reaches past the canvas of the header."""
 
     @property
     def is_covered(self) -> bool:
@@ -76,6 +78,7 @@ def _read_canvas(data: bytes | mmap) -> Canvas:
         top=top,
         width=width,
         height=height,
+        is_extended=left + width > canvas_width or top + height > canvas_height,
     )
 
 

@@ -11,7 +11,7 @@ from safelight.errors import NotFound
 from safelight.library import Library
 from safelight.web.api import openapi
 from safelight.web.api.routing import PathId, ProblemRoute, parse_id
-from safelight.web.api.schemas import JobsView, JobView, RenderBatchView
+from safelight.web.api.schemas import JobBatchView, JobsView, JobView
 from safelight.web.auth.auth import Authenticator
 
 _ACCESS = (errors.Unauthenticated, errors.ForbiddenOrigin, errors.TooManyAttempts)
@@ -51,7 +51,7 @@ def job_router(library: Library, authenticator: Authenticator) -> APIRouter:
         responses={
             200: openapi.response(
                 "The number of photos that lacked renditions, and where the next batch starts",
-                RenderBatchView,
+                JobBatchView,
             ),
             **openapi.problems(*_ACCESS, errors.InvalidRequest, errors.CatalogUnavailable),
         },
@@ -63,7 +63,29 @@ def job_router(library: Library, authenticator: Authenticator) -> APIRouter:
         ] = 0,
     ) -> Response:
         batch = await library.render_missing(owner, after=after)
-        return _json(RenderBatchView(photos=batch.photos, next=batch.next))
+        return _json(JobBatchView(photos=batch.photos, next=batch.next))
+
+    @router.post(
+        "/reinspections",
+        summary="Enqueue photos that an earlier version inspected, for one batch",
+        response_class=Response,
+        responses={
+            200: openapi.response(
+                "The number of photos that will be inspected again, and where the next batch"
+                " starts",
+                JobBatchView,
+            ),
+            **openapi.problems(*_ACCESS, errors.InvalidRequest, errors.CatalogUnavailable),
+        },
+    )
+    async def reinspect(
+        owner: Annotated[str, Depends(authenticator)],
+        after: Annotated[
+            int, Query(ge=0, le=2**63 - 1, description="The `next` of the previous batch")
+        ] = 0,
+    ) -> Response:
+        batch = await library.reinspect_outdated(owner, after=after)
+        return _json(JobBatchView(photos=batch.photos, next=batch.next))
 
     @router.post(
         "/jobs/retry",

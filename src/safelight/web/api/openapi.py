@@ -9,6 +9,7 @@ from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web.api.schemas import (
     BulkChanges,
     BulkResultView,
+    JobBatchView,
     JobsView,
     MonthView,
     PartsView,
@@ -17,7 +18,6 @@ from safelight.web.api.schemas import (
     PhotoView,
     PutView,
     ReconcileLineView,
-    RenderBatchView,
     SessionView,
     SignRequest,
     UploadRequest,
@@ -78,7 +78,7 @@ def components() -> dict[str, Any]:
     """Return the schemas that requests and responses refer to."""
     _, schemas = msgspec.json.schema_components(
         [
-            *(PhotoView, MonthView, SessionView, JobsView, RenderBatchView),
+            *(PhotoView, MonthView, SessionView, JobsView, JobBatchView),
             *(PermitView, PutView, PartsView),
             *(UploadRequest, SignRequest, ReconcileLineView),
             *(PhotoChanges, BulkChanges, BulkResultView),

@@ -185,7 +185,7 @@ class JobsView(msgspec.Struct):
     oldest: list[JobView]
 
 
-class RenderBatchView(msgspec.Struct):
+class JobBatchView(msgspec.Struct):
     """The number of photos in a batch that lacked renditions, and where the next batch starts."""
 
     photos: int

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 from safelight import keys
@@ -99,7 +99,7 @@ class RenditionMaker:
         return presets.missing(wanted, (rendition.key for rendition in photo.renditions))
 
     def _wanted(self, facts: ImageFacts) -> tuple[Preset, ...]:
-        return presets.presets_for_size(self._ladder, facts.width, facts.height)
+        return presets.presets_for_image(self._ladder, facts)
 
     async def render_missing(self, photo: Photo) -> Photo:
         """Make the missing renditions from the stored original; repeating it does no harm.
@@ -107,42 +107,47 @@ class RenditionMaker:
         Uploads that wait for the darkroom go first, for a while. Raises NotFound, and deletes what
         it stored, if the photo is deleted meanwhile.
         """
-        async with self._slots:
-            await self._let_uploads_go_first()
+        async with self.turn():
             while (completed := await self._complete(photo)) is None:
                 photo = await self._catalog.photo(photo.owner, photo.id)
             return completed
 
-    async def _let_uploads_go_first(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_MAX_WAIT):
-                while self._darkroom.queue.waiting:  # noqa: ASYNC110  the queue has no event
-                    await asyncio.sleep(_POLL_SECONDS)
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Limit how many jobs decode at once, and let uploads go first, for a while."""
+        async with self._slots:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_MAX_WAIT):
+                    while self._darkroom.queue.waiting:  # noqa: ASYNC110  the queue has no event
+                        await asyncio.sleep(_POLL_SECONDS)
+            yield
 
     async def _complete(self, photo: Photo) -> Photo | None:
         """Make the missing renditions; return None if the row has changed and must be reread."""
-        missing = self.missing(photo)
-        if not missing:
+        if not self.missing(photo):
             return photo
         with self._spool.file(photo.owner, hashed=False) as copy:
             original = keys.original(photo.storage_id)
             await self._bucket.fetch(original, copy.write, size=photo.size)
-            made = await self.render(
-                copy.file, photo.facts, photo.storage_id, missing, owner=photo.owner
-            )
+            made = await self.make_missing(photo, copy.file)
+        try:
+            return await self._catalog.add_renditions(photo, made.renditions, made.thumbhash)
+        except NotFound:
+            await self._bucket.delete_prefix(keys.prefix(photo.storage_id))
+            raise
+
+    async def make_missing(self, photo: Photo, file: BinaryIO) -> RenderedPhoto:
+        """Make and store the missing renditions; return all valid ones, with the new images."""
+        made = await self.render(
+            file, photo.facts, photo.storage_id, self.missing(photo), owner=photo.owner
+        )
         await self.store(made)
         digests = {
             rendition.key.rpartition("/")[2]: rendition
             for rendition in (*photo.renditions, *made.renditions)
         }
-        wanted = self._wanted(photo.facts)
         found = (
             next(filter(None, map(digests.get, presets.valid_digests(preset))), None)
-            for preset in wanted
+            for preset in self._wanted(photo.facts)
         )
-        renditions = tuple(rendition for rendition in found if rendition)
-        try:
-            return await self._catalog.add_renditions(photo, renditions, made.thumbhash)
-        except NotFound:
-            await self._bucket.delete_prefix(keys.prefix(photo.storage_id))
-            raise
+        return replace(made, renditions=tuple(rendition for rendition in found if rendition))

@@ -1,0 +1,1 @@
+"""Read and render originals that are stored already, by jobs."""
