@@ -20,7 +20,7 @@ from safelight.client.http import error_from_transport, open_http_client
 from safelight.client.reservation import ReservedUpload, StoreRequest, parse_reservation
 from safelight.client.responses import (
     BulkOutcome,
-    JobBatch,
+    EnqueuedBatch,
     JobCounts,
     JobFields,
     PhotoFields,
@@ -193,7 +193,7 @@ class Client:
         after: int | None = 0
         while after is not None:
             response = self._request("POST", f"{path}?after={after}")
-            batch = self._decode(response.content, JobBatch)
+            batch = self._decode(response.content, EnqueuedBatch)
             photos += batch["photos"]
             after = batch["next"]
         return photos

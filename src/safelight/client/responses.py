@@ -42,7 +42,7 @@ class JobCounts(msgspec.Struct):
     failed: int
 
 
-class JobBatch(msgspec.Struct):
+class EnqueuedBatch(msgspec.Struct):
     """A batch of photos that lacked renditions."""
 
     photos: int
