@@ -132,8 +132,13 @@ async def test_keys_without_list_permission_stop_the_start(
 
 
 async def test_public_bucket_stops_the_start_unless_it_is_accepted(
-    engines: EmbeddedEngines, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    engines: EmbeddedEngines,
+    database_url: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    own = {"database_url": SecretStr(database_url)}  # a database remembers its bucket
+
     def open_to_anyone(request: StoreRequest) -> StoreAnswer | None:
         is_open = request.method == "GET" and request.key and not request.is_signed
         return StoreAnswer(200, b"for anyone") if is_open else None
@@ -146,7 +151,7 @@ async def test_public_bucket_stops_the_start_unless_it_is_accepted(
             "secret_key": SecretStr(KEYS.secret_key),
         }
         with pytest.raises(SettingsError, match="SAFELIGHT_S3__ALLOW_PUBLIC=true"):
-            await Library.from_settings(settings_for(engines, tmp_path, s3=s3)).start()
-        accepted = settings_for(engines, tmp_path, s3=s3 | {"allow_public": True})
+            await Library.from_settings(settings_for(engines, tmp_path, s3=s3, **own)).start()
+        accepted = settings_for(engines, tmp_path, s3=s3 | {"allow_public": True}, **own)
         async with Library.from_settings(accepted, worker=False).lifespan(None):
             assert "is public: anyone can read photos" in caplog.text
