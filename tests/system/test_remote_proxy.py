@@ -12,8 +12,11 @@ import pytest
 
 from support import pictures
 from support.caddy import CADDY
+from support.debian import program
 from support.network import free_port
 from support.serve_process import ServeProcess
+
+pytestmark = pytest.mark.debian
 
 NAMESPACE = "safelight-test"
 SERVICE, PROXY = "10.203.113.1", "10.203.113.2"
@@ -35,7 +38,7 @@ http://store.example:{port} {{
 
 
 def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, timeout=30)
+    subprocess.run([program("ip", "iproute2"), *arguments], check=True, timeout=30)
 
 
 @contextmanager
