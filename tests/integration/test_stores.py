@@ -12,7 +12,7 @@ from safelight.engines import EmbeddedEngines
 from safelight.settings import S3Settings
 from safelight.signing.credentials import StaticCredentials
 from safelight.signing.sigv4 import Credentials
-from safelight.storage import StoreProbe, prove_store
+from safelight.storage import StoreProbe, verify_store
 from support.databases import database
 from support.store_matrix import (
     check_column,
@@ -41,7 +41,7 @@ def store(
 async def bucket_exists(store: RealStore) -> None:
     """Create the bucket, as every start does."""
     s3 = S3Settings(endpoint_url=store.url)
-    await prove_store(s3, store.config, store.credentials)
+    await verify_store(s3, store.config, store.credentials)
 
 
 @pytest.mark.usefixtures("bucket_exists")

@@ -8,7 +8,7 @@ import pytest
 
 from safelight.engines import EmbeddedEngines
 from safelight.settings import S3Settings
-from safelight.storage import prove_store
+from safelight.storage import verify_store
 from support.databases import database
 from support.debian_stores import run_ceph, run_swift
 from support.engine_data import copy_engine_data
@@ -46,7 +46,7 @@ def postgres(open_tmp_path: Path) -> Iterator[EmbeddedEngines]:
 
 
 async def test_documentation_says_what_the_store_does(store: RealStore) -> None:
-    await prove_store(S3Settings(endpoint_url=store.url), store.config, store.credentials)
+    await verify_store(S3Settings(endpoint_url=store.url), store.config, store.credentials)
     check_column(store.name, await describe_store(store))
 
 

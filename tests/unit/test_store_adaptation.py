@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.errors import SettingsError, StorageUnavailable
-from safelight.storage import Bucket, MultipartUploads, StoreFeatures, prove_transfers, s3_api
+from safelight.storage import Bucket, MultipartUploads, StoreFeatures, s3_api, verify_transfers
 from safelight.storage.features import MAX_DELETE_BATCH
 from safelight.storage.responses import StoreError
 from support.fake_store import (
@@ -184,7 +184,7 @@ async def test_store_that_transfers_nothing_stops_the_start(store: FakeStore) ->
     ]
     bucket = Bucket(store.config, CREDENTIALS, timeout=TIMEOUT)
     with pytest.raises(SettingsError, match=r"can't be used for photos.*The store's own words\."):
-        await prove_transfers(bucket, store.config)
+        await verify_transfers(bucket, store.config)
 
 
 @given(

@@ -33,8 +33,8 @@ from safelight.storage import (
     StoreFeatures,
     configure_bucket,
     page_origins,
-    prove_store,
-    prove_transfers,
+    verify_store,
+    verify_transfers,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ async def open_backends(
         catalog = await _open_catalog(settings, engines, stack)
         features = StoreFeatures.of(config)
         if settings.s3.endpoint_url:
-            features = await prove_store(settings.s3, config, credentials)
+            features = await verify_store(settings.s3, config, credentials)
         bucket = Bucket(
             config,
             credentials,
@@ -108,7 +108,7 @@ async def open_backends(
         if engines and not settings.s3.endpoint_url:
             await _configure_embedded(settings, engines, config)
         else:
-            await prove_transfers(bucket, config)
+            await verify_transfers(bucket, config)
         multipart = MultipartUploads(
             config, credentials, timeout=settings.s3.timeout, features=features
         )

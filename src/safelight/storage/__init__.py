@@ -7,7 +7,6 @@ from safelight.storage.multipart import MultipartUploads, UnfinishedUpload
 from safelight.storage.objects import StoredObject
 from safelight.storage.probe import CheckOutcome, CheckResult, FeatureProbe, ProbeReport, StoreProbe
 from safelight.storage.probe.versions import find_outdated_store, outdated_store
-from safelight.storage.proof import prove_store, prove_transfers
 from safelight.storage.setup import (
     SetupOutcome,
     SetupStep,
@@ -19,6 +18,7 @@ from safelight.storage.setup import (
     try_cors,
     try_privacy,
 )
+from safelight.storage.verification import verify_store, verify_transfers
 
 __all__ = [
     "Bucket",
@@ -41,8 +41,8 @@ __all__ = [
     "find_outdated_store",
     "outdated_store",
     "page_origins",
-    "prove_store",
-    "prove_transfers",
     "try_cors",
     "try_privacy",
+    "verify_store",
+    "verify_transfers",
 ]

@@ -1,4 +1,4 @@
-"""Prove at the start that a store of the operator's own works, and is private."""
+"""Verify at the start that a store of the operator's own works, and is private."""
 
 import logging
 
@@ -15,7 +15,7 @@ from safelight.storage.setup import ensure_bucket
 _log = logging.getLogger(__name__)
 
 
-async def prove_store(
+async def verify_store(
     s3: S3Settings, config: BucketConfig, credentials: CredentialProvider
 ) -> StoreFeatures:
     """Write, read and delete an object, and return what the store supports.
@@ -39,7 +39,7 @@ async def prove_store(
     return report.features
 
 
-async def prove_transfers(bucket: Bucket, config: BucketConfig) -> None:
+async def verify_transfers(bucket: Bucket, config: BucketConfig) -> None:
     """Check that the client that transfers photos reaches the store, too: it has its own TLS.
 
     Raises SettingsError.

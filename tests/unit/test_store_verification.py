@@ -22,9 +22,9 @@ from safelight.storage import (
     ProbeReport,
     StoreFeatures,
     StoreProbe,
-    prove_store,
-    prove_transfers,
     s3_api,
+    verify_store,
+    verify_transfers,
 )
 from support.fake_store import (
     CREDENTIALS,
@@ -57,7 +57,7 @@ def store() -> Iterator[FakeStore]:
 
 async def _prove(config: BucketConfig, *, allow_public: bool = False) -> StoreFeatures:
     s3 = S3Settings(endpoint_url=config.endpoint_url, timeout=TIMEOUT, allow_public=allow_public)
-    return await prove_store(s3, config, CREDENTIALS)
+    return await verify_store(s3, config, CREDENTIALS)
 
 
 async def _message(config: BucketConfig) -> str:
@@ -292,7 +292,7 @@ async def test_silent_server_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         config = BucketConfig(endpoint_url=url, bucket="pictures", region="us-east-1")
         s3 = S3Settings(endpoint_url=url, timeout=timedelta(seconds=0.2))
         with pytest.raises(SettingsError, match=r"does not answer \(timeout\)"):
-            await prove_store(s3, config, CREDENTIALS)
+            await verify_store(s3, config, CREDENTIALS)
 
 
 @contextmanager
@@ -322,7 +322,7 @@ async def test_private_certificate_is_accepted_once_its_authority_is(
         assert await _prove(replace(store.config, authorities=authorities))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
         assert await _prove(store.config)
-        await prove_transfers(Bucket(store.config, CREDENTIALS, timeout=TIMEOUT), store.config)
+        await verify_transfers(Bucket(store.config, CREDENTIALS, timeout=TIMEOUT), store.config)
 
 
 async def test_certificate_for_another_name_is_named(
