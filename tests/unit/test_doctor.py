@@ -55,8 +55,8 @@ def _first_problem(results: list[CheckResult]) -> CheckResult:
         ({"major": 12, "version": "12.3"}, "database", "failure", "too old. Use version 14"),
         ({"is_standby": True, "is_read_only": True}, "writes", "failure", "a standby"),
         ({"is_read_only": True}, "writes", "failure", "default_transaction_read_only"),
-        ({"schema": None, "can_create": False}, "rights", "failure", "CREATE SCHEMA"),
-        ({"can_create": False}, "rights", "failure", "GRANT CREATE, USAGE ON SCHEMA public"),
+        ({"schema": None, "can_create": False}, "privileges", "failure", "CREATE SCHEMA"),
+        ({"can_create": False}, "privileges", "failure", "GRANT CREATE, USAGE ON SCHEMA public"),
         ({"revision": "0009"}, "migrations", "failure", "A newer Safelight"),
         ({"revision": "0003"}, "migrations", "warning", "safelight db upgrade"),
         ({"connections": 10}, "connections", "warning", "Raise max_connections"),
@@ -196,7 +196,11 @@ DENIED = store_error(403, "AccessDenied", "Access Denied.")
         (_refuse(DENIED, method="PUT"), "write", "s3:PutObject"),
         (_refuse(DENIED, method="DELETE"), "delete", "s3:DeleteObject"),
         (_refuse(DENIED, query="uploads"), "multipart uploads", "s3:AbortMultipartUpload"),
-        (_refuse(store_error(501, "NotImplemented"), query="uploadId"), "multipart uploads", "16"),
+        (
+            _refuse(store_error(501, "NotImplemented"), query="uploadId"),
+            "multipart uploads",
+            "large",
+        ),
         (_refuse(StoreAnswer(200, b"<p>Login</p>")), "address", "SAFELIGHT_S3__ENDPOINT_URL"),
     ],
 )

@@ -39,7 +39,7 @@ def judge(facts: DatabaseFacts) -> Iterator[CheckResult]:
     else:
         yield _result("database", CheckOutcome.OK, f"PostgreSQL {facts.version}")
     yield _check_writes(facts)
-    yield _check_rights(facts)
+    yield _check_privileges(facts)
     yield _check_schema(facts)
     yield _check_connections(facts)
 
@@ -62,22 +62,22 @@ def _check_writes(facts: DatabaseFacts) -> CheckResult:
     return _result("database: writes")
 
 
-def _check_rights(facts: DatabaseFacts) -> CheckResult:
+def _check_privileges(facts: DatabaseFacts) -> CheckResult:
     if facts.schema is None:
         return _result(
-            "database: rights",
+            "database: privileges",
             CheckOutcome.FAILURE,
             "No schema of the search path exists. Create it (CREATE SCHEMA), or correct search_path"
             " in SAFELIGHT_DATABASE_URL.",
         )
     if not facts.can_create:
         return _result(
-            "database: rights",
+            "database: privileges",
             CheckOutcome.FAILURE,
             f"The user can't create tables in the schema {facts.schema}. Make it the owner of the"
             f" database, or GRANT CREATE, USAGE ON SCHEMA {facts.schema} to it.",
         )
-    return _result("database: rights")
+    return _result("database: privileges")
 
 
 def _check_schema(facts: DatabaseFacts) -> CheckResult:

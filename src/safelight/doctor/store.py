@@ -149,8 +149,8 @@ def _multipart_failure(response: str) -> CheckResult:
         check="store: multipart uploads",
         outcome=CheckOutcome.FAILURE,
         message=(
-            "An upload in parts doesn't work, so photos of more than 16 MB can't be uploaded"
-            " straight to the store. Allow s3:PutObject and s3:AbortMultipartUpload on incoming/*."
+            "An upload in parts doesn't work, so large photos can't be uploaded straight to the"
+            " store. Allow s3:PutObject and s3:AbortMultipartUpload on incoming/*."
         ),
         response=response,
     )
