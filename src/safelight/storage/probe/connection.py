@@ -24,8 +24,7 @@ PRIVATE_CA_ADVICE: Final = (
 )
 """What to do about a private certificate authority; the one place that names the setting."""
 
-_UNTRUSTED: Final = frozenset({18, 19, 20, 21})
-"""OpenSSL's codes for a certificate that is self-signed, or whose issuer is unknown."""
+# Codes of OpenSSL.
 _EXPIRED: Final = 10
 _NOT_YET_VALID: Final = 9
 _OTHER_HOST: Final = frozenset({62, 64})
