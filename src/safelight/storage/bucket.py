@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from mmap import mmap
-from typing import Final
 
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 
@@ -17,7 +16,7 @@ from safelight.errors import NotFound, StorageUnavailable
 from safelight.signing.credentials import CredentialProvider
 from safelight.storage.config import BucketConfig
 from safelight.storage.deletion import ObjectDeletion
-from safelight.storage.features import Feature, StoreFeatures
+from safelight.storage.features import WRITES_WITHOUT, StoreFeatures
 from safelight.storage.objects import CACHE_CONTROL, PROBE_PREFIX, probe_key
 from safelight.storage.responses import StoreError
 from safelight.storage.s3_client import ObjectStore, StoreFactory, open_s3_store
@@ -29,13 +28,6 @@ _MAX_CONCURRENT_WRITES = 4
 _LARGE_OBJECT = 4 * 1024 * 1024
 _READ_CHUNK = 256 * 1024
 """Larger chunks would only use more memory."""
-_TRIALS: Final[tuple[tuple[Feature, ...], ...]] = (
-    (),
-    ("conditional_writes",),
-    ("checksums",),
-    ("conditional_writes", "checksums"),
-)
-"""The features to do without, in turn, when a store refuses a write."""
 
 
 class Bucket(ObjectDeletion):
@@ -122,7 +114,7 @@ class Bucket(ObjectDeletion):
                 self.features.checksums,
             ):
                 return True
-            for omitted in _TRIALS:
+            for omitted in ((), *WRITES_WITHOUT):
                 if not all(getattr(used, feature) for feature in omitted):
                     continue
                 if await self._try_features(used.without(*omitted)):

@@ -16,6 +16,13 @@ Feature = Literal[
     "conditional_writes", "checksums", "bulk_deletes", "upload_lists", "upload_prefixes"
 ]
 
+WRITES_WITHOUT: Final[tuple[tuple[Feature, ...], ...]] = (
+    ("conditional_writes",),
+    ("checksums",),
+    ("conditional_writes", "checksums"),
+)
+"""The features to write without, in turn, when a store refuses a write."""
+
 _CONSEQUENCES: Final[dict[Feature, str]] = {
     "conditional_writes": (
         "The store doesn't support conditional writes (If-None-Match), so they are not used: keys"

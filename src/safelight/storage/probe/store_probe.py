@@ -1,4 +1,4 @@
-"""Prove a store by one object: write, read and delete it as photos are, with and without keys.
+"""Check a store with one object: write, read and delete it as photos are, with and without keys.
 
 The checks, in order: `address` (or `certificate`, or `proxy`), `region`, `keys`, `bucket`, `list`,
 `clock`, `write`, `checksums`, `conditional writes`, `read`, `head`, `range`, `private`, `delete`.
@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from safelight.storage.features import Feature, StoreFeatures
+from safelight.storage.features import WRITES_WITHOUT, StoreFeatures
 from safelight.storage.objects import CACHE_CONTROL, PROBE_PREFIX
 from safelight.storage.probe.calls import CheckFailed, ProbeCalls
 from safelight.storage.probe.refusals import MAX_SKEW, NO_BUCKET, explain_skew, measure_skew
@@ -21,12 +21,6 @@ from safelight.storage.s3_api import APIResponse
 _ABANDONED_AFTER: Final = timedelta(hours=1)
 """Older objects were left by a process that was killed during its checks."""
 _LIST_QUERY: Final = {"list-type": "2", "prefix": f"{PROBE_PREFIX}probe-", "max-keys": "100"}
-OMITTED: Final[tuple[tuple[Feature, ...], ...]] = (
-    ("conditional_writes",),
-    ("checksums",),
-    ("conditional_writes", "checksums"),
-)
-"""The features to write without, in turn, when a store refuses a write."""
 
 
 class StoreProbe(ProbeCalls):
@@ -87,7 +81,7 @@ class StoreProbe(ProbeCalls):
         if first.status == HTTPStatus.PRECONDITION_FAILED:
             pass  # an earlier attempt was stored, but its response was lost
         elif not first.is_success and first.error.may_refuse_header:
-            for omitted in OMITTED:
+            for omitted in WRITES_WITHOUT:
                 if not all(getattr(self._features, feature) for feature in omitted):
                     continue
                 if (await self._write(self._features.without(*omitted))).is_success:
