@@ -417,7 +417,7 @@ export interface components {
          * MonthView
          * @description A month (like ``2024-05``) that has photos. Pass `after` to list photos from it on.
          *
-         *         It is that of the camera's local time, and of ``order=added`` that in UTC.
+         *         With ``order=taken`` it is by the camera's local time, with ``order=added`` in UTC.
          */
         MonthView: {
             month: string;

@@ -65,7 +65,7 @@ class PhotoView(msgspec.Struct):
 class MonthView(msgspec.Struct):
     """A month (like ``2024-05``) that has photos. Pass `after` to list photos from it on.
 
-    It is that of the camera's local time, and of ``order=added`` that in UTC.
+    With ``order=taken`` it is by the camera's local time, with ``order=added`` in UTC.
     """
 
     month: str
