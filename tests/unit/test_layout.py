@@ -1,6 +1,8 @@
 """Rules of the layout, which docs/decisions/0013-layout-and-names.md explains."""
 
 import ast
+import re
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -59,3 +61,13 @@ def test_every_suppression_has_a_reason() -> None:
         if "# noqa" in line and not line.partition("# noqa: ")[2].partition(" ")[2].strip()
     ]
     assert bare == []
+
+
+def test_documented_layers_are_the_enforced_ones() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (enforced,) = (each["layers"] for each in contracts if each["type"] == "layers")
+    table = (ROOT / "docs" / "architecture.md").read_text().partition("| layer |")[2]
+    rows = table.partition("\n\n")[0].splitlines()[2:]
+    documented = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in rows]
+    assert documented == [re.findall(r"\w+", layer) for layer in enforced]
