@@ -13,7 +13,7 @@ _BYTE: Final = 8
 _WITH_ALPHA: Final = frozenset({2.5, 4.0})
 """Samples of a HEIF's pixel: colours in a quarter of the size or in all of it, and alpha."""
 
-_BASE: Final = 96 << 20
+_BASE: Final = 112 << 20
 _BASE_SPACE: Final = 240 << 20
 """Bytes of a decoder that has decoded a small photo; its libraries take address space only."""
 
