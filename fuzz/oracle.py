@@ -20,7 +20,8 @@ from support import pictures
 _PRESETS: Final = presets.build_presets(RenditionSettings())
 _GOOD_PHOTO: Final = pictures.jpeg(64, 48)
 _CHUNKS: Final = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH"}
-DEADLINE: Final = LimitSettings().decode_seconds.total_seconds() + 2
+DEADLINE: Final = 2 + Darkroom(LimitSettings()).limits.seconds_for(LimitSettings().max_pixels)
+"""Seconds; a large photo may take longer than others, and the photos here are of all sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
