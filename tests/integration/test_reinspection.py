@@ -159,7 +159,10 @@ def test_photo_that_would_be_refused_today_stays(
     app_server: AppServer, old: Old, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def visit() -> None:
-        aged = await old.add(pictures.jpeg(300, 200))
+        taken = pictures.exif(taken_at="2019:05:06 07:08:09")
+        aged = await old.add(pictures.jpeg(300, 200, exif=taken))
+        mine = datetime(2001, 2, 3, 4, 5)  # noqa: DTZ001  local
+        aged = await old.library.edit(old.owner, aged.id, taken_at=mine)
         original = keys.original(aged.storage_id)
         await old.library.backends.bucket.delete([original])
         damaged = pictures.jpeg(300, 200)[: aged.size // 2]
@@ -169,6 +172,8 @@ def test_photo_that_would_be_refused_today_stays(
         new = await old.reinspect(aged)
         assert (new.inspection, new.facts, new.renditions) == (1, aged.facts, aged.renditions)
         assert f"the original of photo {aged.id} would be refused" in caplog.text
+        restored = await old.library.edit(old.owner, aged.id, taken_at=OWN_DATE)
+        assert restored.facts.taken_from is DateSource.EXIF
 
     app_server.do(visit())
 

@@ -110,10 +110,11 @@ def date_values(date: CaptureDate | OwnDate) -> _Values:
 def keep_owners_date(values: _Values) -> _Values:
     """Return the values of an inspection, with its date as the picture's own beside the owner's.
 
-    A picture without a date leaves that as it is: it may be that of the file.
+    A picture without a date leaves that as it is: it may be that of the file. So do the facts of an
+    earlier inspection, which have the owner's date.
     """
     others = {name: value for name, value in values.items() if name not in {*_DATE, "sort_at"}}
-    if values["taken_at"] is None:
+    if values["taken_at"] is None or values["taken_from"] == DateSource.USER:
         return others
     return others | {f"own_{name}": values[name] for name in _DATE}
 
