@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,12 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from safelight import keys
+from safelight.catalog import Catalog
 from safelight.doctor import examine, machine
 from safelight.engines import EmbeddedEngines
+from safelight.library import Library
+from safelight.models import Caption
 from safelight.settings import Settings
 from safelight.storage import CheckOutcome, CheckResult
 from support.app_server import settings_for
@@ -107,3 +112,27 @@ async def test_other_program_on_the_port_is_named(engines: EmbeddedEngines, tmp_
         settings = settings_for(engines, tmp_path, port=other.getsockname()[1])
         problem = (await _problems(settings))[0]
     assert (problem.check, problem.outcome) == ("listeners", CheckOutcome.FAILURE)
+
+
+@pytest.mark.usefixtures("_no_decoders")
+async def test_other_bucket_than_that_of_the_photos_is_named(
+    engines: EmbeddedEngines, database_url: str, tmp_path: Path
+) -> None:
+    settings = settings_for(engines, tmp_path, database_url=SecretStr(database_url))
+    async with Library.from_settings(settings, worker=False).lifespan(None):
+        pass
+    assert await _problems_of_bucket(settings) == []
+    catalog = Catalog(database_url)
+    try:
+        await catalog.bucket_record.replace("others")
+        assert await _problems_of_bucket(settings) == []  # there are no photos
+        now, storage_id = datetime.now(UTC), keys.new_storage_id()
+        await catalog.reservations.reserve("a", Caption(), storage_id=storage_id, now=now)
+    finally:
+        await catalog.close()
+    (problem,) = await _problems_of_bucket(settings)
+    assert "in the bucket 'others'" in problem.message
+
+
+async def _problems_of_bucket(settings: Settings) -> list[CheckResult]:
+    return [each for each in await _problems(settings) if each.check == "database: bucket"]

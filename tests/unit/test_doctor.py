@@ -59,6 +59,7 @@ def _first_problem(results: list[CheckResult]) -> CheckResult:
         ({"can_create": False}, "privileges", "failure", "GRANT CREATE, USAGE ON SCHEMA public"),
         ({"revision": "0009"}, "migrations", "failure", "A newer Safelight"),
         ({"revision": "0003"}, "migrations", "warning", "safelight db upgrade"),
+        ({"bucket": "others"}, "bucket", "failure", "safelight db set-bucket photos"),
         ({"connections": 10}, "connections", "warning", "Raise max_connections"),
         ({"role_connections": 3}, "connections", "warning", "5 of 3"),
         ({"used": 90}, "connections", "warning", "90 of 97"),
@@ -67,15 +68,15 @@ def _first_problem(results: list[CheckResult]) -> CheckResult:
 def test_database_problem_is_named(
     changes: dict[str, Any], check: str, outcome: str, advice: str
 ) -> None:
-    assert {each.outcome for each in database.judge(FACTS)} == {CheckOutcome.OK}
-    problem = _first_problem(list(database.judge(replace(FACTS, **changes))))
+    assert {each.outcome for each in database.judge(FACTS, "photos")} == {CheckOutcome.OK}
+    problem = _first_problem(list(database.judge(replace(FACTS, **changes), "photos")))
     assert problem.check.endswith(check)
     assert problem.outcome == outcome
     assert advice in problem.message
 
 
 def test_empty_database_is_fine() -> None:
-    results = list(database.judge(replace(FACTS, revision=None)))
+    results = list(database.judge(replace(FACTS, revision=None), "photos"))
     assert {each.outcome for each in results} == {CheckOutcome.OK}
 
 

@@ -2,6 +2,7 @@
 
 from safelight.catalog.catalog import Catalog
 from safelight.catalog.diagnosis import DatabaseFacts
+from safelight.catalog.installation.bucket import describe_other_bucket
 from safelight.catalog.paging import Cursor, Month, Page
 from safelight.catalog.reservations import PhotoHook, Reservation, Reservations
 from safelight.catalog.scan import RowKeys, RowScan, remove_renditions
@@ -27,5 +28,6 @@ __all__ = [
     "TransactionHook",
     "UploadEnded",
     "Uploads",
+    "describe_other_bucket",
     "remove_renditions",
 ]

@@ -22,6 +22,11 @@ _FACTS: Final = text("""
       coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS can_create
 """)
 
+_BUCKET: Final = text(
+    "SELECT value FROM safelight_installation WHERE name = 'bucket' AND ("
+    "EXISTS (SELECT FROM safelight_photos) OR EXISTS (SELECT FROM safelight_uploads))"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
@@ -30,7 +35,8 @@ class DatabaseFacts:
     `connections` is how many the server accepts of ordinary users, `used` how many are open, and
     `role_connections` how many our user may open; negative for any number. `schema` is None if none
     in the search path exists. `revision` is the schema's version, None before the first migration,
-    and `newest` the one that this program needs.
+    and `newest` the one that this program needs. `bucket` is the one that has the photos; None if
+    there are no photos, or if it isn't known yet.
     """
 
     version: str
@@ -44,6 +50,7 @@ class DatabaseFacts:
     can_create: bool
     revision: str | None
     newest: str | None
+    bucket: str | None = None
 
 
 def read_facts(connection: Connection) -> DatabaseFacts:
@@ -52,5 +59,7 @@ def read_facts(connection: Connection) -> DatabaseFacts:
     found = MigrationContext.configure(
         connection, opts={"version_table": "safelight_alembic_version"}
     ).get_current_revision()
+    has_record = connection.scalar(text("SELECT to_regclass('safelight_installation')"))
+    bucket = connection.scalar(_BUCKET) if has_record else None
     newest = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
-    return DatabaseFacts(**row, revision=found, newest=newest)
+    return DatabaseFacts(**row, revision=found, newest=newest, bucket=bucket)

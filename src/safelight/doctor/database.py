@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from safelight.catalog import Catalog, DatabaseFacts
+from safelight.catalog import Catalog, DatabaseFacts, describe_other_bucket
 from safelight.errors import SafelightError
 from safelight.storage import CheckOutcome, CheckResult
 
@@ -13,7 +13,7 @@ _PER_PROCESS: Final = 17
 """Connections of one `safelight serve`: ten for requests, seven for jobs."""
 
 
-async def check_database(url: str) -> list[CheckResult]:
+async def check_database(url: str, bucket: str) -> list[CheckResult]:
     """Connect as the service does, and check what it depends on."""
     try:
         catalog = Catalog(url)
@@ -25,11 +25,11 @@ async def check_database(url: str) -> list[CheckResult]:
         return [_result("database", CheckOutcome.FAILURE, str(error))]
     finally:
         await catalog.close()
-    return list(judge(facts))
+    return list(judge(facts, bucket))
 
 
-def judge(facts: DatabaseFacts) -> Iterator[CheckResult]:
-    """Yield the results that follow from the facts."""
+def judge(facts: DatabaseFacts, bucket: str) -> Iterator[CheckResult]:
+    """Yield the results that follow from the facts; `bucket` is that of the settings."""
     if facts.major < _OLDEST:
         yield _result(
             "database",
@@ -41,6 +41,9 @@ def judge(facts: DatabaseFacts) -> Iterator[CheckResult]:
     yield _check_writes(facts)
     yield _check_privileges(facts)
     yield _check_schema(facts)
+    if facts.bucket not in {None, bucket}:
+        message = describe_other_bucket(str(facts.bucket), bucket)
+        yield _result("database: bucket", CheckOutcome.FAILURE, message)
     yield _check_connections(facts)
 
 

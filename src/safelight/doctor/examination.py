@@ -54,7 +54,7 @@ async def _check_backends(settings: Settings, *, is_serving: bool) -> AsyncItera
     try:
         async with _start_engines(settings, wanted=embeds and not is_serving) as engines:
             if url := _database_url(settings, engines):
-                for result in await database.check_database(url):
+                for result in await database.check_database(url, settings.s3.bucket):
                     yield result
             async for result in _check_store(settings, engines):
                 yield result

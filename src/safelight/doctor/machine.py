@@ -76,8 +76,8 @@ def check_listeners(settings: Settings) -> CheckResult:
         sockets = listen(settings)
     except SettingsError as error:
         return _failure("listeners", str(error))
-    except OperatorError as error:  # our own server has the data directory, and so the port
-        return CheckResult(check="listeners", message=f"{_SERVING}: {error}")
+    except OperatorError:  # our own server has the data directory, and so the port
+        return CheckResult(check="listeners", message=f"{_SERVING} in {settings.data_dir}")
     addresses = ", ".join(map(_format_address, sockets))
     for each in sockets:
         each.close()

@@ -66,7 +66,7 @@ class S3Settings(Group):
             "SIGNING_ACCESS_KEY": self.signing_access_key is not None,
             "ADDRESSING_STYLE=virtual": self.addressing_style == "virtual",
         }
-        names = [name for name, is_set in external_only.items() if is_set]
+        names = [f"SAFELIGHT_S3__{name}" for name, is_set in external_only.items() if is_set]
         if names and self.endpoint_url is None:
             # Otherwise photos would silently go to the embedded store.
             raise ValueError(

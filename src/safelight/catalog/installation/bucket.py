@@ -40,11 +40,7 @@ class BucketRecord:
 
         known = await self._database.transaction(work)
         if known != bucket:
-            raise SettingsError(
-                f"The photos of this database are in the bucket {known!r}, but SAFELIGHT_S3__BUCKET"
-                f" is {bucket!r}. Correct the setting; or, if you have copied all photos to"
-                f" {bucket!r}, run 'safelight db set-bucket {bucket}'."
-            )
+            raise SettingsError(describe_other_bucket(known, bucket))
 
     async def replace(self, bucket: str) -> str | None:
         """Store another bucket's name, and return the previous one."""
@@ -55,6 +51,15 @@ class BucketRecord:
             return known
 
         return await self._database.transaction(work)
+
+
+def describe_other_bucket(known: str, bucket: str) -> str:
+    """Return what to do when the settings name another bucket than the database."""
+    return (
+        f"The photos of this database are in the bucket {known!r}, but SAFELIGHT_S3__BUCKET is"
+        f" {bucket!r}. Correct the setting; or, if you have copied all photos to {bucket!r}, run"
+        f" 'safelight db set-bucket {bucket}'."
+    )
 
 
 async def _read(connection: AsyncConnection) -> str | None:
