@@ -68,6 +68,8 @@ class _Probe:
 
     async def check(self) -> None:
         """Raise Unavailable unless uploads can be stored, or could less than _FRESH seconds ago."""
+        # That the embedded store has ended is known at once, whatever the last result was.
+        self._library.backends.bucket.require_running()
         now = time.monotonic()
         if self._task is None or (self._task.done() and now >= self._fresh_until):
             self._task = asyncio.create_task(self._run_check())
