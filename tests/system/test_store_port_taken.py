@@ -13,7 +13,7 @@ UNPRIVILEGED = 65534
 
 @pytest.fixture
 def server(open_tmp_path: Path) -> Iterator[ServeProcess]:
-    server = ServeProcess(open_tmp_path / "taken")
+    server = ServeProcess(open_tmp_path / "taken-by-another-user")
     try:
         yield server.start()
     finally:
