@@ -16,7 +16,7 @@ import pytest
 from obstore.exceptions import BaseError
 
 from safelight.engines import EmbeddedEngines
-from safelight.engines.seaweedfs import ports
+from safelight.engines.seaweedfs import ports, server
 from safelight.engines.seaweedfs.server import Seaweed
 from support.engine_data import copy_engine_data
 from support.engine_driver import (
@@ -293,3 +293,31 @@ def test_store_on_unexpected_ports_is_restarted(
     finally:
         engines.stop()
         taken[0].close()
+
+
+def test_store_that_refuses_synced_writes_is_restarted_on_other_ports(
+    open_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its components may share a port with another server that started at the same moment."""
+    is_ready, refusing = Seaweed.is_ready, list[int]()
+    accepted = list[int]()
+
+    def refuse(seaweed: Seaweed) -> bool:
+        if seaweed._pid in refusing:
+            return False
+        if is_ready(seaweed) and not accepted:
+            accepted.append(seaweed.ports.volume)
+            refusing.append(seaweed._pid)
+            return True
+        return is_ready(seaweed)
+
+    monkeypatch.setattr(server, "_SYNCED_WRITE_SECONDS", 0.2)
+    monkeypatch.setattr(Seaweed, "is_ready", refuse)
+    engines = EmbeddedEngines(open_tmp_path / "refusing", bucket="safelight", postgres=False)
+    engines.start()
+    try:
+        assert engines._seaweed is not None
+        assert engines._seaweed.ports.volume not in accepted
+        assert is_ready(engines._seaweed)
+    finally:
+        engines.stop()

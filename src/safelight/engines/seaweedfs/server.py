@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 MEMORY = "320MiB"
 """The memory limit of Go's garbage collector; see docs/decisions/0002-embedded-engines.md."""
+
+_SYNCED_WRITE_SECONDS = 5.0
 
 _FLAGS = (
     "-dir=.",
@@ -193,8 +196,25 @@ class Seaweed:
                 "SeaweedFS can't be configured to sync photos to disk: see"
                 f" {self.log_file.path}, and start again."
             ) from RuntimeError(output)
+        if not self._takes_synced_writes():
+            raise EngineError(
+                f"SeaweedFS can't store photos: see {self.log_file.path}, and start again."
+            )
         self._new_ports = False
         self._required_ports = ("s3", "s3_tls")
+
+    def _takes_synced_writes(self) -> bool:
+        """Return whether it accepts writes under the rule, within some seconds.
+
+        It may have accepted one before and refuse all now, if its components share a port with
+        another server that started at the same moment.
+        """
+        deadline = time.monotonic() + _SYNCED_WRITE_SECONDS
+        while not self.is_ready():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
 
     def shell(self, command: str) -> str:
         """Run one command of `weed shell` with our certificates, and return its output."""
