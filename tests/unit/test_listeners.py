@@ -1,6 +1,8 @@
 """The addresses that the service listens on: all of `localhost`, or none."""
 
+import contextlib
 import errno
+import random
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -52,11 +54,22 @@ def test_service_listens_on_both_loopback_addresses(
                 socket.create_server((loopback, port), family=family)
 
 
+def _free_port() -> int:
+    """Return a port that is free at all addresses, and that the kernel gives to no one.
+
+    Otherwise the connection of another program may have it a moment later.
+    """
+    while True:
+        port = random.randrange(24_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("0.0.0.0", port)):
+            return port
+
+
 @needs_ipv6
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_taken_loopback_address_stops_the_start(tmp_path: Path, host: str) -> None:
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as squatter:
-        port = squatter.getsockname()[1]
+    port = _free_port()
+    with socket.create_server(("::1", port), family=socket.AF_INET6):
         with (
             pytest.raises(SettingsError, match=rf"\[::1\]:{port} \(Address already in use\):"),
             _listening(tmp_path, host, port),
