@@ -49,13 +49,13 @@ async def test_many_photos_are_paged_through_without_auth(
     await expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
     first = await _listed(page)
 
-    await page.get_by_role("link", name="Older").click()
+    await visit.follow(page.get_by_role("link", name="Older"))
     second = await _listed(page)
     assert (len(first), len(second)) == (48, 12)
     assert len({*first, *second}) == 60
     await expect(page.get_by_role("link", name="Older")).to_have_count(0)
 
-    await page.get_by_role("link", name="Newest").click()
+    await visit.follow(page.get_by_role("link", name="Newest"))
     assert await _listed(page) == first
     await visit.add(pictures.png(19, 19), title="The newest")
     assert (await _listed(page))[1:] == first[:-1]

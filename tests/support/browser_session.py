@@ -42,7 +42,7 @@ class BrowserSession:
     async def add(
         self, data: bytes | Path, *, name: str = "photo.jpg", title: str = "", description: str = ""
     ) -> None:
-        """Upload a photo with the form of the simple page."""
+        """Upload a photo with the form of the simple page, and wait for the page that answers."""
         await self.page.goto(f"{self.service.url}/simple-upload")
         await self.page.get_by_label("Title").fill(title)
         await self.page.get_by_label("Description").fill(description)
@@ -53,7 +53,12 @@ class BrowserSession:
             await chooser.set_files(data)
         else:
             await chooser.set_files({"name": name, "mimeType": "image/jpeg", "buffer": data})
-        await self.page.get_by_role("button", name="Upload").click()
+        await self.follow(self.page.get_by_role("button", name="Upload"))
+
+    async def follow(self, control: Locator) -> None:
+        """Click a link or button that opens another page, and wait until that page is read."""
+        async with self.page.expect_navigation(wait_until="domcontentloaded"):
+            await control.click()
 
     async def problem(self) -> str:
         """Return the error message of the page."""
