@@ -8,11 +8,12 @@ from typing import Any
 import httpx
 
 from ledger import Ledger
-from safelight.web.problems import MEDIA_TYPE, STATUSES
+from safelight.errors import client_errors
+from safelight.web.problems import MEDIA_TYPE
 
 TIMEOUT = 30.0
 """Seconds after which a call without an answer counts as hung."""
-_CODES = {(status, error.code) for error, status in STATUSES.items()}
+_CODES = {(error.status, error.code) for error in client_errors()}
 _BROKEN = (httpx.TransportError, httpx.RemoteProtocolError)
 
 

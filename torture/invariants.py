@@ -21,7 +21,7 @@ from safelight.catalog.tables import photos, uploads
 from safelight.library import Library
 from safelight.library.reconcile.findings import Finding, Kind, ReconcileOptions
 from safelight.library.sweep import Sweep
-from safelight.library.upload_cleanup import UploadCleanup
+from safelight.library.uploads.upload_cleanup import UploadCleanup
 from safelight.models import Status
 
 Rows = dict[str, tuple[str, set[str]]]

@@ -18,7 +18,7 @@ from safelight.catalog.tables import photos, uploads
 from safelight.engines import EmbeddedEngines
 from safelight.library import Library
 from safelight.library.sweep import FORGET_AFTER, STALE_AFTER, Sweep
-from safelight.library.upload_cleanup import ANSWERED_FOR, UploadCleanup
+from safelight.library.uploads.upload_cleanup import ANSWERED_FOR, UploadCleanup
 from support.app_server import settings_for
 from support.engine_data import copy_engine_data
 from support.pictures import jpeg

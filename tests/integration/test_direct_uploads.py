@@ -9,7 +9,7 @@ import pytest
 
 from safelight import crash_points, errors, keys
 from safelight.library import AddResult, Library, StartedUpload
-from safelight.library.upload_cleanup import ANSWERED_FOR, FORGET_AFTER, UploadCleanup
+from safelight.library.uploads.upload_cleanup import ANSWERED_FOR, FORGET_AFTER, UploadCleanup
 from safelight.models import Upload
 from support import pictures
 from support.memory_library import statuses
@@ -159,8 +159,8 @@ async def test_cleanup_removes_what_a_crash_left(
     calls = memory_library.uploads
     call = calls.abort if point.startswith("abort") else calls.complete
     with monkeypatch.context() as patch:
-        patch.setattr("safelight.library.direct_uploads.reached", kill)
-        patch.setattr("safelight.library.upload_cleanup.reached", kill)
+        patch.setattr("safelight.library.uploads.direct_uploads.reached", kill)
+        patch.setattr("safelight.library.uploads.upload_cleanup.reached", kill)
         with pytest.raises(_Killed):
             await call(OWNER, upload.upload_id)
     await _clean_up(memory_library, after=upload.expires_at - memory_library.now() + FORGET_AFTER)

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from safelight.engines import EmbeddedEngines
+from safelight.errors import UsageError
 from safelight.library.sweep import FORGET_AFTER, STALE_AFTER, Sweep
 from support.pictures import jpeg
 
@@ -127,7 +128,7 @@ async def test_transaction_with_a_snapshot_is_refused_before_anything_is_stored(
         library = module.library
         engine = create_async_engine(library.database_url, isolation_level="REPEATABLE READ")
         async with engine.begin() as connection:
-            with pytest.raises(ValueError, match="READ COMMITTED"):
+            with pytest.raises(UsageError, match="READ COMMITTED"):
                 await library.add("carol", io.BytesIO(jpeg(304)), within=connection)
             rows = await connection.execute(
                 text("SELECT id FROM safelight_photos WHERE owner = 'carol'")

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import keys
 from safelight.catalog.tables import uploads
-from safelight.library.upload_cleanup import UploadCleanup
+from safelight.library.uploads.upload_cleanup import UploadCleanup
 from support import pictures
 from support.app_server import AppServer, Site
 from support.direct_uploads import (

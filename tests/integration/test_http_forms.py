@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from safelight.web.problems import STATUSES
+from safelight.errors import Invalid
 from support import pictures
 from support.app_server import AppServer, Site
 from support.raw_http import (
@@ -22,7 +22,7 @@ from support.raw_http import (
 
 PHOTO = photo_part(pictures.png(8, 8))
 GOOD = form(field(b"title", b"A cat"), PHOTO, field(b"description", b"On a mat"))
-CODES = {(status, kind.code) for kind, status in STATUSES.items() if status in {413, 415, 422}}
+CODES = {(kind.status, kind.code) for kind in Invalid.__subclasses__()}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from safelight import photo_router
 from safelight.catalog.rows import columns_from_facts
-from safelight.errors import TooLarge
+from safelight.errors import TooLarge, UsageError
 from safelight.models import ImageFacts
 from safelight.web import create_app
 from support.app_server import AppServer
@@ -56,7 +56,7 @@ def test_file_in_memory_is_added(app_server: AppServer) -> None:
 def test_file_over_the_limit_is_refused(app_server: AppServer, tmp_path: Path) -> None:
     path = tmp_path / "large.jpg"
     with path.open("wb") as large:
-        os.truncate(large.fileno(), app_server.library.limits.max_form_bytes + 1)
+        os.truncate(large.fileno(), app_server.library.limits.max_direct_bytes + 1)
     with path.open("rb") as large, pytest.raises(TooLarge):
         app_server.do(app_server.library.add("large", large))
 
@@ -76,7 +76,7 @@ def test_only_reads_count_towards_the_read_load(
 
 @pytest.mark.parametrize("owner", ["", "a\0b", None])
 def test_invalid_owner_is_refused(app_server: AppServer, owner: str) -> None:
-    with pytest.raises(ValueError, match="owner"):
+    with pytest.raises(UsageError, match="owner"):
         app_server.do(app_server.library.add(owner, io.BytesIO(jpeg(322))))
 
 
@@ -113,7 +113,7 @@ def test_started_library_is_neither_restarted_nor_closed_by_an_app(app_server: A
 
     app_server.do(run_app())
     app_server.do(library.ready())
-    with pytest.raises(RuntimeError, match="already started"):
+    with pytest.raises(UsageError, match="already started"):
         app_server.do(library.start())
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight import keys
 from safelight.catalog.tables import uploads
 from safelight.errors import StorageUnavailable, TooManyUploads
-from safelight.library.upload_cleanup import RewriteCleanup, UploadCleanup
+from safelight.library.uploads.upload_cleanup import RewriteCleanup, UploadCleanup
 from safelight.models import Caption, Upload, UploadStatus
 from safelight.storage import Bucket, MultipartUploads, UnfinishedUpload
 from support import pictures

@@ -19,7 +19,7 @@ from safelight import crash_points, keys
 from safelight.engines import EmbeddedEngines
 from safelight.jobs.worker import DEFAULT
 from safelight.library.sweep import FORGET_AFTER, STALE_AFTER, Sweep
-from safelight.library.upload_cleanup import UploadCleanup
+from safelight.library.uploads.upload_cleanup import UploadCleanup
 from safelight.models import Caption, Upload, UploadStatus
 from support import pictures
 from support.app_server import AppServer, run_app_server, settings_for

@@ -13,7 +13,7 @@ from safelight.library.reconcile.quarantine import Step
 from safelight.library.reconcile.reconciler import Reconciler
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import settle
-from safelight.library.upload_cleanup import UploadCleanup
+from safelight.library.uploads.upload_cleanup import UploadCleanup
 from safelight.models import Photo
 from support import pictures
 from support.parts import make_reconciler

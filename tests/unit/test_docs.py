@@ -63,8 +63,12 @@ def _members() -> dict[str, set[str]]:
                     re.findall(r"\bself\.(\w+)(?::[^=\n]+)? =", source),
                 )
                 bases[node.name] = [ast.unparse(base) for base in node.bases]
-    for name, parents in bases.items():
-        members[name].update(*(members.get(parent, set()) for parent in parents))
+    for _ in bases:  # at most as many times as the longest line of ancestors has classes
+        before = {name: len(found) for name, found in members.items()}
+        for name, parents in bases.items():
+            members[name].update(*(members.get(parent, set()) for parent in parents))
+        if before == {name: len(found) for name, found in members.items()}:
+            break
     return members
 
 

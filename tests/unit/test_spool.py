@@ -37,7 +37,7 @@ async def test_file_of_a_caller_is_hashed(spool: Spool, tmp_path: Path, kind: st
     with tempfile.TemporaryFile() as unnamed, named.open("rb") as opened:
         unnamed.write(DATA)
         files: dict[str, Any] = {"in memory": io.BytesIO(DATA), "named": opened, "unnamed": unnamed}
-        with spool.private_file("o", files[kind], limit=len(DATA)) as upload:
+        async with spool.private_file("o", files[kind], limit=len(DATA)) as upload:
             named.write_bytes(b"changed meanwhile")
             assert (await upload.sha256(), upload.size) == (SHA256, len(DATA))
 
@@ -49,13 +49,14 @@ async def test_copy_to_be_rendered_is_hashed_only_if_asked(spool: Spool) -> None
         assert await copy.sha256() == SHA256
 
 
-def test_spooled_upload_is_used_as_it_is_within_the_limit(spool: Spool) -> None:
+async def test_spooled_upload_is_used_as_it_is_within_the_limit(spool: Spool) -> None:
     with spool.file("o") as upload:
         upload.write(DATA)
-        with spool.private_file("o", upload, limit=len(DATA)) as same:
+        async with spool.private_file("o", upload, limit=len(DATA)) as same:
             assert same is upload
-        with pytest.raises(errors.TooLarge), spool.private_file("o", upload, limit=len(DATA) - 1):
-            pass
+        with pytest.raises(errors.TooLarge):
+            async with spool.private_file("o", upload, limit=len(DATA) - 1):
+                pass
 
 
 def test_owner_leaves_room_to_others(spool: Spool) -> None:

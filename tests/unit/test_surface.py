@@ -8,8 +8,8 @@ import pytest
 
 import safelight
 from safelight import errors
-from safelight.library.direct_uploads import DirectUploads
 from safelight.library.jobs import Jobs
+from safelight.library.uploads.direct_uploads import DirectUploads
 
 ROOT = Path(__file__).parents[2]
 

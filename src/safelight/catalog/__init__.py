@@ -4,10 +4,10 @@ from safelight.catalog.catalog import Catalog
 from safelight.catalog.diagnosis import DatabaseFacts
 from safelight.catalog.installation.bucket import describe_other_bucket
 from safelight.catalog.paging import Cursor, Month, Page
-from safelight.catalog.reservations import PhotoHook, Reservation, Reservations
+from safelight.catalog.reservations import Reservation, Reservations
 from safelight.catalog.scan import RowKeys, RowScan, remove_renditions
 from safelight.catalog.sessions import Session, Sessions
-from safelight.catalog.tombstones import Tombstone, Tombstones, TransactionHook
+from safelight.catalog.tombstones import PhotoHook, Tombstone, Tombstones, TransactionHook
 from safelight.catalog.uploads import UploadEnded, Uploads
 
 __all__ = [

@@ -17,6 +17,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from safelight.catalog.database import Database, Work
 from safelight.catalog.dates import PhotoDates, date_values, keep_owners_date
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts
+from safelight.catalog.host.alembic import has_host_alembic
+from safelight.catalog.host.transactions import HostTransactions
 from safelight.catalog.installation.bucket import BucketRecord
 from safelight.catalog.migrate import operator_errors, upgrade
 from safelight.catalog.paging import Cursor, Month, Page
@@ -26,7 +28,13 @@ from safelight.catalog.rows import COLUMNS, columns_from_facts, details_to_json,
 from safelight.catalog.scan import RowScan
 from safelight.catalog.sessions import Sessions
 from safelight.catalog.tables import codes, photos
-from safelight.catalog.tombstones import Tombstone, Tombstones, TransactionHook, soft_delete
+from safelight.catalog.tombstones import (
+    PhotoHook,
+    Tombstone,
+    Tombstones,
+    TransactionHook,
+    soft_delete_photos,
+)
 from safelight.catalog.uploads import Uploads
 from safelight.errors import NotFound
 from safelight.models import (
@@ -56,6 +64,7 @@ class Catalog:
         self._database = Database(url, deadline=deadline)
         self.bucket_record = BucketRecord(self._database)
         self.dates = PhotoDates(self._database)
+        self.host = HostTransactions(self._database)
         self.reservations = Reservations(self._database)
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)
@@ -94,6 +103,10 @@ class Catalog:
         with operator_errors():
             await self._database.require_sessions()
             return await self._database.read(lambda connection: connection.run_sync(read_facts))
+
+    async def has_host_alembic(self) -> bool:
+        """Return whether a host application's Alembic works in the same schema."""
+        return await self._database.read(has_host_alembic)
 
     async def ping(self) -> None:
         """Check that PostgreSQL takes writes. Raises CatalogUnavailable otherwise."""
@@ -230,18 +243,33 @@ class Catalog:
         return await self._database.transaction(work)
 
     async def soft_delete(
-        self, owner: str, id_: int, *, now: datetime, in_transaction: TransactionHook | None = None
+        self,
+        owner: str,
+        id_: int,
+        *,
+        now: datetime,
+        hooks: Sequence[PhotoHook] = (),
+        in_transaction: TransactionHook | None = None,
+        within: AsyncConnection | None = None,
     ) -> Tombstone:
         """Turn a photo into a tombstone. Raises NotFound, also if it is already deleted.
 
-        The hook runs in the same transaction.
+        The hooks run in the same transaction: that of the caller if it is `within` one.
         """
-        tombstone = await soft_delete(
-            self._database, *_is_photo(owner, id_), now=now, in_transaction=in_transaction
-        )
-        if tombstone is None:
+
+        async def work(connection: AsyncConnection) -> list[Tombstone]:
+            return await soft_delete_photos(
+                connection,
+                *_is_photo(owner, id_),
+                now=now,
+                hooks=hooks,
+                in_transaction=in_transaction,
+            )
+
+        found = await (work(within) if within else self._database.transaction(work))
+        if not found:
             raise NotFound
-        return tombstone
+        return found[0]
 
     async def _update(self, statement: ReturningUpdate[*tuple[Any, ...]]) -> Photo:
         async def work(connection: AsyncConnection) -> Photo:

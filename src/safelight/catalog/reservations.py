@@ -1,6 +1,6 @@
 """Reservations: rows committed before their objects are written, which then become photos."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -19,12 +19,9 @@ from safelight.catalog.rows import (
     photo_from_row,
 )
 from safelight.catalog.tables import photos, unique_sha256
-from safelight.catalog.tombstones import Tombstone, TransactionHook, soft_delete
+from safelight.catalog.tombstones import PhotoHook, Tombstone, TransactionHook, soft_delete
 from safelight.errors import NotFound
 from safelight.models import Caption, ImageFacts, Photo, Rendition, Status
-
-PhotoHook = Callable[[AsyncConnection, Photo], Awaitable[None]]
-"""A function of the caller that runs in the transaction that publishes a photo."""
 
 _ATTEMPTS: Final = 5
 """Attempts to publish when the duplicate that prevented it has just been deleted."""

@@ -6,13 +6,14 @@ from datetime import datetime
 from operator import methodcaller
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
+from safelight.catalog.rows import COLUMNS, photo_from_row
 from safelight.catalog.tables import photos
-from safelight.models import Status
+from safelight.models import Photo, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,9 @@ def tombstone_from_row(row: Any) -> Tombstone:
 TransactionHook = Callable[[AsyncConnection], Awaitable[None]]
 """A function of the caller that runs in a transaction of the catalog."""
 
+PhotoHook = Callable[[AsyncConnection, Photo], Awaitable[None]]
+"""A function of the caller that runs in the transaction that publishes or deletes a photo."""
+
 _DELETED = photos.c.status == Status.DELETED
 
 
@@ -42,6 +46,30 @@ class Tombstones:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def soft_delete_some(
+        self,
+        owner: str,
+        *,
+        limit: int,
+        now: datetime,
+        hooks: Sequence[PhotoHook] = (),
+        in_transaction: TransactionHook | None = None,
+    ) -> list[Tombstone]:
+        """Turn up to `limit` of an owner's photos into tombstones, in one transaction."""
+        owned = photos.c.owner == owner, photos.c.status == Status.READY
+        some = select(photos.c.id).where(*owned).order_by(photos.c.id).limit(limit)
+
+        async def work(connection: AsyncConnection) -> list[Tombstone]:
+            return await soft_delete_photos(
+                connection,
+                *(*owned, photos.c.id.in_(some)),
+                now=now,
+                hooks=hooks,
+                in_transaction=in_transaction,
+            )
+
+        return await self._database.transaction(work)
 
     async def abandon_stale(self, *, reserved_before: datetime, now: datetime) -> int:
         """Turn pending rows reserved before a time into tombstones; return their number."""
@@ -115,11 +143,8 @@ async def soft_delete(
 
     The hook runs in the same transaction.
     """
-    statement = (
-        update(photos)
-        .where(*conditions)
-        .values(status=Status.DELETED, deleted_at=now, version=photos.c.version + 1)
-        .returning(photos.c.id, photos.c.name, photos.c.renditions)
+    statement = _soft_delete(*conditions, now=now).returning(
+        photos.c.id, photos.c.name, photos.c.renditions
     )
 
     async def work(connection: AsyncConnection) -> Tombstone | None:
@@ -131,3 +156,38 @@ async def soft_delete(
         return tombstone_from_row(row)
 
     return await database.transaction(work)
+
+
+async def soft_delete_photos(
+    connection: AsyncConnection,
+    *conditions: ColumnElement[bool],
+    now: datetime,
+    hooks: Sequence[PhotoHook] = (),
+    in_transaction: TransactionHook | None = None,
+) -> list[Tombstone]:
+    """Turn ready rows that meet the conditions into tombstones, in the connection's transaction.
+
+    The hooks run in it too, and `in_transaction` if there are any such rows.
+    """
+    deleted = [
+        photo_from_row(row)
+        for row in await connection.execute(_soft_delete(*conditions, now=now).returning(*COLUMNS))
+    ]
+    for photo in deleted:
+        for hook in hooks:
+            await hook(connection, photo)
+    if deleted and in_transaction:
+        await in_transaction(connection)
+    return [
+        Tombstone(
+            id=photo.id,
+            storage_id=photo.storage_id,
+            renditions=tuple(rendition.key for rendition in photo.renditions),
+        )
+        for photo in deleted
+    ]
+
+
+def _soft_delete(*conditions: ColumnElement[bool], now: datetime) -> Update:
+    values = {"status": Status.DELETED, "deleted_at": now, "version": photos.c.version + 1}
+    return update(photos).where(*conditions).values(values)

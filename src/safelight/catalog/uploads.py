@@ -149,6 +149,10 @@ class Uploads:
 
         return await self._database.transaction(work)
 
+    async def list_open(self, owner: str) -> list[str]:
+        """List the ids of an owner's open uploads."""
+        return await self._read_ids(uploads.c.owner == owner, _OPEN)
+
     async def abort_expired(self, *, now: datetime) -> int:
         """Abort the uploads that have expired, and return their number."""
         return await self._database.process_in_batches(

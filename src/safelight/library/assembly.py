@@ -8,14 +8,15 @@ from functools import partial
 
 from safelight.jobs import Worker
 from safelight.library.backends import Backends
-from safelight.library.direct_uploads import DirectUploads
+from safelight.library.hooks import Hooks
 from safelight.library.ingest import Ingest
 from safelight.library.processing.reinspection import Reinspection
 from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.reconcile.reconciler import Reconciler
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import make_tasks, settle
-from safelight.library.upload_cleanup import UploadCleanup
+from safelight.library.uploads.direct_uploads import DirectUploads
+from safelight.library.uploads.upload_cleanup import UploadCleanup
 from safelight.metrics import LibraryMetrics
 
 
@@ -36,6 +37,7 @@ async def assemble(
     backends: Backends,
     metrics: LibraryMetrics,
     clock: Callable[[], datetime],
+    hooks: Hooks,
     *,
     runs_jobs: bool,
 ) -> AsyncIterator[Components]:
@@ -53,7 +55,8 @@ async def assemble(
         spool=backends.spool,
         links=backends.link_signer,
         metrics=metrics,
-        max_bytes=backends.limits.max_form_bytes,
+        hooks=hooks,
+        max_bytes=backends.limits.max_direct_bytes,
         clock=clock,
     )
     direct_uploads = DirectUploads(

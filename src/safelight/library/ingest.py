@@ -10,7 +10,6 @@ import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import BinaryIO
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,12 +18,14 @@ from safelight.catalog import PhotoHook, Reservation, Reservations
 from safelight.crash_points import reached
 from safelight.darkroom.pool import Darkroom
 from safelight.dates import choose_date
-from safelight.errors import Busy, ChecksumMismatch, NotFound, SafelightError
+from safelight.errors import Busy, ChecksumMismatch, NotFound, SafelightError, UsageError
 from safelight.library.captions import validate
+from safelight.library.hooks import Hooks
 from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.spool import Spool, SpooledUpload
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import enqueue_purge, enqueue_render
+from safelight.library.uploads.sources import PhotoSource, open_source
 from safelight.metrics import LibraryMetrics
 from safelight.models import Caption, Photo
 from safelight.signing.links import LinkSigner
@@ -55,6 +56,7 @@ class Ingest:
         spool: Spool,
         links: LinkSigner,
         metrics: LibraryMetrics,
+        hooks: Hooks,
         max_bytes: int,
         clock: Callable[[], datetime],
     ) -> None:
@@ -66,6 +68,7 @@ class Ingest:
         self._spool = spool
         self._links = links
         self._metrics = metrics
+        self._hooks = hooks
         self._max_bytes = max_bytes
         self._clock = clock
         self._undoing: set[asyncio.Task[None]] = set()
@@ -73,7 +76,7 @@ class Ingest:
     async def add(
         self,
         owner: str,
-        file: BinaryIO | SpooledUpload,
+        source: PhotoSource,
         caption: Caption,
         *,
         modified_at: datetime | None = None,
@@ -81,21 +84,16 @@ class Ingest:
     ) -> AddResult:
         """Make a photo of a file of at most `max_bytes`, which others may be able to change.
 
-        Raises what `run` does, TooLarge, InvalidRequest for the caption, and ValueError for a
-        transaction of another isolation level than READ COMMITTED or an invalid owner.
+        A caption without a file name gets that of the source. Raises what `run` does, TooLarge,
+        InvalidRequest for the caption, and UsageError for an invalid owner or source.
         """
         check_owner(owner)
-        if within and await within.get_isolation_level() not in {
-            "READ COMMITTED",
-            "READ UNCOMMITTED",
-        }:  # a snapshot from before the reservation would not include it
-            raise ValueError("the transaction to add a photo within must be READ COMMITTED")
-        with self._metrics.count_failures():
-            caption = validate(caption)
+        with self._metrics.count_failures(), open_source(source) as (file, filename):
+            caption = validate(replace(caption, filename=caption.filename or filename))
             # Before anything is stored: without links, the response would be a 503.
             self._links.check()
             self._bucket.require_running()
-            with self._spool.private_file(owner, file, limit=self._max_bytes) as private:
+            async with self._spool.private_file(owner, file, limit=self._max_bytes) as private:
                 result = await self.run(
                     owner, private, caption, modified_at=modified_at, within=within
                 )
@@ -162,7 +160,11 @@ class Ingest:
                 now=self._clock(),
                 thumbhash=rendered.thumbhash,
                 within=within,
-                hooks=hooks if rendered.is_complete else (*hooks, enqueue_render),
+                hooks=[
+                    *self._hooks.added,
+                    *hooks,
+                    *([] if rendered.is_complete else [enqueue_render]),
+                ],
             )
         except BaseException as error:
             self._start_undo(reservation)
@@ -198,6 +200,6 @@ class Ingest:
 
 
 def check_owner(owner: str) -> None:
-    """Raise ValueError if this can't be an owner."""
+    """Raise UsageError if this can't be an owner."""
     if not isinstance(owner, str) or not owner or "\0" in owner:
-        raise ValueError("an owner must be a non-empty string without NUL")
+        raise UsageError("An owner must be a string, not empty and without NUL.")

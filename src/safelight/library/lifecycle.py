@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from safelight.errors import UsageError
 from safelight.library.assembly import Components, assemble
 from safelight.library.backends import Backends, open_backends
-from safelight.library.direct_uploads import DirectUploads
+from safelight.library.hooks import Hooks
 from safelight.library.jobs import Jobs
 from safelight.library.reconcile.reconciler import Reconciler
 from safelight.library.spool import Spool
+from safelight.library.uploads.direct_uploads import DirectUploads
 from safelight.metrics import LibraryMetrics
 from safelight.settings import LimitSettings, Settings
 
@@ -53,6 +55,7 @@ class LibraryLifecycle:
         self._runs_jobs = worker
         self.now = clock
         self.metrics = LibraryMetrics()
+        self.hooks = Hooks()
         self._stack = AsyncExitStack()
         self._is_started = False
 
@@ -61,7 +64,10 @@ class LibraryLifecycle:
         def __getattr__(self, name: str) -> object:
             """Explain why an attribute that `start` sets is missing."""
             if name in LibraryLifecycle.__annotations__:
-                raise RuntimeError("the library is not started: pass lifespan=library.lifespan")
+                raise UsageError(
+                    "The library is not started: use FastAPI(lifespan=library.lifespan), or"
+                    " 'async with library:'."
+                )
             raise AttributeError(name)
 
     @classmethod
@@ -78,14 +84,14 @@ class LibraryLifecycle:
     async def start(self) -> None:
         """Start or connect to the engines, and migrate the schema to the newest version.
 
-        Raises OperatorError with what to do, RuntimeError if the library is already started.
+        Raises OperatorError with what to do, UsageError if the library is already started.
         """
         if self._is_started:
-            raise RuntimeError("the library is already started")
+            raise UsageError("The library is already started.")
         async with AsyncExitStack() as stack:
             backends = await stack.enter_async_context(self._open_backends())
             components = await stack.enter_async_context(
-                assemble(backends, self.metrics, self.now, runs_jobs=self._runs_jobs)
+                assemble(backends, self.metrics, self.now, self.hooks, runs_jobs=self._runs_jobs)
             )
             self._stack = stack.pop_all()
         self.backends, self.components = backends, components
@@ -102,6 +108,13 @@ class LibraryLifecycle:
             self._is_started = False
             for name in LibraryLifecycle.__annotations__:
                 vars(self).pop(name, None)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:

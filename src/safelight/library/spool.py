@@ -9,8 +9,8 @@ import hashlib
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -84,10 +84,10 @@ class Spool:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         return tempfile.TemporaryFile(dir=self._folder, buffering=0)
 
-    @contextmanager
-    def private_file(
+    @asynccontextmanager
+    async def private_file(
         self, owner: str, file: "BinaryIO | SpooledUpload", *, limit: int
-    ) -> Iterator["SpooledUpload"]:
+    ) -> AsyncIterator["SpooledUpload"]:
         """Yield the file itself if it has no name on disk, otherwise a copy.
 
         What is checked must be what is stored, and a file with a name can be changed in between.
@@ -98,20 +98,17 @@ class Spool:
                 raise too_large(file.size, limit)
             yield file
             return
-        size = file.seek(0, os.SEEK_END)
-        if size > limit:
-            raise too_large(size, limit)
-        try:
-            is_private = os.fstat(file.fileno()).st_nlink == 0
-        except OSError:  # a file in memory
-            is_private = False
-        if is_private:
-            file.flush()
-            yield SpooledUpload(spool=self, owner=owner, file=file, hash=None, size=size)
-            return
-        with self.file(owner) as copy:
+        if file.seekable():
+            size = file.seek(0, os.SEEK_END)
+            if size > limit:
+                raise too_large(size, limit)
+            if _is_private(file):
+                file.flush()
+                yield SpooledUpload(spool=self, owner=owner, file=file, hash=None, size=size)
+                return
             file.seek(0)
-            while chunk := file.read(_CHUNK):
+        with self.file(owner) as copy:
+            while chunk := await asyncio.to_thread(file.read, _CHUNK):
                 copy.write(chunk)
                 if copy.size > limit:
                     raise too_large(copy.size, limit)
@@ -164,6 +161,14 @@ class SpooledUpload:
         if self.hash is None:
             self.hash = await asyncio.to_thread(_hash_file, self.file.fileno())
         return self.hash.hexdigest()
+
+
+def _is_private(file: BinaryIO) -> bool:
+    """Return whether a file is on disk without a name, as temporary files are."""
+    try:
+        return os.fstat(file.fileno()).st_nlink == 0
+    except OSError:  # a file in memory
+        return False
 
 
 def _unavailable(error: OSError) -> StorageFull | StorageUnavailable:

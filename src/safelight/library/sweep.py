@@ -53,6 +53,11 @@ class Sweep:
                 "photo %s will be purged later: %s", tombstone.id, error or "the store is slow"
             )
 
+    async def purge_all_now(self, tombstones: Sequence[Tombstone]) -> None:
+        """Delete the objects of tombstones, however long it takes, or leave them to the job."""
+        if errors := await self._purge_batch(tombstones):
+            _log.warning("%d photos will be purged later: %s", len(errors), errors[0])
+
     async def run(self) -> int:
         """Abandon stale rows, purge tombstones, and delete old ones; return the number purged.
 

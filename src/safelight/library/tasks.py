@@ -20,7 +20,7 @@ from safelight.jobs import Task
 from safelight.library.processing.reinspection import Reinspection
 from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.sweep import Sweep
-from safelight.library.upload_cleanup import UploadCleanup
+from safelight.library.uploads.upload_cleanup import UploadCleanup
 from safelight.models import INSPECTION, Photo
 
 _log = logging.getLogger(__name__)

@@ -2,5 +2,6 @@
 
 from safelight.web.api.photos import photo_router
 from safelight.web.app import create_app
+from safelight.web.problems import add_error_handlers
 
-__all__ = ["create_app", "photo_router"]
+__all__ = ["add_error_handlers", "create_app", "photo_router"]

@@ -18,37 +18,7 @@ from safelight.web.http.security_headers import add_security_headers
 
 _log = logging.getLogger(__name__)
 
-STATUSES: Mapping[type[errors.SafelightError], int] = {
-    errors.UnknownHost: 400,
-    errors.Unauthenticated: 401,
-    errors.ForbiddenOrigin: 403,
-    errors.NotFound: 404,
-    errors.MethodNotAllowed: 405,
-    errors.RequestTimeout: 408,
-    errors.UploadIncomplete: 409,
-    errors.TooLarge: 413,
-    errors.UnsupportedType: 415,
-    errors.CorruptImage: 422,
-    errors.TooManyPixels: 422,
-    errors.TooManyFrames: 422,
-    errors.EmptyFile: 422,
-    errors.ChecksumMismatch: 422,
-    errors.InvalidRequest: 422,
-    errors.TooManyAttempts: 429,
-    errors.TooManyUploads: 429,
-    errors.Busy: 503,
-    errors.StorageUnavailable: 503,
-    errors.CatalogUnavailable: 503,
-    errors.StorageFull: 503,
-}
-"""The status of each error that a client can get; all others are a 500."""
-
 MEDIA_TYPE = "application/problem+json"
-
-
-def status_of(error: errors.SafelightError) -> int:
-    """Return the HTTP status of an error."""
-    return STATUSES.get(type(error), 500)
 
 
 def headers_of(error: errors.SafelightError) -> dict[str, str]:
@@ -81,13 +51,12 @@ def make_problem(
 
 def problem_response(error: errors.SafelightError) -> Response:
     """Return the response to an error, and log what clients must not see."""
-    status = status_of(error)
     if isinstance(error, errors.Unavailable):
         _log.warning("%s: %s", error.code, _first_line(error.__cause__))
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+    if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log_unexpected(error)
         return internal_error()
-    return make_problem(status, error.code, str(error), headers_of(error))
+    return make_problem(error.status, error.code, str(error), headers_of(error))
 
 
 def _first_line(cause: BaseException | None) -> str:
@@ -131,6 +100,16 @@ def install(app: FastAPI, render_page: ErrorPage) -> None:
 
     app.exception_handler(HTTPException)(handle_http)
     app.exception_handler(Exception)(_handle_unexpected)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer the library's errors, raised by the app's own endpoints, as Safelight's API does.
+
+    The response is an RFC 9457 ``application/problem+json`` with the error's `status`, `code` and
+    message; one of 500 is logged, and has no message. Call it once, when you make the app.
+    `photo_router` doesn't need it, and the app's other exceptions are not affected.
+    """
+    app.exception_handler(errors.SafelightError)(_handle_safelight)
 
 
 async def _handle_safelight(_request: Request, error: Exception) -> Response:

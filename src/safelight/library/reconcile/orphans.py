@@ -1,7 +1,7 @@
 """Orphans in ``incoming/``: objects and multipart uploads without a row.
 
-Uploads that have a row are cleaned up by `library/upload_cleanup.py`. So orphans only exist after
-a row was lost, as when a catalog is restored from a backup.
+Uploads that have a row are cleaned up by `library/uploads/upload_cleanup.py`. So orphans only exist
+after a row was lost, as when a catalog is restored from a backup.
 """
 
 from collections.abc import AsyncIterator

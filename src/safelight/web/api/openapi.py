@@ -22,7 +22,7 @@ from safelight.web.api.schemas import (
     SignRequest,
     UploadRequest,
 )
-from safelight.web.problems import MEDIA_TYPE, STATUSES
+from safelight.web.problems import MEDIA_TYPE
 
 _REF = "#/components/schemas/{name}"
 
@@ -126,7 +126,7 @@ def problems(*kinds: type[errors.SafelightError]) -> dict[int | str, dict[str, A
     """Describe the responses to these errors, with their codes."""
     codes: dict[int, list[str]] = {}
     for kind in kinds:
-        codes.setdefault(STATUSES[kind], []).append(kind.code)
+        codes.setdefault(kind.status, []).append(kind.code)
     schema = {"$ref": "#/components/schemas/Problem"}
     answers: dict[int | str, dict[str, Any]] = {}
     for status, found in codes.items():

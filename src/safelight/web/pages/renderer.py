@@ -67,7 +67,7 @@ class PageRenderer:
         return self.render(
             request,
             template,
-            status=problems.status_of(error),
+            status=error.status,
             headers={**problems.headers_of(error), **(headers or {})},
             problem=self._error_text(error),
             **values,

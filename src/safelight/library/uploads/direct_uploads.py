@@ -25,11 +25,11 @@ from safelight.errors import (
     format_size,
 )
 from safelight.library.captions import validate
-from safelight.library.declarations import check_declared
 from safelight.library.ingest import AddResult, Ingest, check_owner
 from safelight.library.spool import Spool
 from safelight.library.tasks import enqueue_clear
-from safelight.library.upload_cleanup import UploadCleanup
+from safelight.library.uploads.declarations import check_declared
+from safelight.library.uploads.upload_cleanup import UploadCleanup
 from safelight.metrics import LibraryMetrics
 from safelight.models import Caption, Photo, Upload, UploadStatus
 from safelight.settings import LimitSettings, UploadSettings

@@ -1,0 +1,1 @@
+"""What a host application has in the same database: transactions, foreign keys, Alembic."""

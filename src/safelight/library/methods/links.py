@@ -1,0 +1,91 @@
+"""Sign links to photos."""
+
+from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple
+
+from safelight import keys
+from safelight.errors import NotFound
+from safelight.imaging.formats import FORMATS
+from safelight.imaging.presets import display_rendition
+from safelight.library.captions import download_filename
+from safelight.library.lifecycle import LibraryLifecycle
+from safelight.models import Photo
+from safelight.signing.links import Link, LinkMethod
+
+
+class PhotoLinks(NamedTuple):
+    """The links to a photo; `renditions` has one for each of the photo's renditions.
+
+    All of them stay the same until `stable_until`, in UTC.
+    """
+
+    original: Link
+    renditions: list[Link]
+    stable_until: datetime
+
+
+class LinkMethods(LibraryLifecycle):
+    """The methods that sign links."""
+
+    def link(
+        self,
+        photo: Photo,
+        rendition: str | None = None,
+        *,
+        method: LinkMethod = "GET",
+        endpoint: str | None = None,
+        now: datetime | None = None,
+    ) -> Link:
+        """Sign a link to `original`, or to a rendition by name. Raises NotFound.
+
+        The default is what to show in a browser: the original, or the largest rendition if browsers
+        don't show the original as it should be, or if it contains a location.
+        A store accepts a link with its own method only; a link for HEAD is valid for a few minutes.
+        Raises StorageUnavailable while the embedded store is being restarted.
+        """
+        key = _key(photo, rendition)
+        self.backends.bucket.require_running()
+        if method == "HEAD":
+            return self.backends.link_signer.head(key, photo.storage_id, endpoint=endpoint)
+        return self.backends.link_signer.link(key, photo.storage_id, endpoint=endpoint, now=now)
+
+    def photo_links(
+        self, photo: Photo, *, endpoint: str | None = None, now: datetime | None = None
+    ) -> PhotoLinks:
+        """Sign the links to a photo's original and to each of its renditions."""
+        signer = self.backends.link_signer
+        objects = [keys.original(photo.storage_id), *map(attrgetter("key"), photo.renditions)]
+        original, *renditions = signer.links(objects, photo.storage_id, endpoint=endpoint, now=now)
+        return PhotoLinks(original, renditions, signer.stable_until(photo.storage_id, now))
+
+    def download_link(
+        self, photo: Photo, *, method: LinkMethod = "GET", endpoint: str | None = None
+    ) -> Link:
+        """Sign a link, valid for a few minutes, that saves the original under its file name.
+
+        The name gets the extension of the photo's format, and loses characters that mislead. Raises
+        StorageUnavailable while the embedded store is being restarted.
+        """
+        self.backends.bucket.require_running()
+        default = f"photo-{photo.id}"
+        format_ = FORMATS.get(photo.facts.format)
+        filename = (
+            download_filename(photo.filename, format_, default=default) if format_ else default
+        )
+        key = _key(photo, "original")
+        return self.backends.link_signer.download(
+            key, photo.storage_id, filename, method=method, endpoint=endpoint
+        )
+
+
+def _key(photo: Photo, rendition: str | None) -> str:
+    if rendition is None:
+        shown = display_rendition(photo)
+        return shown.key if shown else keys.original(photo.storage_id)
+    if rendition == "original":
+        return keys.original(photo.storage_id)
+    for made in photo.renditions:
+        if made.name == rendition:
+            return made.key
+    raise NotFound

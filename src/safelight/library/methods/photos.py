@@ -1,0 +1,123 @@
+"""Add photos, and list them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from safelight.catalog import Cursor, Month, Page
+from safelight.errors import InvalidRequest
+from safelight.library.ingest import AddResult
+from safelight.library.lifecycle import LibraryLifecycle
+from safelight.library.uploads.sources import PhotoSource
+from safelight.models import Caption, Order, Photo
+
+MAX_PAGE = 500
+"""The maximum number of photos in a page."""
+MAX_SKIP = 1_000_000
+"""The maximum number of photos that a page may skip after its cursor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoPage:
+    """A page of photos. `next` is the cursor of the next page (`after`), None on the last one."""
+
+    photos: tuple[Photo, ...]
+    next: str | None
+
+
+class PhotoMethods(LibraryLifecycle):
+    """The methods that add and list photos."""
+
+    async def add(
+        self,
+        owner: str,
+        file: PhotoSource,
+        caption: Caption | None = None,
+        *,
+        modified_at: datetime | None = None,
+        within: AsyncConnection | AsyncSession | None = None,
+    ) -> AddResult:
+        """Add a photo from bytes, a `pathlib.Path`, an `UploadFile` or an open binary file.
+
+        All of the file is read, at most `SAFELIGHT_LIMITS__MAX_DIRECT_BYTES` (200 MB). If the owner
+        already has a photo with the same bytes, that one is returned unchanged. The file name is
+        the caption's, or else that of the path or the `UploadFile`. `modified_at` is when the
+        client's file was modified, with the client's offset from UTC: the capture time of a photo
+        without a better one.
+
+        `within` is a READ COMMITTED transaction of yours in the same database, as a connection or
+        a session: the photo exists once you commit. After a rollback it doesn't, and the sweep
+        deletes its objects.
+
+        Raises TooLarge, EmptyFile, UnsupportedType, CorruptImage, TooManyPixels or TooManyFrames
+        for a file that isn't an acceptable photo, and InvalidRequest for the caption.
+        """
+        connection = await self.backends.catalog.host.join(within) if within else None
+        return await self.components.ingest.add(
+            owner, file, caption or Caption(), modified_at=modified_at, within=connection
+        )
+
+    async def photo(self, owner: str, id_: int) -> Photo:
+        """Return one of the owner's photos. Raises NotFound."""
+        self.backends.darkroom.read_load.record()
+        return await self.backends.catalog.photo(owner, id_)
+
+    async def photos(self, owner: str, ids: Sequence[int]) -> list[Photo]:
+        """Return those of the ids that are photos of the owner, in any order."""
+        return await self.backends.catalog.photos(owner, ids)
+
+    async def list_photos(
+        self,
+        owner: str,
+        *,
+        order: Order = Order.ADDED,
+        after: str | None = None,
+        limit: int = 100,
+        skip: int = 0,
+    ) -> PhotoPage:
+        """List the owner's photos, newest first; `limit` is 1 to 500.
+
+        `after` is the `next` of the page before. `skip` leaves out that many photos after it, to
+        jump into a long list. Raises InvalidRequest for numbers out of range, and for a cursor of
+        another order.
+        """
+        page = await self.page(owner, order=order, after=after, limit=limit, skip=skip)
+        ids = [id_ for id_, _ in page.photos]
+        found = {photo.id: photo for photo in await self.photos(owner, ids)} if ids else {}
+        return PhotoPage(
+            photos=tuple(found[id_] for id_ in ids if id_ in found),
+            next=None if page.next is None else str(page.next),
+        )
+
+    async def page(
+        self,
+        owner: str,
+        *,
+        order: Order = Order.ADDED,
+        after: str | None = None,
+        limit: int = 100,
+        skip: int = 0,
+    ) -> Page:
+        """List ids and versions, newest first; `after` is the cursor of the previous page.
+
+        `skip` leaves out that many photos after the cursor, to jump into a long list. Raises
+        InvalidRequest.
+        """
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidRequest(f"The limit must be between 1 and {MAX_PAGE}.")
+        if not 0 <= skip <= MAX_SKIP:
+            raise InvalidRequest(f"The number to skip must be between 0 and {MAX_SKIP}.")
+        cursor = Cursor.parse(after, order) if after is not None else None
+        self.backends.darkroom.read_load.record()
+        return await self.backends.catalog.page(
+            owner, order=order, after=cursor, limit=limit, skip=skip
+        )
+
+    async def months(self, owner: str, *, order: Order = Order.TAKEN) -> list[Month]:
+        """Return the number of photos of each month that has any, newest first.
+
+        The months are those of the camera's local time, and of ``order=added`` those in UTC.
+        """
+        return await self.backends.catalog.months(owner, order=order)
