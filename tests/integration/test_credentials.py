@@ -1,5 +1,6 @@
 """Credentials from the settings and from each source of the AWS chain."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -27,11 +28,14 @@ from support.aws import (
     SSO_TOKEN,
     WEB_IDENTITY,
     Clock,
+    Issued,
     Issuer,
     Services,
     services,
 )
+from support.direct_uploads import reserve
 from support.session_store import SessionStore, session_store
+from support.stores import wait_until
 
 Environment = Callable[..., None]
 
@@ -267,7 +271,7 @@ def test_token_from_settings_is_sent(
         endpoint_url=store.url,
         access_key=issued.access_key,
         secret_key=SecretStr(issued.secret_key),
-        session_token=SecretStr(issued.token),
+        session_token=SecretStr(issued.token or ""),
     )
     assert set(store.access_keys) == {issued.access_key}
     assert not aws.requests
@@ -301,8 +305,21 @@ def test_signing_keys_sign_only_links(
         "signing_secret_key": SecretStr("of-the-signer"),
     }
     settings = settings_for(engines, tmp_path, s3=NO_KEYS | signing)
+    with pytest.raises(SettingsError, match=r"signing keys \(InvalidAccessKeyId\)"):
+        asyncio.run(Library.from_settings(settings, worker=False).start())
+    aws.issuer.known["AKIALONGLIVED"] = Issued(
+        "AKIALONGLIVED", "of-the-signer", None, datetime.max.replace(tzinfo=UTC)
+    )
     with run_app_server(settings) as app_server, app_server.site().client() as client:
         photo = client.post("/api/photos", files={"photo": pictures.jpeg()}).json()
+        upload = reserve(client, pictures.png()).json()
+        assert client.get("/readyz").status_code == 200
+        del aws.issuer.known["AKIALONGLIVED"]
+        app_server.library.backends.bucket._write_again_at = 0  # ten seconds later
+        wait_until(lambda: client.get("/readyz").status_code == 503, seconds=10)
+        assert client.get("/readyz").json()["code"] == "storage_unavailable"
+    # The signing keys may be allowed nothing but reading photos.
+    assert "AKIALONGLIVED" not in upload["url"]
     query = parse_qs(urlsplit(photo["photo_url"]).query)
     assert query["X-Amz-Credential"][0].startswith("AKIALONGLIVED/")
     assert "X-Amz-Security-Token" not in query

@@ -33,7 +33,7 @@ class Clock:
 class Issued:
     access_key: str
     secret_key: str
-    token: str
+    token: str | None
     end: datetime
 
 

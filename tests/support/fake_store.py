@@ -73,6 +73,8 @@ class FakeStore:
     hooks: list[Hook] = field(default_factory=list)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     has_bucket: bool = True
+    other_keys: list[Credentials] = field(default_factory=list)
+    """Keys that presigned requests may have, besides KEYS."""
     lock: Lock = field(default_factory=Lock)
 
     @property
@@ -104,8 +106,10 @@ class FakeStore:
 
     def _is_valid(self, request: StoreRequest) -> bool:
         query = request.query
+        access_key = query["X-Amz-Credential"].partition("/")[0]
+        keys = next((each for each in self.other_keys if each.access_key == access_key), KEYS)
         signed = presign(
-            KEYS,
+            keys,
             endpoint=self.url,
             bucket=BUCKET,
             key=request.key or None,

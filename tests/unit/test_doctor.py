@@ -220,12 +220,38 @@ async def test_store_problem_is_named(
 
 
 async def test_endpoint_in_links_that_is_not_reached_is_named(fake_store: FakeStore) -> None:
-    dead = replace(fake_store.config, endpoint_url="http://127.0.0.1:9")
-    results = await _collect(store.check_links(_s3(fake_store), dead, CREDENTIALS))
+    dead = _s3(fake_store, public_endpoint_url="http://127.0.0.1:9")
+    results = await _collect(store.check_links(dead, fake_store.config, CREDENTIALS))
     problem = _first_problem(results)
     assert (problem.check, problem.outcome) == ("links: address", CheckOutcome.FAILURE)
+    assert "correct the port in SAFELIGHT_S3__PUBLIC_ENDPOINT_URL" in problem.message
     good = await _collect(store.check_links(_s3(fake_store), fake_store.config, CREDENTIALS))
+    assert [each.check for each in good] == ["links: read", "links: head", "links: range"]
     assert {each.outcome for each in good} == {CheckOutcome.OK}
+    assert fake_store.objects == {}
+
+
+async def test_signing_keys_need_no_other_permission_than_to_read(fake_store: FakeStore) -> None:
+    signing = Credentials(access_key="AKIASIGNING", secret_key="another-secret")
+    fake_store.other_keys = [signing]
+    settings = _s3(
+        fake_store,
+        signing_access_key=signing.access_key,
+        signing_secret_key=SecretStr(signing.secret_key),
+    )
+    good = await _collect(store.check_links(settings, fake_store.config, CREDENTIALS))
+    assert {each.outcome for each in good} == {CheckOutcome.OK}
+    used = {each.query["X-Amz-Credential"] for each in fake_store.requests if each.is_presigned}
+    assert {each.partition("/")[0] for each in used} == {"AKIASIGNING"}
+    fake_store.hooks.insert(
+        0, lambda each: store_error(403, "InvalidAccessKeyId") if each.is_presigned else None
+    )
+    revoked = await _collect(store.check_links(settings, fake_store.config, CREDENTIALS))
+    problem = _first_problem(revoked)
+    assert (problem.check, problem.outcome) == ("links: keys", CheckOutcome.FAILURE)
+    for part in ("rejects the signing keys", "SAFELIGHT_S3__SIGNING_ACCESS_KEY and SAFELIGHT_S3_"):
+        assert part in problem.message
+    assert fake_store.objects == {}
 
 
 async def test_missing_cors_and_rules_are_named(fake_store: FakeStore) -> None:

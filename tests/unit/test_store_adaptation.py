@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.errors import SettingsError, StorageUnavailable
-from safelight.storage import Bucket, MultipartUploads, StoreFeatures, s3_api, verify_transfers
+from safelight.signing.credentials import StaticCredentials
+from safelight.signing.sigv4 import Credentials
+from safelight.storage import (
+    Bucket,
+    LinkProbe,
+    MultipartUploads,
+    StoreFeatures,
+    s3_api,
+    verify_transfers,
+)
 from safelight.storage.features import MAX_DELETE_BATCH
 from safelight.storage.responses import StoreError
 from support.fake_store import (
@@ -340,3 +349,36 @@ async def test_store_that_only_takes_reads_is_not_ready() -> None:
         store.hooks.clear()
         await bucket.ping()
         assert store.objects == {}
+
+
+SIGNING = StaticCredentials(Credentials(access_key="AKIASIGNING", secret_key="another-secret"))
+
+
+async def test_store_that_has_revoked_the_signing_keys_is_not_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def revoke(request: StoreRequest) -> StoreAnswer | None:
+        refusal = store_error(403, "InvalidAccessKeyId", "The key is unknown.")
+        return refusal if request.is_presigned and is_revoked else None
+
+    is_revoked = False
+    with run_fake_store(revoke) as store:
+        store.other_keys = [SIGNING.current()]
+        links = LinkProbe(store.config, SIGNING, timeout=TIMEOUT, has_own_keys=True)
+        bucket = Bucket(store.config, CREDENTIALS, timeout=TIMEOUT, links=links)
+        await bucket.ping()
+        is_revoked = True
+        await bucket.ping()  # the result is fresh
+        monkeypatch.setattr(bucket, "_write_again_at", 0.0)
+        with pytest.raises(StorageUnavailable) as caught:
+            await bucket.ping()
+        assert "AKIA" not in str(caught.value)
+        reason = str(caught.value.__cause__)
+        assert "rejects the signing keys (InvalidAccessKeyId)" in reason
+        assert reason.endswith("InvalidAccessKeyId (403): The key is unknown.")
+        with pytest.raises(SettingsError, match="correct SAFELIGHT_S3__SIGNING_ACCESS_KEY"):
+            await verify_transfers(bucket, store.config)
+        is_revoked = False
+        await bucket.ping()
+        await bucket.close()
+    assert store.objects == {}

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -126,9 +125,8 @@ async def _check_store(
             yield store.check_lifetime(credentials.current(), settings, now=now)
             async for result in store.check_store(settings, config, credentials):
                 yield result
-            if public := settings.s3.public_endpoint_url:
-                links = replace(config, endpoint_url=public)
-                async for result in store.check_links(settings, links, credentials):
+            if settings.s3.public_endpoint_url or settings.s3.signing_access_key:
+                async for result in store.check_links(settings, config, credentials):
                     yield result
             async for result in store.check_setup(settings, config, credentials.current()):
                 yield result

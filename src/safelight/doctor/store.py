@@ -10,16 +10,16 @@ from xml.etree import ElementTree as ET
 
 from safelight.errors import SafelightError
 from safelight.keys import incoming
-from safelight.library.backends import signing_credentials
 from safelight.server.lan import lan_addresses
 from safelight.settings import Settings
-from safelight.signing.credentials import CredentialProvider
+from safelight.signing.credentials import CredentialProvider, signing_credentials
 from safelight.signing.sigv4 import Credentials
 from safelight.storage import (
     Bucket,
     BucketConfig,
     CheckOutcome,
     CheckResult,
+    LinkProbe,
     SetupOutcome,
     StoreProbe,
     configure_bucket,
@@ -52,13 +52,27 @@ async def check_store(
 async def check_links(
     settings: Settings, config: BucketConfig, credentials: CredentialProvider
 ) -> AsyncIterator[CheckResult]:
-    """Use the store by the address in links, as browsers do. `config` has that address."""
-    keys = signing_credentials(settings, credentials)
-    probe = StoreProbe(config, keys, timeout=settings.s3.timeout)
-    wanted = {"address", "certificate", "proxy", "region", "keys", "read", "head", "range"}
-    for result in (await probe.run(allow_public=True)).results:
-        if result.check in wanted or result.outcome is CheckOutcome.FAILURE:
-            yield _named("links", result)
+    """Open links to an object as browsers do: by the address in links, with the keys that sign."""
+    address = replace(config, endpoint_url=settings.s3.public_endpoint_url or config.endpoint_url)
+    probe = LinkProbe(
+        address,
+        signing_credentials(settings.s3, credentials),
+        timeout=settings.s3.timeout,
+        is_public=settings.s3.public_endpoint_url is not None,
+        has_own_keys=settings.s3.signing_access_key is not None,
+    )
+    key, body = probe_key(), secrets.token_bytes(64)
+    async with BucketAPI(config, credentials, timeout=settings.s3.timeout) as api, probe:
+        try:
+            written = await api.request("PUT", {}, key=key, body=body, headers={})
+            if not written.is_success:  # `check_store` has the reason
+                return
+            for result in (await probe.run(key, body)).results:
+                yield _named("links", result)
+            await api.request("DELETE", {}, key=key)
+        except SafelightError as error:
+            message = f"The store stopped answering: {error.__cause__ or error}"
+            yield CheckResult(check="links", outcome=CheckOutcome.FAILURE, message=message)
 
 
 async def check_setup(

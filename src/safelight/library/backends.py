@@ -21,6 +21,7 @@ from safelight.signing.credentials import (
     CredentialProvider,
     StaticCredentials,
     make_credential_provider,
+    signing_credentials,
 )
 from safelight.signing.links import LinkSigner
 from safelight.signing.sigv4 import Credentials
@@ -28,6 +29,7 @@ from safelight.signing.uploads import UploadSigner
 from safelight.storage import (
     Bucket,
     BucketConfig,
+    LinkProbe,
     MultipartUploads,
     SetupOutcome,
     StoreFeatures,
@@ -90,20 +92,23 @@ async def open_backends(
         features = StoreFeatures.of(config)
         if settings.s3.endpoint_url:
             features = await verify_store(settings.s3, config, credentials)
+        endpoint = _public_endpoint(settings, engines)
+        signing = signing_credentials(settings.s3, credentials)
         bucket = Bucket(
             config,
             credentials,
             timeout=settings.s3.timeout,
             is_running=_store_check(settings, engines),
             features=features,
+            links=None
+            if signing is credentials
+            else LinkProbe(config, signing, timeout=settings.s3.timeout, has_own_keys=True),
         )
         stack.push_async_callback(bucket.close)
-        endpoint = _public_endpoint(settings, engines)
-        signing = signing_credentials(settings, credentials)
 
         def upload_credentials() -> Credentials:
             bucket.require_running()  # or a client would send its photo to another process
-            return signing.current()
+            return credentials.current()  # keys for links may be allowed nothing but reading
 
         if engines and not settings.s3.endpoint_url:
             await _configure_embedded(settings, engines, config)
@@ -212,9 +217,8 @@ def _public_endpoint(settings: Settings, engines: "EmbeddedEngines | None") -> s
 
 def _store_check(settings: Settings, engines: "EmbeddedEngines | None") -> Callable[[], bool]:
     """Return a function that returns False once the embedded store has ended."""
-    if engines and not settings.s3.endpoint_url:
-        return engines.is_store_running
-    return lambda: True
+    embeds = engines is not None and not settings.s3.endpoint_url
+    return engines.is_store_running if engines and embeds else lambda: True
 
 
 async def _credentials(
@@ -287,14 +291,4 @@ def _make_upload_signer(
         region=config.region,
         style="virtual" if config.virtual_hosted else "path",
         checksums=lambda: features.checksums,
-    )
-
-
-def signing_credentials(settings: Settings, credentials: CredentialProvider) -> CredentialProvider:
-    """Return the keys for signing alone if there are any, otherwise the service's keys."""
-    access_key, secret_key = settings.s3.signing_access_key, settings.s3.signing_secret_key
-    if access_key is None or secret_key is None:
-        return credentials
-    return StaticCredentials(
-        Credentials(access_key=access_key, secret_key=secret_key.get_secret_value())
     )

@@ -61,3 +61,15 @@ class StaticCredentials:
     async def refresh(self, _refused: Credentials) -> bool:
         """Return False: there are no newer keys."""
         return False
+
+
+def signing_credentials(s3: S3Settings, credentials: CredentialProvider) -> CredentialProvider:
+    """Return the keys for signing alone if there are any, otherwise the service's keys."""
+    if s3.signing_access_key is None or s3.signing_secret_key is None:
+        return credentials
+    return StaticCredentials(
+        Credentials(
+            access_key=s3.signing_access_key,
+            secret_key=s3.signing_secret_key.get_secret_value(),
+        )
+    )

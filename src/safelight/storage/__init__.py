@@ -5,7 +5,14 @@ from safelight.storage.config import BucketConfig
 from safelight.storage.features import StoreFeatures
 from safelight.storage.multipart import MultipartUploads, UnfinishedUpload
 from safelight.storage.objects import StoredObject
-from safelight.storage.probe import CheckOutcome, CheckResult, FeatureProbe, ProbeReport, StoreProbe
+from safelight.storage.probe import (
+    CheckOutcome,
+    CheckResult,
+    FeatureProbe,
+    LinkProbe,
+    ProbeReport,
+    StoreProbe,
+)
 from safelight.storage.probe.versions import find_outdated_store, outdated_store
 from safelight.storage.setup import (
     SetupOutcome,
@@ -26,6 +33,7 @@ __all__ = [
     "CheckOutcome",
     "CheckResult",
     "FeatureProbe",
+    "LinkProbe",
     "MultipartUploads",
     "ProbeReport",
     "SetupOutcome",

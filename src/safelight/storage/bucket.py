@@ -18,10 +18,12 @@ from safelight.storage.config import BucketConfig
 from safelight.storage.deletion import ObjectDeletion
 from safelight.storage.features import WRITES_WITHOUT, StoreFeatures
 from safelight.storage.objects import CACHE_CONTROL, PROBE_PREFIX, probe_key
+from safelight.storage.probe.link_probe import LinkFailure, LinkProbe
 from safelight.storage.responses import StoreError
 from safelight.storage.s3_client import ObjectStore, StoreFactory, open_s3_store
 
 _READINESS_KEY = f"{PROBE_PREFIX}readiness"
+_READINESS = b"readiness"
 _PROVEN_SECONDS = 10.0
 _MAX_CONCURRENT_WRITES = 4
 """Each write holds its bytes in memory until the store has them."""
@@ -33,7 +35,8 @@ _READ_CHUNK = 256 * 1024
 class Bucket(ObjectDeletion):
     """One bucket. Every call ends within `timeout`, or raises StorageUnavailable.
 
-    A transfer gets another second for each MB.
+    A transfer gets another second for each MB. `links` opens links that other keys sign than those
+    of the service; None if the same keys do.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Bucket(ObjectDeletion):
         open_store: StoreFactory = open_s3_store,
         is_running: Callable[[], bool] = lambda: True,
         features: StoreFeatures | None = None,
+        links: LinkProbe | None = None,
     ) -> None:
         super().__init__(
             config,
@@ -54,6 +58,7 @@ class Bucket(ObjectDeletion):
             is_running=is_running,
             features=features,
         )
+        self._links = links
         self._write_slots = asyncio.Semaphore(_MAX_CONCURRENT_WRITES)
         self._adapting = asyncio.Lock()
         self._write_again_at = 0.0
@@ -203,18 +208,38 @@ class Bucket(ObjectDeletion):
                 raise NotFound from error
 
     async def ping(self) -> None:
-        """Check that the store takes writes. Raises StorageUnavailable otherwise.
+        """Check that the store takes writes, and opens links. Raises StorageUnavailable otherwise.
 
-        After a write that worked, only reading is checked for ten seconds.
+        After that worked, only reading is checked for ten seconds.
         """
         if time.monotonic() < self._write_again_at:
             await self.size(_READINESS_KEY)
             return
         key = probe_key()
         async with self._limited("put"):  # not behind the photos that are being written
-            await self._put_and_adapt(key, b"readiness", "text/plain")
-        await self.delete([key])
+            await self._put_and_adapt(key, _READINESS, "text/plain")
+        try:
+            await self._open_link(key)
+        finally:
+            await self.delete([key])
         self._write_again_at = time.monotonic() + _PROVEN_SECONDS
+
+    async def _open_link(self, key: str) -> None:
+        """Open a link to an object of `ping`. Raises StorageUnavailable from a LinkFailure."""
+        if self._links is None:
+            return
+        async with self._limited("get"):
+            report = await self._links.run(key, _READINESS)
+        if failure := report.failure:
+            raise StorageUnavailable(
+                "Links to photos don't work right now. Try again later."
+            ) from LinkFailure(failure.text)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._links:
+            await self._links.close()
+        await super().close()
 
 
 async def _put(

@@ -8,7 +8,7 @@ from safelight.signing.credentials import CredentialProvider
 from safelight.storage.bucket import Bucket
 from safelight.storage.config import BucketConfig
 from safelight.storage.features import StoreFeatures
-from safelight.storage.probe import CheckOutcome, CheckResult, ProbeReport, StoreProbe
+from safelight.storage.probe import CheckOutcome, LinkFailure, ProbeReport, StoreProbe
 from safelight.storage.probe.versions import outdated_store
 from safelight.storage.setup import ensure_bucket
 
@@ -28,12 +28,12 @@ async def verify_store(
         await ensure_bucket(config, credentials.current())
         report = await _probe(s3, config, credentials)
     if failure := report.failure:
-        raise SettingsError(describe(failure))
+        raise SettingsError(failure.text)
     for result in report.results:
         if result.outcome is CheckOutcome.WARNING:
-            _log.warning("%s", describe(result))
+            _log.warning("%s", result.text)
         elif result.outcome is CheckOutcome.NOTE:
-            _log.info("%s", describe(result))
+            _log.info("%s", result.text)
     if warning := outdated_store(report.server):
         _log.warning("%s", warning)
     return report.features
@@ -47,17 +47,12 @@ async def verify_transfers(bucket: Bucket, config: BucketConfig) -> None:
     try:
         await bucket.ping()
     except StorageUnavailable as error:
+        if isinstance(error.__cause__, LinkFailure):
+            raise SettingsError(str(error.__cause__)) from error
         raise SettingsError(
             f"The store at {config.endpoint_url} can't be used for photos, although it answers:"
             f" {' '.join(str(error.__cause__).split())[:500]}"
         ) from error
-
-
-def describe(result: CheckResult) -> str:
-    """Return a check's message and the store's own words, on one line."""
-    if not result.response:
-        return result.message
-    return f"{result.message} The store's response: {result.response}"
 
 
 async def _probe(

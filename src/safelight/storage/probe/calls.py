@@ -17,7 +17,7 @@ from safelight.storage.config import BucketConfig
 from safelight.storage.features import StoreFeatures
 from safelight.storage.objects import probe_key
 from safelight.storage.probe.connection import explain_connection
-from safelight.storage.probe.refusals import explain_refusal
+from safelight.storage.probe.refusals import explain_refusal, measure_skew
 from safelight.storage.probe.report import CheckOutcome, CheckResult
 from safelight.storage.s3_api import APIResponse, BucketAPI
 
@@ -79,7 +79,7 @@ class ProbeCalls:
             self._config,
             action=action,
             permission=permission,
-            skew=self._skew,
+            skew=self._skew or measure_skew(response, self._clock),
         )
         self._add(explained.check, CheckOutcome.FAILURE, explained.message, response)
         raise CheckFailed

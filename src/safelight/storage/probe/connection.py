@@ -17,7 +17,7 @@ from safelight.storage.config import BucketConfig
 
 E = TypeVar("E", bound=BaseException)
 
-_ENDPOINT: Final = "SAFELIGHT_S3__ENDPOINT_URL"
+ENDPOINT: Final = "SAFELIGHT_S3__ENDPOINT_URL"
 PRIVATE_CA_ADVICE: Final = (
     "if a private authority issued it, set SAFELIGHT_CA_FILE to a file with the authority's"
     " certificate"
@@ -102,16 +102,14 @@ def speaks_tls(config: BucketConfig) -> bool:
 def explain_expected_tls(config: BucketConfig) -> str:
     """Explain that the store's port is for TLS."""
     url = config.endpoint_url
-    return (
-        f"The store at {url} expects TLS: write https:{url.removeprefix('http:')} in {_ENDPOINT}."
-    )
+    return f"The store at {url} expects TLS: write https:{url.removeprefix('http:')} in {ENDPOINT}."
 
 
 def _explain_certificate(error: ssl.SSLCertVerificationError, config: BucketConfig) -> Explanation:
     start = f"The certificate of the store at {config.endpoint_url}"
     code, reason = error.verify_code, error.verify_message
     if code in _OTHER_HOST:
-        message = f"{start} is for another host name ({reason}): correct {_ENDPOINT}."
+        message = f"{start} is for another host name ({reason}): correct {ENDPOINT}."
         if config.virtual_hosted:
             message += (
                 " With SAFELIGHT_S3__ADDRESSING_STYLE=virtual it must also cover the bucket's own"
@@ -133,7 +131,7 @@ def _explain_tls(error: ssl.SSLError, config: BucketConfig) -> Explanation:
         plain = config.endpoint_url.replace("https:", "http:")
         message = (
             f"The store at {config.endpoint_url} doesn't speak TLS ({reason}): write {plain} in"
-            f" {_ENDPOINT}, or correct the port."
+            f" {ENDPOINT}, or correct the port."
         )
     else:
         message = f"The TLS connection to the store at {config.endpoint_url} fails: {reason}."
@@ -149,7 +147,7 @@ def _explain_name(error: socket.gaierror, config: BucketConfig, host: str) -> st
     name = host.rpartition(":")[0] or host
     message = (
         f"The host name {name} of the store can't be resolved ({error.strerror}): correct"
-        f" {_ENDPOINT}"
+        f" {ENDPOINT}"
     )
     if config.virtual_hosted:
         return f"{message}, or set SAFELIGHT_S3__ADDRESSING_STYLE=path."
@@ -159,14 +157,14 @@ def _explain_name(error: socket.gaierror, config: BucketConfig, host: str) -> st
 def _explain_silence(causes: list[BaseException], config: BucketConfig) -> str:
     start = f"The store at {config.endpoint_url} does not answer ({_reason(causes)})"
     if _first(causes, ConnectionRefusedError):
-        return f"{start}: nothing listens there. Start it, or correct the port in {_ENDPOINT}."
+        return f"{start}: nothing listens there. Start it, or correct the port in {ENDPOINT}."
     if _first(causes, httpx.ConnectTimeout):
-        return f"{start}: correct {_ENDPOINT}, or the firewall between the two."
+        return f"{start}: correct {ENDPOINT}, or the firewall between the two."
     if _first(causes, httpx.RemoteProtocolError, httpx.ReadError):
         if config.endpoint_url.startswith("http:") and speaks_tls(config):
             return explain_expected_tls(config)
-        return f"{start}: correct {_ENDPOINT}; what listens there doesn't speak HTTP."
-    return f"{start}: start it, or correct {_ENDPOINT}."
+        return f"{start}: correct {ENDPOINT}; what listens there doesn't speak HTTP."
+    return f"{start}: start it, or correct {ENDPOINT}."
 
 
 def _reason(causes: list[BaseException]) -> str:

@@ -22,7 +22,7 @@ MAX_SKEW: Final = timedelta(minutes=1)
 """Beyond this difference of the clocks there is a warning. S3 refuses 15 minutes."""
 
 NO_BUCKET: Final = frozenset({"NoSuchBucket", "NotFound"})
-_KEYS: Final = "SAFELIGHT_S3__ACCESS_KEY and SAFELIGHT_S3__SECRET_KEY, or the keys of the AWS chain"
+KEYS: Final = "SAFELIGHT_S3__ACCESS_KEY and SAFELIGHT_S3__SECRET_KEY, or the keys of the AWS chain"
 _UNKNOWN_KEY: Final = frozenset(
     {"InvalidAccessKeyId", "InvalidSecurity", "UnrecognizedClientException"}
 )
@@ -97,7 +97,7 @@ def explain_keys(error: StoreError, config: BucketConfig) -> str:
         cause = "it doesn't know the access key"
     return (
         f"The store at {config.endpoint_url} rejects the keys ({error.code}), since {cause}:"
-        f" correct {_KEYS}."
+        f" correct {KEYS}."
     )
 
 

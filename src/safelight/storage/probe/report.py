@@ -29,6 +29,13 @@ class CheckResult:
     message: str = ""
     response: str = ""
 
+    @property
+    def text(self) -> str:
+        """The message and the store's own words, on one line."""
+        if not self.response:
+            return self.message
+        return f"{self.message} The store's response: {self.response}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeReport:

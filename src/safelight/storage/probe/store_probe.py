@@ -13,7 +13,8 @@ from xml.etree import ElementTree as ET
 
 from safelight.storage.features import WRITES_WITHOUT, StoreFeatures
 from safelight.storage.objects import CACHE_CONTROL, PROBE_PREFIX
-from safelight.storage.probe.calls import CheckFailed, ProbeCalls
+from safelight.storage.probe.calls import CheckFailed
+from safelight.storage.probe.reading import ReadChecks
 from safelight.storage.probe.refusals import MAX_SKEW, NO_BUCKET, explain_skew, measure_skew
 from safelight.storage.probe.report import CheckOutcome, ProbeReport
 from safelight.storage.s3_api import APIResponse
@@ -23,7 +24,7 @@ _ABANDONED_AFTER: Final = timedelta(hours=1)
 _LIST_QUERY: Final = {"list-type": "2", "prefix": f"{PROBE_PREFIX}probe-", "max-keys": "100"}
 
 
-class StoreProbe(ProbeCalls):
+class StoreProbe(ReadChecks):
     """Checks one bucket with one pair of keys."""
 
     _server = ""
@@ -117,39 +118,6 @@ class StoreProbe(ProbeCalls):
             self._add("conditional writes", CheckOutcome.NOTE, message)
         else:
             self._add("conditional writes")
-
-    async def _check_read(self) -> None:
-        response = await self._open_link()
-        if not response.is_success:
-            await self._fail(response, "read objects", "s3:GetObject")
-        if response.body != self._body:
-            self._add(
-                "read",
-                CheckOutcome.FAILURE,
-                "The store returned other bytes than were written.",
-                response,
-            )
-        self._add("read")
-        head = await self._open_link("HEAD")
-        length = head.headers.get("content-length", "")
-        if not head.is_success or length != str(len(self._body)):
-            message = f"HEAD of an object of {len(self._body)} bytes answers {head.status}"
-            self._add(
-                "head",
-                CheckOutcome.FAILURE,
-                f"{message}, Content-Length {length or 'missing'}.",
-                head,
-            )
-        self._add("head")
-
-    async def _check_range(self) -> None:
-        response = await self._open_link(headers={"range": "bytes=2-5"})
-        if response.body == self._body[2:6]:
-            is_partial = response.status == HTTPStatus.PARTIAL_CONTENT
-            message = "" if is_partial else f"The store answers Range with {response.status}."
-            self._add("range", CheckOutcome.OK if is_partial else CheckOutcome.NOTE, message)
-        else:
-            self._add("range", CheckOutcome.NOTE, "The store ignores Range.")
 
     async def _check_privacy(self, *, allow_public: bool) -> None:
         """Read the object without a signature, and with a wrong one; both must be refused."""
