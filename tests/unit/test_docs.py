@@ -28,6 +28,8 @@ NOT_IN_THE_REPOSITORY = {
     "quarantine/": "a prefix in the bucket",
     "secrets/": "in the data directory",
     "safelight-data/": "the data directory",
+    "/etc/traefik/traefik.yaml": "of Traefik",
+    "/etc/traefik/safelight.yaml": "of Traefik",
     "safelight.request_id": "an attribute of spans",
     "safelight.security": "a logger",
 }

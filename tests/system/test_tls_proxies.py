@@ -1,9 +1,8 @@
-"""The service and its store behind nginx, as in docs/deploy.md."""
+"""The service and its store behind nginx and Traefik, as in docs/deploy.md."""
 
-import re
 import ssl
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,21 @@ import httpx
 import pytest
 
 from support import pictures
-from support.caddy import DOCS, LoopbackTransport
-from support.debian import program
+from support.caddy import LoopbackTransport
 from support.engine_driver import wait_until
 from support.network import free_port
 from support.serve_process import ServeProcess
 from support.service import banner_value
+from support.tls_proxies import make_certificate, run_nginx, run_traefik
 
 pytestmark = pytest.mark.debian
+
+Runner = Callable[[Path, int, dict[str, str]], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Proxied:
-    """A service behind nginx, with the origins of its pages and of its store."""
+    """A service behind a proxy, with the origins of its pages and of its store."""
 
     page: str
     store: str
@@ -40,63 +41,30 @@ class Proxied:
         return self.client(Authorization=f"Bearer {self.served.token}")
 
 
-@pytest.fixture(scope="module")
-def proxied(open_tmp_path: Path) -> Iterator[Proxied]:
-    nginx, openssl, port = program("nginx", "nginx-light"), program("openssl"), free_port()
-    page, store = f"https://photos.localhost:{port}", f"https://store.localhost:{port}"
-    folder = open_tmp_path / "nginx"
+@pytest.fixture(scope="module", params=(run_nginx, run_traefik), ids=("nginx", "traefik"))
+def proxied(request: pytest.FixtureRequest, open_tmp_path: Path) -> Iterator[Proxied]:
+    runner: Runner = request.param
+    folder, port = open_tmp_path / runner.__name__, free_port()
     folder.mkdir()
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
-            *("-subj", "/CN=localhost", "-keyout", "photos.key", "-out", "photos.crt"),
-        ],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
+    page, store = f"https://photos.localhost:{port}", f"https://store.localhost:{port}"
     variables = {"SAFELIGHT_PUBLIC_URL": page, "SAFELIGHT_S3__PUBLIC_ENDPOINT_URL": store}
-    served = ServeProcess(open_tmp_path / "behind-nginx", variables)
-    process = None
+    served = ServeProcess(open_tmp_path / f"behind-{runner.__name__}", variables)
     try:
         served.start()
+        make_certificate(folder)
         names = {
-            "listen 443": f"listen 127.0.0.1:{port}",
             "photos.example": "photos.localhost",
             "store.example": "store.localhost",
             "/etc/ssl/": f"{folder}/",
             "http://127.0.0.1:8000": served.url,
             "http://127.0.0.1:8333": banner_value(served, "Photo store"),
         }
-        (folder / "nginx.conf").write_text(_configuration(names, folder))
-        process = subprocess.Popen(
-            [nginx, "-p", str(folder), "-c", "nginx.conf", "-g", "daemon off;"]
-        )
         found = Proxied(page, store, served)
-        assert wait_until(lambda: _answers(found))
-        yield found
+        with runner(folder, port, names):
+            assert wait_until(lambda: _answers(found))
+            yield found
     finally:
-        if process:
-            process.terminate()
-            process.wait(10)
         served.kill()
-
-
-def _configuration(names: dict[str, str], folder: Path) -> str:
-    block = re.search(r"```nginx\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    assert block
-    text = block[1]
-    for documented, replacement in names.items():
-        assert documented in text
-        text = text.replace(documented, replacement)
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    return (
-        f"user root;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
-        f"http {{\naccess_log off;\n{temporary}{text}}}\n"
-    )
 
 
 def _answers(proxied: Proxied) -> bool:
