@@ -14,6 +14,7 @@ from safelight.signing.credentials import StaticCredentials
 from safelight.signing.sigv4 import Credentials
 from safelight.storage import StoreProbe, verify_store
 from support.databases import database
+from support.name_proxy import run_name_proxy
 from support.store_matrix import (
     check_column,
     check_deletion,
@@ -55,6 +56,18 @@ def test_photos_live_and_die_without_any_setting(
     with database(postgres) as url, run_library(store, url, tmp_path) as server:
         check_photos(server)
         server.do(check_deletion(server))
+
+
+@pytest.mark.parametrize("store", [run_seaweedfs], ids=["seaweedfs"], indirect=True)
+def test_photos_live_and_die_with_the_bucket_in_the_host_name(
+    store: RealStore, postgres: EmbeddedEngines, tmp_path: Path
+) -> None:
+    with (
+        database(postgres) as url,
+        run_name_proxy(store.url),
+        run_library(store, url, tmp_path, is_virtual=True) as server,
+    ):
+        check_photos(server)
 
 
 WRONG_KEY = Credentials(access_key="unknown-key", secret_key="of-another-store")

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from support.stores import (
     ACCESS_KEY,
+    DOMAIN,
     SECRET_KEY,
     RealStore,
     free_port,
@@ -109,6 +110,7 @@ def _swift_proxy(etc: Path, port: int) -> str:
     }
     filters["s3api"] = {
         "use": "egg:swift#s3api",
+        "storage_domain": DOMAIN,
         "s3_acl": "false",
         "dns_compliant_bucket_names": "true",
         "location": "us-east-1",
@@ -223,6 +225,7 @@ mon data avail crit = 1
 mon data avail warn = 2
 [client.rgw]
 rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw dns name = {DOMAIN}
 rgw enable usage log = false
 rgw gc obj min wait = 60
 """

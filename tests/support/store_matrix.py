@@ -31,6 +31,7 @@ from safelight.storage import (
 from support import pictures
 from support.app_server import AppServer, run_app_server
 from support.direct_uploads import MultipartUpload, complete, digest, reserve_and_send
+from support.name_proxy import run_name_proxy
 from support.reconcile import APPLY, list_objects, reconcile
 from support.stores import BUCKET, REGION, RealStore, wait_until
 
@@ -52,6 +53,7 @@ ROWS = {
     "upload list": "list of unfinished uploads",
     "upload prefixes": "… by prefix",
     "region": "names the right region",
+    "virtual hosts": "bucket in the host name",
     "Lifecycle": "lifecycle rule",
     "CORS": "CORS rule",
     "preflight": "preflight after `bucket setup`",
@@ -79,6 +81,7 @@ async def describe_store(store: RealStore) -> dict[str, str]:
     cors = await try_cors(store.config, current, [ORIGIN], is_new=is_set["CORS"])
     column["preflight"] = _YES if cors.works else _NO
     column["region"] = await _describe_region(store)
+    column["virtual hosts"] = await _describe_virtual_hosts(store)
     return {check: column[check] for check in ROWS}
 
 
@@ -89,6 +92,12 @@ async def _describe_region(store: RealStore) -> str:
         return "accepts any"
     named = f"SAFELIGHT_S3__REGION={REGION}" in report.failure.message
     return _YES if named else _NO
+
+
+async def _describe_virtual_hosts(store: RealStore) -> str:
+    with run_name_proxy(store.url):
+        report = await StoreProbe(store.virtual_config, store.credentials, timeout=TIMEOUT).run()
+    return _NO if report.failure else _YES
 
 
 def _cells(report: ProbeReport) -> dict[str, str]:
@@ -140,10 +149,14 @@ def _split(line: str) -> list[str]:
 
 
 @contextmanager
-def run_library(store: RealStore, database_url: str, data_dir: Path) -> Iterator[AppServer]:
+def run_library(
+    store: RealStore, database_url: str, data_dir: Path, *, is_virtual: bool = False
+) -> Iterator[AppServer]:
     """Start a library over a store, with default settings but for its address and keys."""
+    config = store.virtual_config if is_virtual else store.config
     s3 = S3Settings(
-        endpoint_url=store.url,
+        endpoint_url=config.endpoint_url,
+        addressing_style="virtual" if is_virtual else "path",
         bucket=BUCKET,
         region=REGION,
         access_key=store.access_key,

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -23,6 +23,8 @@ ACCESS_KEY = "matrixaccess"
 SECRET_KEY = "matrixsecretmatrixsecret"
 BUCKET = "safelight"
 REGION = "us-east-1"
+DOMAIN = "s3.example"
+"""What the servers are told that their host is called, with buckets before it."""
 _GRPC = 10_000
 """SeaweedFS adds this to a port for gRPC."""
 
@@ -39,6 +41,11 @@ class RealStore:
     @property
     def config(self) -> BucketConfig:
         return BucketConfig(endpoint_url=self.url, bucket=BUCKET, region=REGION)
+
+    @property
+    def virtual_config(self) -> BucketConfig:
+        """The bucket in the host name, for use within `run_name_proxy`."""
+        return replace(self.config, endpoint_url=f"http://{DOMAIN}", virtual_hosted=True)
 
     @property
     def credentials(self) -> StaticCredentials:
@@ -76,7 +83,7 @@ def run_juicefs(folder: Path) -> Iterator[RealStore]:
     command = [
         *(juicefs, "gateway", meta, f"127.0.0.1:{port}", "--multi-buckets", "--keep-etag"),
         *("--object-meta", "--no-usage-report", "--no-banner", "--cache-dir", folder / "cache"),
-        *("--cache-size", "64", "--metrics", f"127.0.0.1:{metrics}"),
+        *("--cache-size", "64", "--metrics", f"127.0.0.1:{metrics}", "--domain", DOMAIN),
     ]
     keys = {"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY}
     regions = ("MINIO_REGION", "MINIO_REGION_NAME", "MINIO_SITE_REGION")
@@ -98,6 +105,7 @@ def run_seaweedfs(folder: Path) -> Iterator[RealStore]:
         *(binaries.weed(), "-logtostderr", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *("-dir=.", f"-master.port={master}", f"-volume.port={volume}", "-volume.max=100"),
         *("-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}", "-s3.config=s3.json"),
+        f"-s3.domainName={DOMAIN}",
         # These two ports are taken by default, and by every server of the machine.
         *("-s3.port.iceberg=0", "-s3.port.lance=0"),
         *("-master.telemetry=false", "-master.volumeSizeLimitMB=64"),
