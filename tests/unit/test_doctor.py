@@ -86,9 +86,12 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_good_machine_has_no_problem(settings: Settings) -> None:
-    results = [*machine.check_data_directory(settings), machine.check_listeners(settings)]
+    results = [
+        *machine.check_data_directory(settings),
+        machine.check_listeners(settings, has_server=False),
+    ]
     assert {each.outcome for each in results} == {CheckOutcome.OK}
-    assert not machine.is_serving(results[-1])
+    assert not machine.is_in_use(settings)
 
 
 def test_directory_that_others_can_change_is_named(settings: Settings) -> None:
@@ -139,7 +142,7 @@ def test_low_limit_of_open_files_is_named(
 def test_port_of_another_program_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        problem = machine.check_listeners(Settings(data_dir=tmp_path, port=port))
+        problem = machine.check_listeners(Settings(data_dir=tmp_path, port=port), has_server=False)
     assert problem.outcome is CheckOutcome.FAILURE
     assert str(port) in problem.message
     assert "SAFELIGHT_PORT" in problem.message
@@ -147,9 +150,9 @@ def test_port_of_another_program_is_named(tmp_path: Path) -> None:
 
 def test_network_without_tls_is_a_warning(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, port=0, host="0.0.0.0")
-    assert machine.check_listeners(settings).outcome is CheckOutcome.WARNING
+    assert machine.check_listeners(settings, has_server=False).outcome is CheckOutcome.WARNING
     behind = settings.model_copy(update={"public_url": "https://photos.example"})
-    assert machine.check_listeners(behind).outcome is CheckOutcome.OK
+    assert machine.check_listeners(behind, has_server=False).outcome is CheckOutcome.OK
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """``safelight doctor``: find out what is wrong with an installation."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 from safelight.cli.options import option
@@ -40,7 +41,7 @@ async def _examine(*, as_json: bool) -> int:
     except SettingsError as error:
         add(settings_failure(error))
     else:
-        async for result in examine(settings):
+        async for result in examine(settings, os.environ):
             add(result)
     if as_json:
         print_json(

@@ -1,8 +1,9 @@
 """Run all checks against the real configuration, whether the server runs or not."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -10,8 +11,9 @@ import httpx
 from safelight.doctor import database, machine, store
 from safelight.errors import OperatorError, SettingsError
 from safelight.library.backends import bucket_config, make_engines
-from safelight.server.listeners import ANY_ADDRESS
+from safelight.server.record import ServerRecord, local_url, running_servers
 from safelight.settings import Settings
+from safelight.settings.warnings import find_warnings
 from safelight.signing.credentials import StaticCredentials, make_credential_provider
 from safelight.signing.sigv4 import Credentials
 from safelight.storage import CheckOutcome, CheckResult
@@ -27,32 +29,57 @@ def settings_failure(error: SettingsError) -> CheckResult:
     return CheckResult(check="settings", outcome=CheckOutcome.FAILURE, message=str(error))
 
 
-async def examine(settings: Settings) -> AsyncIterator[CheckResult]:
+async def examine(
+    settings: Settings, variables: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[CheckResult]:
     """Yield the result of each check, in an order in which a cause comes before its effects.
 
+    All checks are about these settings, except `running server`, which is the last one. `variables`
+    are those that the settings were read from: they are compared with those of a running server.
     Embedded engines that aren't running are started meanwhile, so call this on the main thread.
     """
-    yield CheckResult(check="settings")
+    servers = running_servers(settings.data_dir)
+    servers.sort(key=lambda each: each.port != settings.port)
+    yield _check_settings(servers, variables)
+    for warning in find_warnings(settings, variables):
+        yield CheckResult(check="settings", outcome=CheckOutcome.WARNING, message=warning)
     failed = False
     for result in machine.check_data_directory(settings):
         failed = failed or result.outcome is CheckOutcome.FAILURE
         yield result
     for result in machine.check_resources(settings):
         yield result
-    listening = machine.check_listeners(settings)
-    yield listening
+    has_server = bool(servers) and servers[0].port == settings.port
+    yield machine.check_listeners(settings, has_server=has_server)
     yield await machine.check_decoders(settings)
     if not failed:
-        async for result in _check_backends(settings, is_serving=machine.is_serving(listening)):
+        is_in_use = machine.is_in_use(settings)
+        async for result in _check_backends(settings, is_in_use=is_in_use):
             yield result
+        if servers or is_in_use:
+            yield await _check_running_server(settings, servers, variables)
 
 
-async def _check_backends(settings: Settings, *, is_serving: bool) -> AsyncIterator[CheckResult]:
+def _check_settings(servers: list[ServerRecord], variables: Mapping[str, str]) -> CheckResult:
+    """Compare the settings with those of a running server: one of the two may be the mistake."""
+    differences = servers[0].differences(variables) if servers and variables else []
+    if not differences:
+        return CheckResult(check="settings")
+    return CheckResult(
+        check="settings",
+        outcome=CheckOutcome.WARNING,
+        message=(
+            f"The running server (process {servers[0].pid}) was started with other settings than"
+            f" those here: {'; '.join(differences)}. Restart it to use those here, which the next"
+            " lines are about; or run this command with the server's."
+        ),
+    )
+
+
+async def _check_backends(settings: Settings, *, is_in_use: bool) -> AsyncIterator[CheckResult]:
     embeds = settings.database_url is None or settings.s3.endpoint_url is None
-    if embeds and is_serving:
-        yield await _check_running_server(settings)
     try:
-        async with _start_engines(settings, wanted=embeds and not is_serving) as engines:
+        async with _start_engines(settings, wanted=embeds and not is_in_use) as engines:
             if url := _database_url(settings, engines):
                 for result in await database.check_database(url, settings.s3.bucket):
                     yield result
@@ -83,25 +110,31 @@ def _database_url(settings: Settings, engines: "EmbeddedEngines | None") -> str 
     return engines.database_url if engines else None
 
 
-async def _check_running_server(settings: Settings) -> CheckResult:
-    """Ask the server that uses the embedded engines."""
-    host = settings.host.strip("[]")
-    host = ANY_ADDRESS.get(host, host)
-    host = f"[{host}]" if ":" in host else host
-    url = f"http://{host}:{settings.port}/readyz"
+async def _check_running_server(
+    settings: Settings, servers: list[ServerRecord], variables: Mapping[str, str]
+) -> CheckResult:
+    """Ask the server that uses the data directory whether it can store uploads."""
+    check = "running server"
+    base = servers[0].url if servers else local_url(settings)
+    own = "with its own settings" if servers and servers[0].differences(variables) else ""
     async with httpx.AsyncClient(timeout=_READY_TIMEOUT, trust_env=False) as client:
         try:
-            response = await client.get(url)
+            response = await client.get(f"{base}/readyz")
         except httpx.HTTPError as error:
-            message = f"The running server doesn't answer at {url} ({type(error).__name__})."
-            return CheckResult(check="server", outcome=CheckOutcome.FAILURE, message=message)
+            message = (
+                f"A Safelight that uses {settings.data_dir} is running, but doesn't answer at"
+                f" {base}/readyz ({type(error).__name__}). If it is a server with another"
+                " SAFELIGHT_HOST or SAFELIGHT_PORT, use the same here; otherwise restart it."
+            )
+            return CheckResult(check=check, outcome=CheckOutcome.FAILURE, message=message)
     if response.is_success:
-        return CheckResult(check="server", message="It is running, and can store uploads.")
-    message = "The running server can't store uploads. Its log has the reason."
+        message = f"The server at {base} can store uploads{f', {own}' if own else ''}"
+        return CheckResult(check=check, message=message)
     return CheckResult(
-        check="server",
+        check=check,
         outcome=CheckOutcome.FAILURE,
-        message=message,
+        message=f"The server at {base}{f', {own},' if own else ''} isn't ready. Its log has the"
+        " reason.",
         response=" ".join(response.text.split())[:300],
     )
 

@@ -20,7 +20,6 @@ _GIB: Final = 1024**3
 _MIN_FREE: Final = 256 * 1024**2
 _FEW_FREE: Final = 2 * _GIB
 _ENOUGH_FILES: Final = 4096
-_SERVING: Final = "A server is running"
 
 
 def check_data_directory(settings: Settings) -> Iterator[CheckResult]:
@@ -70,14 +69,34 @@ def check_resources(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult(check="open files", message=f"up to {files:,}")
 
 
-def check_listeners(settings: Settings) -> CheckResult:
-    """Check that the port is free, or that our own server has it; name every address."""
+def is_in_use(settings: Settings) -> bool:
+    """Return whether another process has started the engines of the data directory."""
+    path = settings.data_dir.resolve() / "lock"
+    if not path.is_file():
+        return False
+    from safelight.engines.lock import Lock
+
+    lock = Lock(path)
+    try:
+        lock.acquire()
+    except OperatorError:
+        return True
+    lock.release()
+    return False
+
+
+def check_listeners(settings: Settings, *, has_server: bool) -> CheckResult:
+    """Check that the port is free, or that a server of ours has it; name every address."""
+    if has_server:
+        return CheckResult(
+            check="listeners", message=f"The running server has port {settings.port}"
+        )
     try:
         sockets = listen(settings)
     except SettingsError as error:
         return _failure("listeners", str(error))
-    except OperatorError:  # our own server has the data directory, and so the port
-        return CheckResult(check="listeners", message=f"{_SERVING} in {settings.data_dir}")
+    except OperatorError as error:  # what uses the data directory probably has the port, too
+        return CheckResult(check="listeners", outcome=CheckOutcome.NOTE, message=str(error))
     addresses = ", ".join(map(_format_address, sockets))
     for each in sockets:
         each.close()
@@ -88,11 +107,6 @@ def check_listeners(settings: Settings) -> CheckResult:
             " (docs/deploy.md), and set SAFELIGHT_PUBLIC_URL to its address.",
         )
     return CheckResult(check="listeners", message=f"{addresses} can be used")
-
-
-def is_serving(listeners: CheckResult) -> bool:
-    """Return whether `check_listeners` found a server of ours."""
-    return listeners.message.startswith(_SERVING)
 
 
 async def check_decoders(settings: Settings) -> CheckResult:

@@ -34,6 +34,7 @@ from safelight.server.lan import (
 from safelight.server.listeners import listen
 from safelight.server.logging import configure_logging
 from safelight.server.otel import export_traces
+from safelight.server.record import record_server
 from safelight.settings import Settings
 from safelight.settings.warnings import find_warnings
 from safelight.terminal import print_result
@@ -85,11 +86,13 @@ async def _serve(settings: Settings, listeners: list[socket.socket], *, worker: 
             app = create_app(library, settings, token=token_source(settings))
             server = _Server(uvicorn_config(app, limits))
             servers.append((server, app.state.drain))
-            if settings.log.format == "json":  # a sign-in link is a secret, so log no banner
-                _log.info("ready", extra={"facts": {"host": settings.host, "port": port}})
-            else:
-                print_result(await make_banner(settings, library, app.state.authenticator, port))
-            await server.serve(sockets=listeners)
+            with record_server(settings, os.environ):
+                if settings.log.format == "json":  # a sign-in link is a secret, so log no banner
+                    _log.info("ready", extra={"facts": {"host": settings.host, "port": port}})
+                else:
+                    authenticator = app.state.authenticator
+                    print_result(await make_banner(settings, library, authenticator, port))
+                await server.serve(sockets=listeners)
 
 
 @contextlib.contextmanager
