@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import busy
 import footprint
 import pages
 import photograph
@@ -93,6 +94,8 @@ def _measure(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str,
         rows += saturation.measure(
             on, photo, rounds=3 if quick else 7, seconds=3.0 if quick else 6.0
         )
+        _print("an upload and a page beside busy processes")
+        rows += busy.measure(on, rounds=2 if quick else 5, uploads=20 if quick else 40)
         _print("memory")
         rows += footprint.measure(on, photo, long=long)
     return rows, points

@@ -1,4 +1,4 @@
-"""Tracing: the id of the current request, and spans.
+"""Tracing: the id of the current request, whether a client waits for it, and spans.
 
 The request's id is in the context (PEP 567), and so in every task that the work starts. Spans go to
 a tracer if the program has one; otherwise they cost next to nothing.
@@ -11,6 +11,9 @@ from typing import Final, Protocol
 
 request_id: Final[ContextVar[str | None]] = ContextVar("safelight.request_id", default=None)
 """The request that the current work is for, if any."""
+
+in_background: Final = ContextVar("safelight.in_background", default=False)
+"""Whether no client waits for the current work: it is a job's, and gives way to that of clients."""
 
 
 class Tracer(Protocol):

@@ -1,6 +1,5 @@
 """Decoder processes: their confinement, limits, and end."""
 
-import math
 import os
 import re
 import signal
@@ -19,6 +18,7 @@ from safelight.darkroom import descriptors, protocol
 from safelight.darkroom.pool import Darkroom
 from safelight.darkroom.process import DecoderDied
 from safelight.settings import LimitSettings
+from safelight.tracing import in_background
 from support.darkrooms import (
     FAULTY,
     misbehave,
@@ -176,15 +176,37 @@ async def test_decoder_has_limits_and_no_privileges(darkroom: Darkroom) -> None:
     assert "CapEff:\t0000000000000000" in status
 
 
-async def test_decoder_has_low_priority_and_its_own_session(
+async def test_decoder_of_a_client_has_a_usual_priority_and_its_own_session(
     darkroom: Darkroom,
 ) -> None:
     (pid,) = pids(darkroom)
+    assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.sched_getscheduler(pid) == os.SCHED_BATCH
+    assert os.getsid(pid) == pid
+    assert session_niceness(pid) in {0, None}
+
+
+async def test_decoder_in_the_background_has_a_low_priority(
+    darkroom: Darkroom, photo: Path
+) -> None:
+    (client,) = pids(darkroom)
+    in_background.set(True)
+    assert await works(darkroom, photo)
+    (pid,) = pids(darkroom) - {client}
     niceness = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
     assert os.getpriority(os.PRIO_PROCESS, pid) == niceness
-    assert os.getsid(pid) != os.getsid(0)
-    lower = round(math.log(len(os.sched_getaffinity(0)), 1.25))
-    assert session_niceness(pid) in {max(0, niceness - lower), None}
+    assert os.getsid(pid) == pid
+    assert session_niceness(pid) in {niceness, None}
+
+
+async def test_decoder_never_changes_its_priority(darkroom: Darkroom, photo: Path) -> None:
+    kinds = dict[int, set[int]]()
+    for background in (False, True, False, True):
+        in_background.set(background)
+        assert await works(darkroom, photo)
+        for pid in pids(darkroom):
+            kinds.setdefault(pid, set()).add(os.getpriority(os.PRIO_PROCESS, pid))
+    assert [len(found) for found in kinds.values()] == [1, 1]
 
 
 async def test_photo_descriptor_is_read_only(darkroom: Darkroom, photo: Path) -> None:

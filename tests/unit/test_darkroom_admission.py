@@ -5,14 +5,17 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.darkroom import admission
-from safelight.darkroom.admission import AdmissionQueue, ReadLoad
+from safelight.darkroom.admission import AdmissionQueue
+from safelight.darkroom.capacity import ReadLoad
 from safelight.darkroom.pool import Darkroom
+from safelight.darkroom.ticket import Ticket
 from safelight.errors import Busy
 from safelight.settings import LimitSettings
 
@@ -126,7 +129,7 @@ async def test_owner_with_fewest_at_work_is_next() -> None:
 
 async def test_preferred_owner_continues_until_its_turn_is_over() -> None:
     done = Counter[str]()
-    queue = AdmissionQueue(servers=1, max_waiting=100, preferred=lambda: {"b": done["b"]})
+    queue = AdmissionQueue(servers=1, max_waiting=100, preferred=lambda: {(False, "b"): done["b"]})
 
     async def work(owner: str) -> str:
         async with queue.slot(owner):
@@ -141,6 +144,88 @@ async def test_preferred_owner_continues_until_its_turn_is_over() -> None:
     queue.leave(first, 0.1)
     await asyncio.wait_for(asyncio.gather(*tasks), 5)
     assert "".join(order).startswith("bbacdeb")
+
+
+async def test_client_goes_before_the_background() -> None:
+    queue, order = AdmissionQueue(servers=1, max_waiting=100), list[str]()
+    first = await queue.wait("first")
+
+    async def work(owner: str, *, background: bool) -> None:
+        ticket = await queue.wait(owner, background=background)
+        order.append(owner)
+        queue.leave(ticket, 0.1)
+
+    tasks = [asyncio.create_task(work(owner, background=owner.islower())) for owner in "abABcCdD"]
+    await _settle()
+    assert queue.waiting == 4, "only clients count"
+    queue.leave(first, 0.1)
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    assert "".join(order) == "ABCDabcd"
+
+
+async def test_background_holds_up_no_client() -> None:
+    queue = AdmissionQueue(servers=2, max_waiting=100)
+    background = [await queue.wait("b", background=True) for _ in range(2)]
+    clients = [await asyncio.wait_for(queue.wait("c"), 1) for _ in range(2)]
+    third = asyncio.create_task(queue.wait("c"))
+    job = asyncio.create_task(queue.wait("b", background=True))
+    await _settle()
+    assert not third.done()
+    assert not job.done()
+    for ticket in (*background, *clients):
+        queue.leave(ticket, 0.1)
+    for task in (third, job):
+        queue.leave(await asyncio.wait_for(task, 1), 0.1)
+    await _settle()
+    assert queue.working == queue.waiting == 0
+
+
+@pytest.mark.parametrize(("limit", "starts"), [(2, 1), (1, 0)], ids=["usual", "many read"])
+async def test_background_starts_beside_clients_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, limit: int, starts: int
+) -> None:
+    monkeypatch.setattr(admission, "_PATIENCE", 0)
+    load = _Workload(limit)
+    queue = _queue(load, servers=2)
+    for _ in range(limit):
+        await queue.wait("client")
+    jobs = [asyncio.create_task(queue.wait("job", background=True)) for _ in range(3)]
+    await asyncio.wait(jobs, timeout=0.05)
+    assert sum(job.done() for job in jobs) == starts
+    for job in jobs:
+        job.cancel()
+
+
+async def test_background_gives_way_when_a_client_needs_its_memory() -> None:
+    queue = AdmissionQueue(servers=2, max_waiting=100, memory=10)
+    ended = list[str]()
+
+    def end(job: Ticket) -> None:
+        ended.append(job.owner)
+        queue.leave(job, 0.1)
+
+    for name in ("one", "two"):
+        job = await queue.wait(name, memory=4, background=True)
+        job.give_way = partial(end, job)
+    small = await asyncio.wait_for(queue.wait("client", memory=2), 1)
+    assert not ended
+    large = asyncio.create_task(queue.wait("client", memory=6))
+    queue.leave(await asyncio.wait_for(large, 1), 0.1)
+    assert len(ended) == 2
+    queue.leave(small, 0.1)
+
+
+async def test_background_keeps_its_memory_if_that_would_not_do() -> None:
+    """The client waits for another client anyway."""
+    queue = AdmissionQueue(servers=3, max_waiting=100, memory=10)
+    first = await queue.wait("client", memory=8, expensive=True)
+    job, ended = await queue.wait("job", memory=2, background=True), list[bool]()
+    job.give_way = lambda: ended.append(True)
+    second = asyncio.create_task(queue.wait("other", memory=5))
+    await _settle()
+    assert not ended
+    queue.leave(first, 0.1)
+    queue.leave(await asyncio.wait_for(second, 1), 0.1)
 
 
 async def test_full_queue_refuses_the_owner_who_fills_it() -> None:

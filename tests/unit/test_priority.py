@@ -34,6 +34,7 @@ def classes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The scheduling classes that were requested; none of them is applied."""
     requested: list[int] = []
     monkeypatch.setattr(os, "nice", lambda by: by + 2)
+    monkeypatch.setattr(os, "setsid", lambda: None)
     monkeypatch.setattr(
         os, "sched_setscheduler", lambda _pid, policy, _param: requested.append(policy)
     )
@@ -65,23 +66,18 @@ def test_decoder_is_idle_class_where_sessions_are_groups(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, classes: list[int], control_groups: str
 ) -> None:
     group = fake_system(monkeypatch, tmp_path, control_groups=control_groups)
-    priority.lower_priority()
+    priority.set_priority(background=True)
     assert group.written == ["12"]
     assert classes == [os.SCHED_IDLE]
 
 
-@pytest.mark.parametrize(("processes", "expected"), [(1, "12"), (2, "9"), (8, "3"), (64, "0")])
-def test_session_gets_the_share_of_all_its_decoders(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    classes: list[int],
-    processes: int,
-    expected: str,
+def test_decoder_of_a_client_keeps_its_niceness(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, classes: list[int]
 ) -> None:
     group = fake_system(monkeypatch, tmp_path)
-    priority.lower_priority(processes)
-    assert group.written == [expected]
-    assert classes == [os.SCHED_IDLE]
+    priority.set_priority(background=False)
+    assert group.written == []
+    assert classes == [os.SCHED_BATCH]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +98,7 @@ def test_decoder_only_gets_niceness_elsewhere(
     difference: dict[str, str | int],
 ) -> None:
     group = fake_system(monkeypatch, tmp_path, **difference)  # type: ignore[arg-type]
-    priority.lower_priority()
+    priority.set_priority(background=True)
     assert group.written == ["12"]
     assert classes == []
 
@@ -112,7 +108,7 @@ def test_rate_limited_write_is_retried(
 ) -> None:
     group = fake_system(monkeypatch, tmp_path)
     group.busy = 4
-    priority.lower_priority()
+    priority.set_priority(background=True)
     assert group.written == ["12"]
     assert classes == [os.SCHED_IDLE]
 
@@ -129,7 +125,7 @@ def test_decoder_is_not_idle_class_if_session_niceness_fails(
 ) -> None:
     group = fake_system(monkeypatch, tmp_path)
     group.busy, group.refusal = busy, refusal
-    priority.lower_priority()
+    priority.set_priority(background=True)
     assert group.written == []
     assert classes == []
 
@@ -139,5 +135,5 @@ def test_system_without_autogroups_is_supported(
 ) -> None:
     fake_system(monkeypatch, tmp_path)
     monkeypatch.setattr(priority, "_ENABLED", tmp_path / "none")
-    priority.lower_priority()
+    priority.set_priority(background=True)
     assert classes == []

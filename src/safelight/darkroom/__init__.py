@@ -1,7 +1,9 @@
 """Decoding of untrusted photos in confined processes.
 
 - `pool`: `Darkroom`, the server's pool of decoder processes.
-- `admission`: the queue in front of it, fair to owners, which raises Busy when full.
+- `calls`: its calls of decoders, in turn and within limits.
+- `admission`: the queue in front of it, fair to owners, which raises Busy when full; `ticket`: a
+  place in it.
 - `decoders`: its processes, each for one owner.
 - `template`: the server's end of the process that decoders are forked from.
 - `process`: the server's end of one decoder process: call it, kill it.

@@ -1,6 +1,9 @@
-"""How many decoder processes this machine can run, and how much memory each may use."""
+"""How many decoder processes can run, also while clients read, and how much memory each may use."""
 
 import os
+import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -11,6 +14,10 @@ _RESERVED: Final = _GIB
 """For the server, the embedded engines and the rest of the system; docs/deploy.md has figures."""
 _USUAL: Final = 512 << 20
 """Bytes; enough for nearly all photos (measured in docs/decisions/0024)."""
+
+_MANY_READS: Final = 5
+_READ_WINDOW: Final = 1.0
+"""Seconds. A gallery that uploads refreshes its list once a second: one alone is not many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +66,29 @@ class Capacity:
             memory=min([machine, *memory_limits()]),
             decode_memory=decode_memory,
         )
+
+
+class ReadLoad:
+    """Lowers the number of decoders while many clients read, which leaves one processor to those.
+
+    With every processor busy decoding, each process on the way of a response (the server,
+    PostgreSQL, the client) first waits until a decoder is descheduled: docs/decisions/0012.
+    `clock` returns seconds.
+    """
+
+    def __init__(
+        self, *, decoders: int, under_load: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._decoders = decoders
+        self._under_load = under_load
+        self._clock = clock
+        self._reads: deque[float] = deque(maxlen=_MANY_READS)
+
+    def record(self) -> None:
+        """Record a request that reads."""
+        self._reads.append(self._clock())
+
+    def allowed_decoders(self) -> int:
+        """Return how many decoders may run at the moment."""
+        is_high = len(self._reads) == _MANY_READS and self._clock() - self._reads[0] < _READ_WINDOW
+        return self._under_load if is_high else self._decoders

@@ -2,11 +2,12 @@
 
 A decoder sees the images of one owner only: one that an image has taken over can't put them into
 another owner's renditions. It is forked from a template, which has loaded the libraries and has
-read no image, when an owner needs it. It ends when another owner needs its place, after `_JOBS`
-jobs, or after `_IDLE` without one, and is killed when an image makes it fail. The template is
-started when it is needed (about half a second), and ends when no decoder has been left for `_IDLE`.
-It is replaced when it dies, and when an image has crashed a decoder: its next try would find the
-same layout of memory.
+read no image, when an owner needs it. It runs at normal priority if clients wait for it, and at a
+low one in the background; it is never changed from one kind into the other. It ends when another
+owner needs its place, after `_JOBS` jobs, or after `_IDLE` without one, and is killed when an image
+makes it fail. The template is started when it is needed (about half a second), and ends when no
+decoder has been left for `_IDLE`. It is replaced when it dies, and when an image has crashed a
+decoder: its next try would find the same layout of memory.
 """
 
 import asyncio
@@ -17,7 +18,6 @@ from typing import Final
 
 from safelight import errors
 from safelight.darkroom import protocol
-from safelight.darkroom.admission import Ticket
 from safelight.darkroom.channel import DecoderStartFailed
 from safelight.darkroom.process import (
     DecoderDied,
@@ -26,6 +26,7 @@ from safelight.darkroom.process import (
     DecoderStarved,
 )
 from safelight.darkroom.template import DecoderTemplate
+from safelight.darkroom.ticket import Lane, Ticket
 from safelight.imaging.formats import FORMATS
 from safelight.imaging.limits import DecodeLimits
 
@@ -67,60 +68,79 @@ class Decoders:
         ticket: Ticket,
         *,
         may_stay: int,
+        memory_for: int,
         threads: bool,
         allowance: protocol.Allowance | None = None,
     ) -> DecoderProcess:
         """Return an idle decoder of the owner that is alive, or start one.
 
         It may start `threads` or not. With an `allowance`, it is always a new one. Before one is
-        started, the idle ones used longest ago are ended: at most `may_stay` stay. Raises
-        DecoderStartFailed.
+        started, the idle ones used longest ago are ended: at most `may_stay` of the same priority
+        stay, and as many in all as there is `memory_for`. Raises DecoderStartFailed.
         """
         if self.is_closed:
             raise errors.Busy
         if allowance:
-            decoder = await self._start_beside(may_stay, threads=threads, allowance=allowance)
+            self._end_idle(may_stay, memory_for, background=ticket.background)
+            decoder = await self.start(
+                threads=threads, background=ticket.background, allowance=allowance
+            )
             decoder.owner = ticket.owner
             return decoder
         for decoder, timer in sorted(self.idle, key=lambda idle: idle[0].owner is None):
-            if decoder.owner in {ticket.owner, None} and decoder.threads == threads:
+            is_kind = (decoder.threads, decoder.background) == (threads, ticket.background)
+            if decoder.owner in {ticket.owner, None} and is_kind:
                 self.idle.remove((decoder, timer))
                 timer.cancel()
                 if decoder.is_alive:
                     break
                 self.dismiss(decoder)
         else:
-            decoder = await self._start_beside(may_stay, threads=threads)
+            self._end_idle(may_stay, memory_for, background=ticket.background)
+            decoder = await self.start(threads=threads, background=ticket.background)
         decoder.owner = ticket.owner
         decoder.turn = decoder.turn + 1 if ticket.continues else 1
         return decoder
 
-    async def _start_beside(
-        self, may_stay: int, *, threads: bool, allowance: protocol.Allowance | None = None
-    ) -> DecoderProcess:
-        """End idle decoders until no more than `may_stay` are left, then start one."""
-        while len(self.idle) > may_stay:
-            decoder, timer = self.idle[0]
-            timer.cancel()
-            self._dismiss_idle(decoder)
-        return await self.start(threads=threads, allowance=allowance)
+    def _end_idle(self, may_stay: int, memory_for: int, *, background: bool) -> None:
+        """End idle decoders until no more are left than may stay."""
+        same = [decoder for decoder, _ in self.idle if decoder.background == background]
+        ended = same[: max(0, len(same) - may_stay)]
+        others = [decoder for decoder, _ in self.idle if decoder not in ended]
+        ended += others[: max(0, len(others) - memory_for)]
+        for decoder, timer in tuple(self.idle):
+            if decoder in ended:
+                timer.cancel()
+                self._dismiss_idle(decoder)
 
-    def turns(self) -> dict[str, int]:
-        """Return the owners of idle decoders, and how many jobs these have done in a row."""
-        return {decoder.owner: decoder.turn for decoder, _ in self.idle if decoder.owner}
+    def turns(self) -> dict[Lane, int]:
+        """Return the lanes of idle decoders, and how many jobs these have done in a row."""
+        return {
+            (decoder.background, decoder.owner): decoder.turn
+            for decoder, _ in self.idle
+            if decoder.owner
+        }
 
     async def start(
-        self, *, threads: bool, allowance: protocol.Allowance | None = None
+        self,
+        *,
+        threads: bool,
+        background: bool = False,
+        allowance: protocol.Allowance | None = None,
     ) -> DecoderProcess:
         """Start a decoder of no owner yet. Raises DecoderStartFailed."""
         template = await self._usable_template()
         try:
-            decoder = await template.fork(threads=threads, allowance=allowance)
+            decoder = await template.fork(
+                threads=threads, background=background, allowance=allowance
+            )
         except DecoderStartFailed:
             if template.is_usable:
                 raise
             template = await self._usable_template()
-            decoder = await template.fork(threads=threads, allowance=allowance)
+            decoder = await template.fork(
+                threads=threads, background=background, allowance=allowance
+            )
         self.running.add(decoder)
         if self.is_closed:
             self.dismiss(decoder)

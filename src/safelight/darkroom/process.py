@@ -14,6 +14,8 @@ from safelight.darkroom.channel import receive_message, receive_ready
 from safelight.darkroom.protocol import Allowance
 
 _END_SECONDS: Final = 5.0
+_STRETCH: Final = 10
+"""By how much a deadline may move, while other processes hold the processors."""
 
 
 class DecoderGone(Exception):
@@ -41,10 +43,10 @@ class DecoderProcess:
     """One decoder and the server's end of its socket. Takes one request at a time.
 
     `owner` is the owner of all the photos that it has seen, None before the first; `turn` is the
-    number of jobs since the queue last had a choice. It may start `threads` or not, and has an
-    `allowance` if it is for one large photo. `kill` asks its template to kill it, and `give_up` is
-    for when that has no effect. After any exception from `call`, cancellation included, its state
-    is unknown: `kill` it.
+    number of jobs since the queue last had a choice. It may start `threads` or not, has a low
+    priority in the `background`, and an `allowance` if it is for one large photo. `kill` asks its
+    template to kill it, and `give_up` is for when that has no effect. After any exception from
+    `call`, cancellation included, its state is unknown: `kill` it.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class DecoderProcess:
         channel: socket.socket,
         *,
         threads: bool,
+        background: bool,
         cpu_seconds: float,
         allowance: Allowance | None,
         kill: Callable[[], None],
@@ -60,6 +63,7 @@ class DecoderProcess:
         self._channel = channel
         self._cpu_seconds = cpu_seconds
         self.threads = threads
+        self.background = background
         self.allowance = allowance
         self._kill = kill
         self._give_up = give_up
@@ -92,8 +96,10 @@ class DecoderProcess:
     async def call(self, request: bytes, descriptors: Sequence[int], within: timedelta) -> bytes:
         """Send a request with its file descriptors, and return the answer.
 
-        Raises DecoderGone if the child never took the request, DecoderDied if it died of it or
-        missed the deadline, DecoderStarved if other processes took its time.
+        The time that it waits for a processor which other processes hold is not counted, up to
+        `_STRETCH` times the limit in all. Raises DecoderGone if the child never took the request,
+        DecoderDied if it died of it or missed the deadline, DecoderStarved if other processes took
+        its time.
         """
         self.jobs += 1
         loop = asyncio.get_running_loop()
@@ -105,22 +111,41 @@ class DecoderProcess:
             raise DecoderGone from error
         loop.add_reader(self._channel, self._receive)
         try:
-            async with asyncio.timeout(within.total_seconds()):
-                answer = await self._answer
-        except TimeoutError as late:
-            if self._is_starved(started):
-                raise DecoderStarved from late
-            raise DecoderDied(late=True) from late
+            is_answered = await self._wait_for_answer(self._answer, within.total_seconds())
         finally:
             if self._channel.fileno() >= 0:  # Not closed since by `wait`.
                 loop.remove_reader(self._channel)
-        if answer:
+        if not is_answered:
+            raise DecoderStarved if self._is_starved(started) else DecoderDied(late=True)
+        if answer := self._answer.result():
             return answer
         if not self._taken:
             raise DecoderGone
         self.kill()  # It may have hung up and still be alive.
         await self.wait()
         raise DecoderDied(late=self.status == -signal.SIGXCPU, status=self.status)
+
+    async def _wait_for_answer(self, answer: asyncio.Future[bytes], within: float) -> bool:
+        """Wait for the answer, and return whether it came in time."""
+        begun, queued = time.monotonic(), self._queued_seconds()
+        while not answer.done():
+            lost = self._queued_seconds() - queued
+            end = begun + min(within + lost, _STRETCH * within)
+            if (left := end - time.monotonic()) <= 0:
+                return False
+            await asyncio.wait({answer}, timeout=left)
+        return True
+
+    def _queued_seconds(self) -> float:
+        """Return how long the child's threads were runnable without a processor: sched-stats.rst.
+
+        0 if the kernel doesn't count it.
+        """
+        nanoseconds = 0
+        with suppress(OSError, ValueError, IndexError):
+            for task in Path(f"/proc/{self.pid}/task").iterdir():
+                nanoseconds += int((task / "schedstat").read_text().split()[1])
+        return nanoseconds / 1e9
 
     def kill(self) -> None:
         """Have the child killed. `wait` for it afterwards."""

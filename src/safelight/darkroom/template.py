@@ -74,11 +74,12 @@ class DecoderTemplate:
         return self._process.pid
 
     async def fork(
-        self, *, threads: bool, allowance: protocol.Allowance | None = None
+        self, *, threads: bool, background: bool, allowance: protocol.Allowance | None = None
     ) -> DecoderProcess:
         """Fork a decoder and wait until it is ready. Raises DecoderStartFailed.
 
-        It may start `threads` or not, and has an allowance if it is for a large photo.
+        It may start `threads` or not, has a low priority in the `background`, and an allowance if
+        it is for a large photo.
         """
         number = next(self._numbers)
         try:
@@ -89,6 +90,7 @@ class DecoderTemplate:
         decoder = DecoderProcess(
             ours,
             threads=threads,
+            background=background,
             cpu_seconds=allowance.seconds if allowance else self._limits.cpu_seconds,
             allowance=allowance,
             kill=lambda: self._send(template_messages.encode_kill(number)),
@@ -96,7 +98,9 @@ class DecoderTemplate:
         )
         self._decoders[number] = decoder
         with theirs:
-            request = template_messages.encode_fork(number, threads=threads, allowance=allowance)
+            request = template_messages.encode_fork(
+                number, threads=threads, background=background, allowance=allowance
+            )
             self._send(request, theirs.fileno())
         try:
             await decoder.wait_until_ready()

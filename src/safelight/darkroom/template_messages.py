@@ -23,12 +23,17 @@ def decode_ended(message: bytes) -> Ended:
         raise ProtocolError from error
 
 
-def encode_fork(number: int, *, threads: bool, allowance: Allowance | None) -> bytes:
+def encode_fork(
+    number: int, *, threads: bool, background: bool, allowance: Allowance | None
+) -> bytes:
     """Encode the request to fork a decoder, which may start threads or not.
 
-    It gets the attached end of a socket pair, and an allowance if it is for a large photo.
+    It gets the attached end of a socket pair, a low priority in the `background`, and an allowance
+    if it is for a large photo.
     """
-    return msgspec.json.encode({"fork": number, "threads": threads, "allowance": allowance})
+    return msgspec.json.encode(
+        {"fork": number, "threads": threads, "background": background, "allowance": allowance}
+    )
 
 
 def encode_kill(number: int) -> bytes:

@@ -197,8 +197,9 @@ def _register(app: App, task: Task) -> None:
 def _callable(task: Task) -> Callable[..., Coroutine[Any, Any, None]]:
     async def work(context: JobContext, **args: object) -> None:
         origin = args.pop(REQUEST_ID, None)
-        # Each job is an asyncio task: the variable is set for this job only.
+        # Each job is an asyncio task: the variables are set for this job only.
         tracing.request_id.set(str(origin) if origin else None)
+        tracing.in_background.set(True)
         with _logged(task, context.job):
             await task.work(**({} if task.cron else args))  # cron jobs get their time
 

@@ -32,7 +32,7 @@ class LimitSettings(Group):
         default=timedelta(seconds=20), gt=timedelta(0), le=timedelta(minutes=10)
     )
     """CPU time of one decode of up to 50 megapixels; larger photos get more in proportion. It may
-    take one second more of wall-clock time."""
+    take one second more of wall-clock time, and as long as other processes hold the processors."""
     decode_memory: int = Field(default=5 * 1024 * MiB, ge=256 * MiB)
     """Address space that a decoder process may have, for the photos that need that much."""
     max_waiting: int = Field(default=256, ge=1)

@@ -2,9 +2,9 @@
 
 The server runs ``python -I -m safelight.darkroom.child LIMITS`` with one end of a socket pair as
 its standard input. Messages are JSON, one in each packet. The template's first is
-``{"ready": …}``. The server sends ``{"fork": number, "threads": …, "allowance": …}``, with one end
-of another socket pair for the decoder, and ``{"kill": number}``. The template sends
-``{"ended": number, "status": …}`` for each decoder.
+``{"ready": …}``. The server sends ``{"fork": number, "threads": …, "background": …, "allowance":
+…}``, with one end of another socket pair for the decoder, and ``{"kill": number}``. The template
+sends ``{"ended": number, "status": …}`` for each decoder.
 
 The template never reads a photo, and starts no thread, since a fork copies only one: libvips is
 loaded, but each decoder initializes it, which starts its threads (`decoder`).
@@ -25,7 +25,7 @@ from typing import Final
 
 from safelight.darkroom.child import confinement, decoder
 from safelight.darkroom.child.decoder import Handler, Message, send
-from safelight.darkroom.child.priority import lower_priority
+from safelight.darkroom.child.priority import set_priority
 from safelight.imaging.limits import DecodeLimits
 
 _CHANNEL: Final = 0
@@ -61,7 +61,6 @@ def main(more_handlers: Mapping[str, Handler] | None = None) -> None:
     channel = socket.socket(fileno=_CHANNEL)
     try:
         confinement.die_with_parent(os.getppid())
-        lower_priority(len(os.sched_getaffinity(0)))  # As many decoders may run.
         limits = DecodeLimits(**json.loads(sys.argv[1]))
         for name in _MODULES:
             _load(name)
@@ -141,6 +140,7 @@ class _Template:
         os.dup2(descriptor, self._channel.fileno())  # This closes the template's channel.
         os.close(descriptor)
         confinement.die_with_parent(template)
+        set_priority(background=request["background"])
         limits, allowance = self._limits, request["allowance"]
         if allowance:
             limits = replace(

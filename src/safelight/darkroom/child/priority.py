@@ -1,19 +1,16 @@
-"""Lower a decoder's priority, so that the server and all other processes go first.
+"""Set the priority of a decoder: that of any process while a client waits, otherwise a low one.
 
 A process's niceness counts only within its scheduling group. Where no control groups are in use,
-Linux makes each session a group (autogroup, sched(7)). Decoders have a session of their own, so the
-niceness of its group has to be raised, too.
+Linux makes each session a group (autogroup, sched(7)), which shares the processors equally with
+others. So each decoder gets a session of its own, and a niced one also raises the niceness of that.
 """
 
-import math
 import os
 import time
 from pathlib import Path
 from typing import Final
 
 _NICENESS: Final = 10
-_WEIGHT_STEP: Final = 1.25
-"""By which a group's share grows for each step of niceness."""
 _TRIES: Final = 5
 _PAUSE: Final = 0.1
 _FIRST_CGROUP_NAMESPACE: Final = 0xEFFFFFFB  # linux/proc_ns.h
@@ -24,14 +21,18 @@ _NAMESPACE: Final = Path("/proc/self/ns/cgroup")
 _CGROUPS: Final = Path("/proc/self/cgroup")
 
 
-def lower_priority(processes: int = 1) -> None:
-    """Raise the niceness of this process and its session. Call it before any thread starts.
+def set_priority(*, background: bool) -> None:
+    """Start a session, and in the `background` lower its priority and that of this process.
 
-    The session's is as much lower as gives each of its `processes` the share of a session alone.
+    Call it before any thread starts. It can't be undone: only root may raise a priority.
     """
+    os.setsid()
+    if not background:
+        # Its processor goes to the server at once when that wakes up, but its share is the usual.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        return
     niceness = os.nice(_NICENESS)
-    lower = round(math.log(processes, _WEIGHT_STEP))
-    if _set_autogroup_niceness(max(0, niceness - lower)) and _is_autogroup_in_force():
+    if _set_autogroup_niceness(niceness) and _is_autogroup_in_force():
         # A process that wakes up may now preempt a decoder at once. The group still gets the share
         # of its niceness; without the group, a decoder would starve beside a busy process.
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
