@@ -44,7 +44,10 @@ def token_source(settings: "Settings") -> Callable[[], str] | None:
     if settings.auth == "none":
         return None
     if settings.token:
-        return settings.token.get_secret_value
+        from safelight.settings.validators import reveal
+
+        token = reveal(settings.token)
+        return lambda: token
     return TokenFile(token_file(settings))
 
 

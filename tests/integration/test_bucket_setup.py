@@ -15,6 +15,7 @@ from safelight.engines import EmbeddedEngines
 from safelight.errors import SettingsError
 from safelight.library import Library
 from safelight.settings import Settings
+from safelight.settings.validators import reveal
 from safelight.signing.sigv4 import Credentials
 from safelight.storage import BucketConfig, SetupOutcome, bucket_exists, configure_bucket
 from support.app_server import settings_for
@@ -214,7 +215,7 @@ def embedded(engines: EmbeddedEngines, open_tmp_path: Path) -> Settings:
     values = settings_for(engines, open_tmp_path / f"own-{uuid4().hex}")
     return Settings(
         data_dir=values.data_dir,
-        database_url=values.database_url and SecretStr(values.database_url.get_secret_value()),
+        database_url=values.database_url and SecretStr(reveal(values.database_url)),
         port=8765,
         origins=("https://first.example",),
     )
@@ -243,7 +244,7 @@ def test_embedded_store_starts_without_boto3(embedded: Settings) -> None:
     assert embedded.database_url
     environ = {
         "SAFELIGHT_DATA_DIR": str(embedded.data_dir),
-        "SAFELIGHT_DATABASE_URL": embedded.database_url.get_secret_value(),
+        "SAFELIGHT_DATABASE_URL": reveal(embedded.database_url),
     }
     response = subprocess.run(
         [sys.executable, "-c", code], check=True, env=environ, capture_output=True, text=True

@@ -15,10 +15,9 @@ from safelight.catalog.tables import uploads
 from safelight.errors import OperatorError
 from safelight.imaging.presets import build_presets
 from safelight.jobs import JobState
-from safelight.library import Library
+from safelight.library import Library, StartedUpload
 from safelight.library.processing.renditions import RenderedPhoto, RenditionMaker
 from safelight.library.reconcile.findings import Kind, Progress, ReconcileOptions
-from safelight.library.uploads.direct_uploads import StartedUpload
 from safelight.models import Caption, Upload
 from safelight.settings import RenditionSettings
 from safelight.storage import Bucket

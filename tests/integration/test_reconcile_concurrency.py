@@ -15,9 +15,8 @@ import pytest
 from safelight import keys
 from safelight.errors import NotFound
 from safelight.imaging.presets import build_presets
-from safelight.library import Library
+from safelight.library import Library, StartedUpload
 from safelight.library.sweep import Sweep
-from safelight.library.uploads.direct_uploads import StartedUpload
 from safelight.models import Photo
 from safelight.settings import RenditionSettings
 from support import pictures

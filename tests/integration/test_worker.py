@@ -21,6 +21,7 @@ from safelight.jobs.worker import DEFAULT
 from safelight.library.sweep import FORGET_AFTER, STALE_AFTER, Sweep
 from safelight.library.uploads.upload_cleanup import UploadCleanup
 from safelight.models import Caption, Upload, UploadStatus
+from safelight.settings.validators import reveal
 from support import pictures
 from support.app_server import AppServer, run_app_server, settings_for
 from support.fork_server import SCRIPT, Process, start_command
@@ -39,7 +40,7 @@ class Fleet:
     def database_url(self) -> str:
         url = self.server.settings.database_url
         assert url is not None
-        return url.get_secret_value()
+        return reveal(url)
 
     def sql(self, statement: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
@@ -63,7 +64,7 @@ class Fleet:
             "SAFELIGHT_DATABASE_URL": self.database_url,
             "SAFELIGHT_S3__ENDPOINT_URL": str(settings.s3.endpoint_url),
             "SAFELIGHT_S3__ACCESS_KEY": str(settings.s3.access_key),
-            "SAFELIGHT_S3__SECRET_KEY": secret.get_secret_value(),
+            "SAFELIGHT_S3__SECRET_KEY": reveal(secret),
             "SAFELIGHT_DATA_DIR": str(settings.data_dir),
             **variables,
         }

@@ -102,7 +102,10 @@ async def open_memory_library(
 async def _open_backends(
     settings: Settings, database_url: str, clock: Callable[[], datetime]
 ) -> AsyncIterator[Backends]:
-    catalog, darkroom = Catalog(database_url), PillowDarkroom(settings.limits)
+    catalog, darkroom = (
+        Catalog(database_url, finds_duplicates=settings.duplicates == "share"),
+        PillowDarkroom(settings.limits),
+    )
     store: dict[str, Any] = {
         "credentials": CREDENTIALS.current,
         "clock": clock,

@@ -15,6 +15,7 @@ from safelight.settings import Settings
 from safelight.settings.addresses import check_host_names, parse_origin
 from safelight.settings.environment import read_settings
 from safelight.settings.names import suggest_variable
+from safelight.settings.validators import reveal
 from safelight.settings.warnings import find_near_misses, find_warnings
 from safelight.web.api.routing import origin_dependency
 
@@ -46,7 +47,7 @@ def test_spaces_around_values_are_removed(monkeypatch: pytest.MonkeyPatch, aroun
     settings = read_settings()
     assert (settings.port, settings.auth, settings.owner) == (9000, "token", "owner")
     assert settings.s3.secret_key is not None
-    assert settings.s3.secret_key.get_secret_value() == "secret"
+    assert reveal(settings.s3.secret_key) == "secret"
     assert (settings.s3.access_key, settings.s3.checksums) == ("AKIA", False)
     assert str(settings.data_dir) == "/srv/photos"
 

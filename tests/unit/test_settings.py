@@ -12,6 +12,7 @@ from safelight.errors import SettingsError
 from safelight.settings import Settings
 from safelight.settings.environment import read_settings
 from safelight.settings.names import variables_of
+from safelight.settings.validators import reveal
 from safelight.signing.sigv4 import Address
 from safelight.storage import page_origins
 
@@ -271,7 +272,7 @@ def test_token_may_have_any_16_visible_ascii_characters(monkeypatch: pytest.Monk
     monkeypatch.setenv("SAFELIGHT_TOKEN", "!~0123456789+/='")
     token = read_settings().token
     assert token is not None
-    assert token.get_secret_value() == "!~0123456789+/='"
+    assert reveal(token) == "!~0123456789+/='"
 
 
 def test_auth_none_refuses_any_host(monkeypatch: pytest.MonkeyPatch) -> None:

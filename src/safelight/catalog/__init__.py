@@ -1,14 +1,21 @@
-"""The catalog: a row for every photo, in PostgreSQL. It contains no image data."""
+"""The catalog: a row for every photo, in PostgreSQL. It contains no image data.
 
-from safelight.catalog.catalog import Catalog
-from safelight.catalog.diagnosis import DatabaseFacts
-from safelight.catalog.installation.bucket import describe_other_bucket
-from safelight.catalog.paging import Cursor, Month, Page
-from safelight.catalog.reservations import Reservation, Reservations
-from safelight.catalog.scan import RowKeys, RowScan, remove_renditions
-from safelight.catalog.sessions import Session, Sessions
-from safelight.catalog.tombstones import PhotoHook, Tombstone, Tombstones, TransactionHook
-from safelight.catalog.uploads import UploadEnded, Uploads
+The names are imported on first use, so that an embedding program starts quickly.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from safelight.catalog.catalog import Catalog
+    from safelight.catalog.diagnosis import DatabaseFacts
+    from safelight.catalog.installation.bucket import describe_other_bucket
+    from safelight.catalog.paging import Cursor, Month, Page
+    from safelight.catalog.reservations import Reservation, Reservations
+    from safelight.catalog.scan import RowKeys, RowScan, remove_renditions
+    from safelight.catalog.sessions import Session, Sessions
+    from safelight.catalog.tombstones import PhotoHook, Tombstone, Tombstones, TransactionHook
+    from safelight.catalog.uploads import UploadEnded, Uploads
 
 __all__ = [
     "Catalog",
@@ -31,3 +38,31 @@ __all__ = [
     "describe_other_bucket",
     "remove_renditions",
 ]
+
+_MODULES: Final = {
+    "Catalog": "catalog",
+    "Cursor": "paging",
+    "DatabaseFacts": "diagnosis",
+    "Month": "paging",
+    "Page": "paging",
+    "PhotoHook": "tombstones",
+    "Reservation": "reservations",
+    "Reservations": "reservations",
+    "RowKeys": "scan",
+    "RowScan": "scan",
+    "Session": "sessions",
+    "Sessions": "sessions",
+    "Tombstone": "tombstones",
+    "Tombstones": "tombstones",
+    "TransactionHook": "tombstones",
+    "UploadEnded": "uploads",
+    "Uploads": "uploads",
+    "describe_other_bucket": "installation.bucket",
+    "remove_renditions": "scan",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

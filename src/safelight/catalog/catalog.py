@@ -57,15 +57,22 @@ _CHANGE_NOTHING = delete(codes).where(false())
 class Catalog:
     """The rows of photos, uploads and sessions. Calls about photos take the `owner`.
 
-    Every call raises CatalogUnavailable when PostgreSQL doesn't answer within `deadline`.
+    Every call raises CatalogUnavailable when PostgreSQL doesn't answer within `deadline`. Without
+    `finds_duplicates`, an owner can have the same bytes any number of times.
     """
 
-    def __init__(self, url: str, *, deadline: timedelta = timedelta(seconds=4)) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        deadline: timedelta = timedelta(seconds=4),
+        finds_duplicates: bool = True,
+    ) -> None:
         self._database = Database(url, deadline=deadline)
         self.bucket_record = BucketRecord(self._database)
         self.dates = PhotoDates(self._database)
         self.host = HostTransactions(self._database)
-        self.reservations = Reservations(self._database)
+        self.reservations = Reservations(self._database, finds_duplicates=finds_duplicates)
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)
         self.row_scan = RowScan(self._database)

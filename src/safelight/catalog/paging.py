@@ -63,7 +63,7 @@ def _in_order(order: Order, at: datetime) -> datetime:
 class Month:
     """The number of photos of a month, which `begins` at its first moment, without a time zone.
 
-    A page after the cursor `after` starts with the newest of them.
+    A page after the cursor ``str(after)`` starts with the newest of them.
     """
 
     begins: datetime

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     insert,
+    literal_column,
     select,
     text,
     update,
@@ -109,7 +110,10 @@ NEXT: Final = compile_query(
 """COLUMNS of an owner's photos by id. Parameters: owner, after (an id), count."""
 
 FIND_DUPLICATE: Final = compile_query(
-    select(*COLUMNS).where(*_OWNED, photos.c.sha256 == bindparam("sha256"))
+    select(*COLUMNS)
+    .where(*_OWNED, photos.c.sha256 == bindparam("sha256"))
+    .order_by(photos.c.separate)
+    .limit(literal_column("1"))
 )
 """COLUMNS of an owner's photo. Parameters: owner, sha256."""
 
@@ -122,12 +126,16 @@ RESERVE: Final = compile_query(
 PUBLISH: Final = compile_query(
     update(photos)
     .where(photos.c.id == bindparam("reserved"), text("status = 'pending'"))
-    .values(details=_json("detailed"))
+    .values(
+        details=_json("detailed"),
+        separate=photos.c.id * bindparam("is_separate", type_=BigInteger),
+    )
     .returning(*COLUMNS),
     *("status", "size", "sha256", "created_at", "thumbhash", *FACTS),
 )
 """Publish a pending row and return its COLUMNS.
 
-Parameters: reserved (its id), detailed (details as JSON), and the other columns to set. The
-renditions stay those of the reservation.
+Parameters: reserved (its id), detailed (details as JSON), is_separate (1 if it may have the same
+bytes as another photo, otherwise 0), and the other columns to set. The renditions stay those of the
+reservation.
 """

@@ -39,8 +39,9 @@ class Reservation:
 class Reservations:
     """The rows of future photos. All calls raise CatalogUnavailable when PostgreSQL is down."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, finds_duplicates: bool = True) -> None:
         self._database = database
+        self._finds_duplicates = finds_duplicates
 
     async def reserve(
         self,
@@ -76,6 +77,8 @@ class Reservations:
     ) -> Photo:
         """Make the row ready in one statement, unless the owner already has the same bytes.
 
+        Without `finds_duplicates`, that doesn't matter.
+
         Returns the row's photo or the existing duplicate: compare the ids. `within` is a
         transaction of the caller. The hooks run in the same transaction if the row becomes ready.
         Raises NotFound if the row is no longer pending.
@@ -88,6 +91,7 @@ class Reservations:
             "created_at": now,
             "detailed": details_to_json(facts.details),
             "thumbhash": thumbhash,
+            "is_separate": 0 if self._finds_duplicates else 1,
             **columns_from_facts(facts, now=now),
         }
         for _ in range(_ATTEMPTS):
@@ -116,7 +120,9 @@ class Reservations:
     async def find_duplicate(
         self, owner: str, sha256: str, *, within: AsyncConnection | None = None
     ) -> Photo | None:
-        """Return the owner's photo with these bytes, if there is one."""
+        """Return the owner's photo with these bytes, if there is one and it has to be unique."""
+        if not self._finds_duplicates:
+            return None
         parameters = {"owner": owner, "sha256": sha256}
         rows: Sequence[Any]
         if within:

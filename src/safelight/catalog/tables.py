@@ -75,6 +75,8 @@ photos = Table(
     Column("own_taken_at", DateTime(timezone=False)),
     Column("own_taken_offset", Interval),
     Column("own_taken_from", Text),
+    # The row's id if it may have the same bytes as another of the owner's photos, otherwise 0.
+    Column("separate", BigInteger, nullable=False, server_default=text("0")),
     # What order=taken sorts by, and its months: the camera's local time, or else the time when the
     # photo was added, in UTC.
     Column(
@@ -93,11 +95,13 @@ photos = Table(
 
 _READY = text("status = 'ready'")
 
-# Duplicate detection: an owner has each file at most once, among the ready photos.
+# Duplicate detection: an owner has each file at most once, among the ready photos, unless the
+# settings keep duplicates apart.
 unique_sha256 = Index(
     "safelight_photos_twins_idx",
     photos.c.owner,
     photos.c.sha256,
+    photos.c.separate,
     unique=True,
     postgresql_where=_READY,
 )

@@ -41,7 +41,9 @@ def upgrade_schema(settings: "Settings") -> None:
         )
     import asyncio
 
-    asyncio.run(_use_catalog(settings.database_url.get_secret_value(), _no_change))
+    from safelight.settings.validators import reveal
+
+    asyncio.run(_use_catalog(reveal(settings.database_url), _no_change))
     print_result("The database schema is up to date.")
 
 
@@ -71,11 +73,13 @@ def replace_bucket(settings: "Settings", bucket: str) -> None:
     """Store the name of the bucket in the database. Raises OperatorError."""
     import asyncio
 
+    from safelight.settings.validators import reveal
+
     async def replace(catalog: "Catalog") -> str | None:
         return await catalog.bucket_record.replace(bucket)
 
     if settings.database_url:
-        before = asyncio.run(_use_catalog(settings.database_url.get_secret_value(), replace))
+        before = asyncio.run(_use_catalog(reveal(settings.database_url), replace))
     else:
         from safelight.engines import EmbeddedEngines
 

@@ -13,6 +13,7 @@ from safelight.errors import OperatorError, SettingsError
 from safelight.library.backends import bucket_config, make_engines
 from safelight.server.record import ServerRecord, local_url, running_servers
 from safelight.settings import Settings
+from safelight.settings.validators import reveal
 from safelight.settings.warnings import find_warnings
 from safelight.signing.credentials import StaticCredentials, make_credential_provider
 from safelight.signing.sigv4 import Credentials
@@ -106,7 +107,7 @@ async def _start_engines(
 
 def _database_url(settings: Settings, engines: "EmbeddedEngines | None") -> str | None:
     if settings.database_url:
-        return settings.database_url.get_secret_value()
+        return reveal(settings.database_url)
     return engines.database_url if engines else None
 
 

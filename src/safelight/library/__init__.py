@@ -1,19 +1,46 @@
-"""The library: the one place where bytes, rows and pixels meet."""
+"""The library: the one place where bytes, rows and pixels meet.
 
-from safelight.library.ingest import AddResult
-from safelight.library.library import Library
-from safelight.library.methods.changes import MAX_SHIFT
-from safelight.library.methods.links import PhotoLinks
-from safelight.library.methods.photos import MAX_PAGE, MAX_SKIP
-from safelight.library.uploads.direct_uploads import Operation, StartedUpload
+The names are imported on first use, so that an embedding program starts quickly.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from safelight.library.library import Library
+    from safelight.library.methods.changes import MAX_SHIFT
+    from safelight.library.methods.links import PhotoLinks
+    from safelight.library.methods.photos import MAX_PAGE, MAX_SKIP
+    from safelight.library.results import AddResult, JobBatch, Operation, PhotoPage, StartedUpload
 
 __all__ = [
     "MAX_PAGE",
     "MAX_SHIFT",
     "MAX_SKIP",
     "AddResult",
+    "JobBatch",
     "Library",
     "Operation",
     "PhotoLinks",
+    "PhotoPage",
     "StartedUpload",
 ]
+
+_MODULES: Final = {
+    "AddResult": "results",
+    "JobBatch": "results",
+    "Library": "library",
+    "MAX_PAGE": "methods.photos",
+    "MAX_SHIFT": "methods.changes",
+    "MAX_SKIP": "methods.photos",
+    "Operation": "results",
+    "PhotoLinks": "methods.links",
+    "PhotoPage": "results",
+    "StartedUpload": "results",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -13,10 +13,12 @@ from safelight.catalog import Catalog
 from safelight.darkroom.pool import Darkroom
 from safelight.errors import SettingsError
 from safelight.imaging.presets import build_presets
+from safelight.library.signers import link_hosts, make_link_signer, make_upload_signer
 from safelight.library.spool import Spool
 from safelight.models import Preset
 from safelight.private_files import check_data_directory
 from safelight.settings import LimitSettings, Settings, UploadSettings
+from safelight.settings.validators import reveal
 from safelight.signing.credentials import (
     CredentialProvider,
     StaticCredentials,
@@ -127,17 +129,17 @@ async def open_backends(
             bucket=bucket,
             catalog=catalog,
             darkroom=darkroom,
-            link_signer=_make_link_signer(settings, config, endpoint, signing.current, clock),
+            link_signer=make_link_signer(settings, config, endpoint, signing.current, clock),
             spool=spool,
             limits=settings.limits,
             uploads=settings.uploads,
-            upload_signer=_make_upload_signer(
+            upload_signer=make_upload_signer(
                 settings, config, endpoint, upload_credentials, clock, features=features
             ),
             multipart=multipart,
             presets=build_presets(settings.renditions),
             engines=engines,
-            link_hosts=_link_hosts(settings),
+            link_hosts=link_hosts(settings),
         )
 
 
@@ -181,13 +183,21 @@ async def _open_catalog(
     settings: Settings, engines: "EmbeddedEngines | None", stack: AsyncExitStack
 ) -> Catalog:
     if settings.database_url:
-        catalog = Catalog(settings.database_url.get_secret_value())
+        url = reveal(settings.database_url)
     else:
         assert engines is not None
-        catalog = Catalog(engines.database_url)
+        url = engines.database_url
+    catalog = Catalog(url, finds_duplicates=settings.duplicates == "share")
     stack.push_async_callback(catalog.close)
     await catalog.upgrade()
     await catalog.bucket_record.check(settings.s3.bucket)
+    if not settings.alembic_filtered and await catalog.has_host_alembic():
+        _log.warning(
+            "the schema of Safelight's tables also has a table 'alembic_version': without"
+            " include_name=safelight.alembic.include_name in its env.py, 'alembic revision"
+            " --autogenerate' proposes to drop all photos; confirm it by"
+            " SAFELIGHT_ALEMBIC_FILTERED=true"
+        )
     return catalog
 
 
@@ -247,48 +257,3 @@ async def _configure_embedded(
     for step in await configure_bucket(config, keys, origins=page_origins(settings)):
         if step.outcome is SetupOutcome.REFUSED:
             _log.warning("the photo store could not be configured: %s %s", step.title, step.code)
-
-
-def _make_link_signer(
-    settings: Settings,
-    config: BucketConfig,
-    endpoint: str,
-    credentials: Callable[[], Credentials],
-    clock: Callable[[], datetime],
-) -> LinkSigner:
-    return LinkSigner(
-        settings.links,
-        credentials=credentials,
-        clock=clock,
-        endpoint=endpoint,
-        bucket=config.bucket,
-        region=config.region,
-        style="virtual" if config.virtual_hosted else "path",
-    )
-
-
-def _link_hosts(settings: Settings) -> frozenset[str]:
-    if settings.s3.endpoint_url or settings.s3.public_endpoint_url:
-        return frozenset()
-    return frozenset(host.strip("[]").lower() for host in settings.accepted_hosts)
-
-
-def _make_upload_signer(
-    settings: Settings,
-    config: BucketConfig,
-    endpoint: str,
-    credentials: Callable[[], Credentials],
-    clock: Callable[[], datetime],
-    *,
-    features: StoreFeatures,
-) -> UploadSigner:
-    return UploadSigner(
-        settings.uploads.signature_lifetime,
-        credentials=credentials,
-        clock=clock,
-        endpoint=endpoint,
-        bucket=config.bucket,
-        region=config.region,
-        style="virtual" if config.virtual_hosted else "path",
-        checksums=lambda: features.checksums,
-    )

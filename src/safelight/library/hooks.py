@@ -1,14 +1,16 @@
 """Functions of an embedding program that run when photos are added or deleted."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from safelight.catalog import PhotoHook
 from safelight.models import Photo
 
-Hook = Callable[[Photo, AsyncConnection], Awaitable[None]]
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from safelight.catalog import PhotoHook
+
+Hook = Callable[[Photo, "AsyncConnection"], Awaitable[None]]
 """A function that takes the photo, and the connection of the transaction that changes it."""
 
 HookT = TypeVar("HookT", bound=Hook)
@@ -22,10 +24,10 @@ class Hooks:
         self.deleted: list[PhotoHook] = []
 
 
-def as_photo_hook(hook: Hook) -> PhotoHook:
+def as_photo_hook(hook: Hook) -> "PhotoHook":
     """Return the hook as the catalog calls it."""
 
-    async def run(connection: AsyncConnection, photo: Photo) -> None:
+    async def run(connection: "AsyncConnection", photo: Photo) -> None:
         await hook(photo, connection)
 
     return run

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import mmap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,24 +22,17 @@ from safelight.errors import Busy, ChecksumMismatch, NotFound, SafelightError, U
 from safelight.library.captions import validate
 from safelight.library.hooks import Hooks
 from safelight.library.processing.renditions import RenditionMaker
+from safelight.library.results import AddResult
 from safelight.library.spool import Spool, SpooledUpload
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import enqueue_purge, enqueue_render
 from safelight.library.uploads.sources import PhotoSource, open_source
 from safelight.metrics import LibraryMetrics
-from safelight.models import Caption, Photo
+from safelight.models import Caption
 from safelight.signing.links import LinkSigner
 from safelight.storage import Bucket
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddResult:
-    """The photo of an upload; `created` is false if the owner already had the same bytes."""
-
-    photo: Photo
-    created: bool
 
 
 class Ingest:

@@ -2,12 +2,12 @@
 
 from safelight.library.methods.changes import ChangeMethods
 from safelight.library.methods.deletion import DeletionMethods
-from safelight.library.methods.links import LinkMethods
+from safelight.library.methods.markup import MarkupMethods
 from safelight.library.methods.photos import PhotoMethods
 from safelight.library.methods.upkeep import UpkeepMethods
 
 
-class Library(PhotoMethods, ChangeMethods, DeletionMethods, LinkMethods, UpkeepMethods):
+class Library(PhotoMethods, ChangeMethods, DeletionMethods, MarkupMethods, UpkeepMethods):
     """Photos of any number of owners, in one bucket and one catalog.
 
     Methods about photos take the `owner`, an opaque string of the caller. Use a library between

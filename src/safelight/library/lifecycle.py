@@ -4,19 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self
 
 from safelight.errors import UsageError
-from safelight.library.assembly import Components, assemble
-from safelight.library.backends import Backends, open_backends
 from safelight.library.hooks import Hooks
-from safelight.library.jobs import Jobs
-from safelight.library.reconcile.reconciler import Reconciler
-from safelight.library.spool import Spool
-from safelight.library.uploads.direct_uploads import DirectUploads
-from safelight.metrics import LibraryMetrics
-from safelight.settings import LimitSettings, Settings
+
+if TYPE_CHECKING:
+    # A program that embeds a library imports these when it starts it: they take a second.
+    from safelight.library.assembly import Components
+    from safelight.library.backends import Backends
+    from safelight.library.jobs import Jobs
+    from safelight.library.reconcile.reconciler import Reconciler
+    from safelight.library.spool import Spool
+    from safelight.library.uploads.direct_uploads import DirectUploads
+    from safelight.metrics import LibraryMetrics
+    from safelight.settings import LimitSettings, Settings
 
 utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
 """The default clock: the current time in UTC."""
@@ -29,24 +32,24 @@ class LibraryLifecycle:
     """
 
     # Set by `start`. These are attributes, not properties: each request uses several of them.
-    backends: Backends
+    backends: "Backends"
     """The catalog, the bucket and the other backends."""
-    components: Components
+    components: "Components"
     """What works on the backends."""
-    uploads: DirectUploads
+    uploads: "DirectUploads"
     """Uploads that clients send directly to the bucket."""
-    jobs: Jobs
+    jobs: "Jobs"
     """The background jobs of all owners; for operators."""
-    reconciler: Reconciler
+    reconciler: "Reconciler"
     """Compares the rows and objects of all owners; for operators."""
-    spool: Spool
+    spool: "Spool"
     """Temporary storage for the bytes of uploads."""
-    limits: LimitSettings
+    limits: "LimitSettings"
     """The limits of one upload."""
 
     def __init__(
         self,
-        backends: Callable[[], AbstractAsyncContextManager[Backends]],
+        backends: "Callable[[], AbstractAsyncContextManager[Backends]]",
         *,
         clock: Callable[[], datetime] = utc_now,
         worker: bool = True,
@@ -54,7 +57,6 @@ class LibraryLifecycle:
         self._open_backends = backends
         self._runs_jobs = worker
         self.now = clock
-        self.metrics = LibraryMetrics()
         self.hooks = Hooks()
         self._stack = AsyncExitStack()
         self._is_started = False
@@ -73,13 +75,30 @@ class LibraryLifecycle:
     @classmethod
     def from_settings(
         cls,
-        settings: Settings,
+        settings: "Settings",
         *,
         clock: Callable[[], datetime] = utc_now,
         worker: bool = True,
     ) -> Self:
-        """Make a library that, when started, starts or connects to the engines of the settings."""
-        return cls(lambda: open_backends(settings, clock), clock=clock, worker=worker)
+        """Make a library that, when started, starts or connects to the engines of the settings.
+
+        With ``worker=False``, it leaves jobs to the libraries of other processes. `clock` returns
+        the current time in UTC, for tests.
+        """
+
+        def open_them() -> "AbstractAsyncContextManager[Backends]":
+            from safelight.library.backends import open_backends
+
+            return open_backends(settings, clock)
+
+        return cls(open_them, clock=clock, worker=worker)
+
+    @cached_property
+    def metrics(self) -> "LibraryMetrics":
+        """The counters of this library."""
+        from safelight.metrics import LibraryMetrics
+
+        return LibraryMetrics()
 
     async def start(self) -> None:
         """Start or connect to the engines, and migrate the schema to the newest version.
@@ -88,6 +107,9 @@ class LibraryLifecycle:
         """
         if self._is_started:
             raise UsageError("The library is already started.")
+        from safelight.library.assembly import assemble
+        from safelight.library.jobs import Jobs
+
         async with AsyncExitStack() as stack:
             backends = await stack.enter_async_context(self._open_backends())
             components = await stack.enter_async_context(
@@ -117,8 +139,8 @@ class LibraryLifecycle:
         await self.close()
 
     @asynccontextmanager
-    async def lifespan(self, _app: object) -> AsyncIterator[None]:
-        """Start and close with an app: ``FastAPI(lifespan=library.lifespan)``.
+    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+        """Start and close with an app, ``FastAPI(lifespan=library.lifespan)``, or within yours.
 
         A library that is already started is left to its owner to close.
         """
@@ -137,7 +159,7 @@ class LibraryLifecycle:
         return self.backends.catalog.url
 
     async def ready(self) -> None:
-        """Return if uploads can be stored and links be signed; raise the error otherwise."""
+        """Return if PostgreSQL, the store and the spool take writes; raise the error otherwise."""
         self.backends.link_signer.check()
         for error in await asyncio.gather(
             self.backends.catalog.ping(),

@@ -6,7 +6,6 @@ Each may run twice, or several times at once; none relies on another having run 
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -19,6 +18,7 @@ from safelight.errors import NotFound, Unavailable
 from safelight.jobs import Task
 from safelight.library.processing.reinspection import Reinspection
 from safelight.library.processing.renditions import RenditionMaker
+from safelight.library.results import JobBatch
 from safelight.library.sweep import Sweep
 from safelight.library.uploads.upload_cleanup import UploadCleanup
 from safelight.models import INSPECTION, Photo
@@ -40,14 +40,6 @@ _BATCH: Final = 1000
 
 _KEEP_ENDED = timedelta(days=1)
 _KEEP_FAILED = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobBatch:
-    """The number of photos that got a job; `next` continues the scan, None at the end."""
-
-    photos: int
-    next: int | None
 
 
 def enqueue_purge(connection: AsyncConnection) -> Awaitable[None]:

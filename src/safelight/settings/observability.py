@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import SecretStr, field_validator
+from pydantic import field_validator
 
-from safelight.settings.validators import Group, check_token, parse_endpoint
+from safelight.settings.validators import Group, Secret, check_token, parse_endpoint
 
 
 class LogSettings(Group):
@@ -30,12 +30,12 @@ class MetricsSettings(Group):
 
     public: bool = False
     """Whether ``/metrics`` can be read without a token."""
-    token: SecretStr | None = None
+    token: Secret | None = None
     """A bearer token for ``/metrics`` only."""
 
     @field_validator("token")
     @classmethod
-    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+    def _check_token(cls, token: Secret | None) -> Secret | None:
         return check_token(token)
 
 

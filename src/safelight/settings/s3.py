@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from safelight.settings.validators import Group, is_ip_address, parse_endpoint
+from safelight.settings.validators import Group, Secret, is_ip_address, parse_endpoint
 
 
 class S3Settings(Group):
@@ -20,11 +20,11 @@ class S3Settings(Group):
     bucket: str = Field(default="safelight", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
     region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,64}$")
     access_key: str | None = None
-    secret_key: SecretStr | None = None
-    session_token: SecretStr | None = None
+    secret_key: Secret | None = None
+    session_token: Secret | None = None
     signing_access_key: str | None = None
     """Long-lived keys used only to sign links. None: the keys above."""
-    signing_secret_key: SecretStr | None = None
+    signing_secret_key: Secret | None = None
     addressing_style: Literal["path", "virtual"] = "path"
     allow_public: bool = False
     """Start even if the store lets anyone read photos without a valid signature."""

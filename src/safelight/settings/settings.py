@@ -1,6 +1,7 @@
 """All settings of a server."""
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -26,13 +27,17 @@ from safelight.settings.limits import LimitSettings, UploadSettings
 from safelight.settings.observability import LogSettings, MetricsSettings, TraceSettings
 from safelight.settings.s3 import S3Settings
 from safelight.settings.validators import (
+    Secret,
     check_ca_file,
     check_contact,
     check_token,
     parse_networks,
+    reveal,
     split_list,
 )
 
+_is_postgresql = re.compile(r"postgres(ql)?(\+\w+)?://").match
+"""SQLAlchemy's URLs may name a driver; Safelight uses its own."""
 _MAX_PARTS = 1_000
 """A store lists no more parts in one response."""
 
@@ -59,14 +64,20 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     data_dir: Path = Path("safelight-data")
     """The directory of the embedded engines, the secrets and the upload spool."""
-    token: SecretStr | None = None
+    token: Secret | None = None
     """The access token. None: generated at the first start, and stored in the data directory."""
     auth: Literal["token", "none"] = "token"
     """`none` needs no token, on loopback only."""
     owner: str = Field(default="owner", min_length=1, max_length=200)
     """The owner of all photos uploaded here, as stored in the database."""
-    database_url: SecretStr | None = None
+    database_url: Secret | None = None
     """A PostgreSQL URL: postgresql://USER:PASSWORD@HOST:PORT/NAME. None: the embedded one."""
+    duplicates: Literal["share", "separate"] = "share"
+    """What happens to bytes that the owner already has as a photo: `share` returns that photo,
+    `separate` adds another one."""
+    alembic_filtered: bool = False
+    """Confirms that a host application's Alembic leaves out Safelight's tables, by
+    `safelight.alembic.include_name`."""
     drain: timedelta = Field(default=timedelta(0), ge=timedelta(0), le=timedelta(minutes=10))
     """For servers behind a load balancer: how long `serve` continues after SIGTERM while /readyz
     returns 503. Requests still open after that get the same time again."""
@@ -127,13 +138,13 @@ class Settings(BaseSettings):
 
     @field_validator("token")
     @classmethod
-    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+    def _check_token(cls, token: Secret | None) -> Secret | None:
         return check_token(token)
 
     @field_validator("database_url")
     @classmethod
-    def _check_database_url(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+    def _check_database_url(cls, url: Secret | None) -> Secret | None:
+        if url and not _is_postgresql(reveal(url)):
             raise ValueError("write it as postgresql://USER:PASSWORD@HOST:PORT/NAME")
         return url
 

@@ -3,9 +3,10 @@
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from safelight.http_clients import read_authorities
 
@@ -94,9 +95,21 @@ def check_contact(contact: str | None) -> str | None:
     return contact
 
 
-def check_token(token: SecretStr | None) -> SecretStr | None:
+Secret = Annotated[
+    SecretStr | str, BeforeValidator(lambda x: SecretStr(x) if isinstance(x, str) else x)
+]
+"""A secret. Programs may pass it as text, and type checkers accept that; it is always stored as a
+SecretStr, which no log shows."""
+
+
+def reveal(secret: SecretStr | str) -> str:
+    """Return a secret as text."""
+    return secret if isinstance(secret, str) else secret.get_secret_value()
+
+
+def check_token(token: SecretStr | str | None) -> SecretStr | str | None:
     """Check that a token is long enough and valid in a header. Raises ValueError."""
-    if token and not _TOKEN.fullmatch(token.get_secret_value()):
+    if token and not _TOKEN.fullmatch(reveal(token)):
         raise ValueError("it must have at least 16 printable ASCII characters and no spaces")
     return token
 

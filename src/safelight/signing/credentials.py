@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from safelight.settings import S3Settings
+from safelight.settings.validators import reveal
 from safelight.signing import aws_chain
 from safelight.signing.refresh import RefreshingCredentials
 from safelight.signing.sigv4 import Credentials
@@ -37,8 +38,8 @@ async def make_credential_provider(
         yield StaticCredentials(
             Credentials(
                 access_key=s3.access_key,
-                secret_key=s3.secret_key.get_secret_value(),
-                session_token=token.get_secret_value() if token else None,
+                secret_key=reveal(s3.secret_key),
+                session_token=reveal(token) if token else None,
             )
         )
         return
@@ -70,6 +71,6 @@ def signing_credentials(s3: S3Settings, credentials: CredentialProvider) -> Cred
     return StaticCredentials(
         Credentials(
             access_key=s3.signing_access_key,
-            secret_key=s3.signing_secret_key.get_secret_value(),
+            secret_key=reveal(s3.signing_secret_key),
         )
     )

@@ -10,7 +10,7 @@ from safelight.library.lifecycle import LibraryLifecycle
 from safelight.library.methods.photos import MAX_PAGE
 from safelight.models import BulkResult, CaptureDate, OwnDate, Photo
 
-MAX_SHIFT = timedelta(days=100_000)
+MAX_SHIFT: timedelta = timedelta(days=100_000)
 """The maximum shift of a capture time: 270 years."""
 
 

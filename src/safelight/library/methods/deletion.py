@@ -2,17 +2,16 @@
 
 import contextlib
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-
-from safelight.catalog.host.references import list_unattached
 from safelight.crash_points import reached
 from safelight.errors import NotFound
 from safelight.library.hooks import HookT, as_photo_hook
-from safelight.library.ingest import check_owner
 from safelight.library.lifecycle import LibraryLifecycle
-from safelight.library.tasks import enqueue_purge
 from safelight.models import Photo
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 _BATCH = 200
 """Photos that `delete_owner` deletes in one transaction, which has to be short."""
@@ -22,7 +21,7 @@ class DeletionMethods(LibraryLifecycle):
     """The methods that delete photos."""
 
     async def delete(
-        self, owner: str, id_: int, *, within: AsyncConnection | AsyncSession | None = None
+        self, owner: str, id_: int, *, within: "AsyncConnection | AsyncSession | None" = None
     ) -> None:
         """Delete a photo for good: it leaves every list, and its links stop working.
 
@@ -30,6 +29,8 @@ class DeletionMethods(LibraryLifecycle):
         deletes the objects some seconds later. While the store is down, a job deletes them as soon
         as it is back. Raises NotFound, also the second time.
         """
+        from safelight.library.tasks import enqueue_purge
+
         catalog = self.backends.catalog
         connection = await catalog.host.join(within) if within else None
         tombstone = await catalog.soft_delete(
@@ -52,6 +53,9 @@ class DeletionMethods(LibraryLifecycle):
         It takes some milliseconds per photo. After an error, call it again for the rest. Make sure
         first that the owner can't add photos meanwhile.
         """
+        from safelight.library.ingest import check_owner
+        from safelight.library.tasks import enqueue_purge
+
         check_owner(owner)
         for upload_id in await self.backends.catalog.uploads.list_open(owner):
             with contextlib.suppress(NotFound):  # it has ended meanwhile, or expired
@@ -78,6 +82,8 @@ class DeletionMethods(LibraryLifecycle):
         time from an upload to the form that uses it. Raises UsageError if no table has a foreign
         key to photos.
         """
+        from safelight.catalog.host.references import list_unattached
+
         return await self.backends.catalog.read(
             lambda connection: list_unattached(
                 connection, owner, created_before=self.now() - older_than, limit=limit

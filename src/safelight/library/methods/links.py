@@ -88,4 +88,5 @@ def _key(photo: Photo, rendition: str | None) -> str:
     for made in photo.renditions:
         if made.name == rendition:
             return made.key
-    raise NotFound
+    names = ", ".join(["original", *(made.name for made in photo.renditions)])
+    raise NotFound(f"This photo has no rendition {rendition!r}. It has: {names}.")

@@ -1,30 +1,23 @@
 """Add photos, and list them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from typing import TYPE_CHECKING
 
 from safelight.catalog import Cursor, Month, Page
 from safelight.errors import InvalidRequest
-from safelight.library.ingest import AddResult
 from safelight.library.lifecycle import LibraryLifecycle
+from safelight.library.results import AddResult, PhotoPage
 from safelight.library.uploads.sources import PhotoSource
 from safelight.models import Caption, Order, Photo
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 MAX_PAGE = 500
 """The maximum number of photos in a page."""
 MAX_SKIP = 1_000_000
 """The maximum number of photos that a page may skip after its cursor."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhotoPage:
-    """A page of photos. `next` is the cursor of the next page (`after`), None on the last one."""
-
-    photos: tuple[Photo, ...]
-    next: str | None
 
 
 class PhotoMethods(LibraryLifecycle):
@@ -37,7 +30,7 @@ class PhotoMethods(LibraryLifecycle):
         caption: Caption | None = None,
         *,
         modified_at: datetime | None = None,
-        within: AsyncConnection | AsyncSession | None = None,
+        within: "AsyncConnection | AsyncSession | None" = None,
     ) -> AddResult:
         """Add a photo from bytes, a `pathlib.Path`, an `UploadFile` or an open binary file.
 
@@ -65,7 +58,7 @@ class PhotoMethods(LibraryLifecycle):
         return await self.backends.catalog.photo(owner, id_)
 
     async def photos(self, owner: str, ids: Sequence[int]) -> list[Photo]:
-        """Return those of the ids that are photos of the owner, in any order."""
+        """Return those of the owner's photos that have one of the ids, in any order."""
         return await self.backends.catalog.photos(owner, ids)
 
     async def list_photos(

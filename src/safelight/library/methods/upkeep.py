@@ -1,16 +1,21 @@
 """Make missing renditions, and inspect originals again."""
 
-from safelight.library.lifecycle import LibraryLifecycle
-from safelight.library.tasks import (
-    JobBatch,
-    enqueue_missing_renditions,
-    enqueue_reinspections,
-)
+from safelight.library.methods.links import LinkMethods
+from safelight.library.results import JobBatch
 from safelight.models import Photo
+from safelight.signing.links import Link
 
 
-class UpkeepMethods(LibraryLifecycle):
+class UpkeepMethods(LinkMethods):
     """The methods that bring stored photos up to date."""
+
+    async def rendition(self, photo: Photo, name: str) -> Link:
+        """Return a link to a rendition, which is made first if it is missing.
+
+        Raises NotFound for an unknown name, and lists the names that exist; Busy if too many photos
+        are waiting to be rendered.
+        """
+        return self.link(await self.render(photo.owner, photo.id), name)
 
     async def render(self, owner: str, id_: int) -> Photo:
         """Make the renditions that a photo lacks; repeating it does no harm. Raises NotFound."""
@@ -30,6 +35,8 @@ class UpkeepMethods(LibraryLifecycle):
 
         Continue with `after=batch.next` until that is None.
         """
+        from safelight.library.tasks import enqueue_reinspections
+
         return await enqueue_reinspections(self.backends.catalog, owner, after=after)
 
     async def render_missing(self, owner: str, *, after: int = 0) -> JobBatch:
@@ -37,6 +44,8 @@ class UpkeepMethods(LibraryLifecycle):
 
         Continue with `after=batch.next` until that is None.
         """
+        from safelight.library.tasks import enqueue_missing_renditions
+
         return await enqueue_missing_renditions(
             self.backends.catalog, self.components.renditions, owner, after=after
         )

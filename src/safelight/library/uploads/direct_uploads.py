@@ -6,9 +6,8 @@ spool; that copy is checked, decoded and stored under ``photos/``.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,7 +24,8 @@ from safelight.errors import (
     format_size,
 )
 from safelight.library.captions import validate
-from safelight.library.ingest import AddResult, Ingest, check_owner
+from safelight.library.ingest import Ingest, check_owner
+from safelight.library.results import AddResult, Operation, StartedUpload
 from safelight.library.spool import Spool
 from safelight.library.tasks import enqueue_clear
 from safelight.library.uploads.declarations import check_declared
@@ -37,8 +37,6 @@ from safelight.signing.links import LinkSigner
 from safelight.signing.uploads import PresignedRequest, UploadSigner, is_s3_upload_id
 from safelight.storage import Bucket
 
-Operation = Literal["create", "part", "list", "complete", "abort"]
-
 COMPLETION_GRACE: Final = timedelta(hours=1)
 """How long after its signature expires an upload in one request can still be completed: the PUT may
 have started just before."""
@@ -49,14 +47,6 @@ _AT_ONCE: Final = 4
 _NOT_FOUND: Final = "There is no such upload."
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartedUpload:
-    """An upload that the client can now send: with `request`, or in parts if that is None."""
-
-    upload: Upload
-    request: PresignedRequest | None
 
 
 class DirectUploads:

@@ -1,7 +1,7 @@
 """The router of ``/photos``, for Safelight's app or an embedding one."""
 
 from collections.abc import Collection
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 import msgspec
@@ -29,11 +29,13 @@ from safelight.web.api.routing import (
 )
 from safelight.web.api.schemas import MonthView, PhotoChanges, PhotoView
 from safelight.web.api.uploads import UploadCalls
-from safelight.web.auth.auth import Authenticator
 from safelight.web.hosts import link_endpoint
 from safelight.web.http.body import read_json, read_upload_form
 from safelight.web.http.paths import public_path
 from safelight.web.security_log import SecurityEvent, log_security_event
+
+if TYPE_CHECKING:
+    from safelight.web.auth.auth import Authenticator
 
 _WORTH_COMPRESSING = 1024
 _UNAVAILABLE = (errors.CatalogUnavailable, errors.StorageUnavailable, errors.StorageFull)
@@ -60,7 +62,7 @@ def photo_router(library: Library, *, owner: Owner, origins: Collection[str] = (
     return router
 
 
-def service_photo_router(library: Library, authenticator: Authenticator) -> APIRouter:
+def service_photo_router(library: Library, authenticator: "Authenticator") -> APIRouter:
     """Make the router of ``/photos`` of Safelight's own app."""
     router = APIRouter(
         tags=["photos"],

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from safelight.errors import CatalogUnavailable
 from safelight.library import Library
 from safelight.settings import MetricsSettings
+from safelight.settings.validators import reveal
 from safelight.web.api.routing import ProblemRoute
 from safelight.web.auth.auth import Authenticator, bearer_token, is_same_secret
 from safelight.web.middleware.request_log import RequestMetrics
@@ -57,7 +58,7 @@ def metrics_router(
 def _has_metrics_token(request: Request, settings: MetricsSettings) -> bool:
     if settings.token is None:
         return False
-    return is_same_secret(bearer_token(request) or "", settings.token.get_secret_value())
+    return is_same_secret(bearer_token(request) or "", reveal(settings.token))
 
 
 class LibraryCollector(Collector):

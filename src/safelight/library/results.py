@@ -1,0 +1,42 @@
+"""What the calls of a library return."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from safelight.models import Photo, Upload
+from safelight.signing.uploads import PresignedRequest
+
+Operation = Literal["create", "part", "list", "complete", "abort"]
+"""A step of a multipart upload that can be signed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddResult:
+    """The photo of an upload; `created` is false if the owner already had the same bytes."""
+
+    photo: Photo
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedUpload:
+    """An upload that the client can now send: with `request`, or in parts if that is None."""
+
+    upload: Upload
+    request: PresignedRequest | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoPage:
+    """A page of photos. `next` is the cursor of the next page (`after`), None on the last one."""
+
+    photos: tuple[Photo, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobBatch:
+    """The number of photos that got a job; `next` continues the scan, None at the end."""
+
+    photos: int
+    next: int | None
