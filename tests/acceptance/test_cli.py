@@ -171,27 +171,32 @@ def test_edit_sets_shifts_and_restores_dates(server: ServeProcess, shell: Shell)
 
     shifted = shell.run("edit", *ids, "--shift=-1d2h")
     assert (shifted.code, shifted.err) == (0, "")
-    assert shifted.out.splitlines() == [f"changed  {id_}" for id_ in ids]
+    assert shifted.out.splitlines() == [f"changed  {id_}  2011-02-02 02:05:06" for id_ in ids]
     assert dates() == ["2011-02-02T02:05:06"] * 2
-    assert shell.run("edit", *ids, "--shift", "2h").code == 0
-    assert shell.run("edit", ids[1], "--taken-at", "2012-03-04 05:06+02:00").code == 0
+    assert shell.run("edit", *ids, "--shift", "4h").code == 0
+    assert shell.run("edit", *ids, "--shift", "-2h").code == 0
+    dated = shell.run("edit", ids[1], "--taken-at", "2012-03-04 05:06+02:00")
+    assert (dated.code, dated.out) == (0, f"changed  {ids[1]}  2012-03-04 05:06:00+02:00\n")
     assert dates() == ["2012-03-04T05:06:00+02:00", "2011-02-02T04:05:06"]
     mixed = shell.run("edit", "999999", *ids, "--original-date")
     assert (mixed.code, mixed.err) == (1, "safelight: There is no photo 999999.\n")
     assert dates() == ["2011-02-03T04:05:06"] * 2
-    for options, message in (
-        ((), "Give one of"),
-        (("--shift", "1h", "--original-date"), "Give one of"),
-        (("--shift", "1 hour"), "is not valid"),
-        (("--shift", ""), "is not valid"),
-        (("--taken-at", "yesterday"), "Write it like"),
-        (("--taken-at", "2999-01-01"), "in the future"),
-        (("--shift=-90000d",), f"photo {ids[0]} is before the year 1800"),
+    for options, code, message in (
+        ((), 2, "Give one of"),
+        (("--shift", "1h", "--original-date"), 2, "Give one of"),
+        (("--shift", "1 hour"), 2, "is not valid"),
+        (("--shift", "-x"), 2, "is not valid"),
+        (("--shift", ""), 2, "is not valid"),
+        (("--taken-at", "yesterday"), 1, "Write it like"),
+        (("--taken-at", "2999-01-01"), 1, "in the future"),
+        (("--shift=-90000d",), 1, f"photo {ids[0]} is before the year 1800"),
     ):
         refused = shell.run("edit", *ids, *options)
-        assert refused.code == 1
-        assert message in refused.line
-    assert "not a photo's number" in shell.run("edit", "x", "--shift", "1h").line
+        assert refused.code == code
+        assert message in refused.err
+        assert (refused.out, refused.err.count("\n")) == ("", 1)
+    unknown = shell.run("edit", "x", "--shift", "1h")
+    assert (unknown.code, "not a photo's number" in unknown.err) == (2, True)
     assert dates() == ["2011-02-03T04:05:06"] * 2
 
 

@@ -1,14 +1,17 @@
 """``safelight edit``: correct the capture times of photos."""
 
 import re
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from safelight.cli.options import option
+from safelight.cli.options import option, usage_error
 from safelight.client.settings import client_settings
-from safelight.errors import InvalidRequest
-from safelight.terminal import print_note, print_result
+from safelight.errors import NotFound
+from safelight.terminal import print_note, print_result, sanitize
+
+if TYPE_CHECKING:
+    from safelight.client.api import Client
 
 _BATCH: Final = 500
 _PART: Final = r"(?:([0-9]{{1,6}}){unit})?"
@@ -26,7 +29,12 @@ def edit(
         str | None, option("The camera's local time, e.g. 2024-05-06T07:08.")
     ] = None,
     shift: Annotated[
-        str | None, option("Correct a wrong clock: add e.g. 1h or 1d2h30m, subtract with -1h.")
+        str | None,
+        Parameter(
+            help="Correct a wrong clock: add e.g. 1h or 1d2h30m, subtract with -1h.",
+            show_default=False,
+            allow_leading_hyphen=True,
+        ),
     ] = None,
     original_date: Annotated[bool, option("Restore the dates that the pictures have.")] = False,
 ) -> int:
@@ -34,45 +42,53 @@ def edit(
 
     A time may have an offset from UTC: 2024-05-06T07:08:09+02:00. The original
     dates are kept, and can be restored. If one date is impossible, none is changed.
+    Prints each photo that was changed, with its new date.
 
-    Example: safelight edit 1 --shift=-1h30m
+    Example: safelight edit 1 --shift -1h30m
     """
     from safelight.client.api import Client
 
     changes = _read_changes(taken_at, shift, original_date=original_date)
     invalid = [id_ for id_ in ids if not (id_.isascii() and id_.isdecimal())]
     if invalid:
-        raise InvalidRequest(f"{invalid[0]!r} is not a photo's number: see 'safelight ls'.")
+        raise usage_error(f"{invalid[0]!r} is not a photo's number, as in 'safelight ls'.")
     missing = 0
     with Client(client_settings()) as client:
         for start in range(0, len(ids), _BATCH):
             outcome = client.edit(ids[start : start + _BATCH], **changes)
             for id_ in outcome.done:
-                print_result(f"changed  {id_}")
+                print_result(f"changed  {id_}  {_date_of(client, str(id_))}")
             for id_ in outcome.missing:
                 print_note(f"There is no photo {id_}.")
             missing += len(outcome.missing)
     return 1 if missing else 0
 
 
+def _date_of(client: "Client", id_: str) -> str:
+    """Return a photo's date, which the response to a change of many doesn't contain."""
+    try:
+        date = client.photo(id_).get("taken_at")
+    except NotFound:  # deleted in the meantime
+        return "deleted"
+    return sanitize(date or "unknown").replace("T", " ")
+
+
 def _read_changes(
     taken_at: str | None, shift: str | None, *, original_date: bool
 ) -> dict[str, Any]:
-    """Return the body of the request. Raises InvalidRequest."""
+    """Return the body of the request. Raises a usage error."""
     if [taken_at is not None, shift is not None, original_date].count(True) != 1:
-        raise InvalidRequest("Give one of --taken-at, --shift and --original-date.")
+        raise usage_error("Give one of --taken-at, --shift and --original-date.")
     if shift is not None:
         return {"shift_seconds": _parse_shift(shift)}
     return {"taken_at": taken_at}
 
 
 def _parse_shift(text: str) -> int:
-    """Return the seconds of a duration such as ``-1d2h``. Raises InvalidRequest."""
+    """Return the seconds of a duration such as ``-1d2h``. Raises a usage error."""
     match = _shift(text)
     if not match or not any(match.groups()[1:]):
-        raise InvalidRequest(
-            f"The shift {text!r} is not valid. Write it like 1h, -30m or +1d2h30m5s."
-        )
+        raise usage_error(f"The shift {text!r} is not valid. Write it like 1h, -30m or +1d2h30m5s.")
     seconds = sum(
         int(number or 0) * unit for number, unit in zip(match.groups()[1:], _SECONDS, strict=True)
     )

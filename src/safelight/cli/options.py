@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import CycloptsError, Parameter
 
 PhotoID = Annotated[str, Parameter(name="ID", help="The photo's number, as in `safelight ls`.")]
 _MAX_JOBS: Final = 64
@@ -11,6 +11,11 @@ _MAX_JOBS: Final = 64
 def option(text: str) -> Parameter:
     """Return an option's help text, without its default."""
     return Parameter(help=text, show_default=False)
+
+
+def usage_error(message: str) -> CycloptsError:
+    """Return the error for an invalid command line, which ends the program with code 2."""
+    return CycloptsError(msg=message)
 
 
 def _check_jobs(_kind: object, value: int) -> None:

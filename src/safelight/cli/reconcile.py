@@ -5,9 +5,8 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from safelight.cli.options import option
+from safelight.cli.options import option, usage_error
 from safelight.client.settings import client_settings
-from safelight.errors import InvalidRequest
 from safelight.terminal import print_note, print_result, sanitize
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
@@ -67,7 +66,7 @@ def reconcile(
 def _parse_duration(text: str) -> int:
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise InvalidRequest("--grace must be a number with s, m, h or d, like 36h.")
+        raise usage_error("--grace must be a number with s, m, h or d, like 36h.")
     return int(found[1]) * _UNITS[found[2] or "s"]
 
 

@@ -3,9 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Annotated, Final
 
-from safelight.cli.options import option
+from safelight.cli.options import option, usage_error
 from safelight.client.settings import client_settings
-from safelight.errors import OperatorError
 from safelight.terminal import print_json, print_note, print_result
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def render(
     from safelight.client.api import Client
 
     if not missing:
-        raise OperatorError("Add --missing: only missing renditions can be created.")
+        raise usage_error("Add --missing: only missing renditions can be created.")
     with Client(client_settings()) as client:
         failed_before = client.job_progress(_RENDER).failed
         photos = client.render_missing()
