@@ -28,6 +28,13 @@ export const formatDay = (time: string): string => DAY.format(new Date(time))
 export const formatTaken = (time: string): string =>
   UTC_TIME.format(new Date(`${time.slice(0, 19)}Z`))
 
+/** The offset of a time as it ends with, such as `+02:00`; empty if it has none. */
+export const offsetOf = (time: string | null): string =>
+  /(Z|[+-]\d\d:\d\d)$/.exec(time ?? '')?.[0] ?? ''
+
+export const formatOffset = (offset: string): string =>
+  offset === 'Z' || offset === '+00:00' ? 'UTC' : `UTC${offset.replace('-', '−')}`
+
 export const formatTime = (time: string): string => TIME.format(new Date(time))
 
 export function formatSize(bytes: number): string {
@@ -90,6 +97,7 @@ export const texts = {
   takenAt: 'Taken',
   unknownDate: 'Unknown',
   changeDate: 'Change',
+  keepsOffset: (offset: string) => `In the time zone of the camera, ${offset}.`,
   restoreDate: 'Restore the original date',
   dateSources: {
     exif: '',
@@ -103,6 +111,8 @@ export const texts = {
   cameraModel: 'Camera',
   dimensions: 'Size',
   file: 'File',
+  place: 'Location',
+  placeInOriginal: 'In the original file',
   duration: 'Duration',
   seconds: (number: number) => `${number.toFixed(1)} s`,
   download: 'Download original',

@@ -230,10 +230,10 @@ async def test_copied_link_works_and_its_expiry_is_shown(
             assert (await client.get(link)).status_code == 200
 
 
-async def test_copying_an_original_with_a_location_asks_first(
+async def test_location_and_offset_are_shown_and_copying_the_original_asks_first(
     open_session: OpenBrowserSession, empty_service: Service
 ) -> None:
-    exif = pictures.exif()
+    exif = pictures.exif(taken_at="2023:12:31 17:30:00", offset="-08:00")
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.0), 3: "E", 4: (2.0, 17.0, 40.0)})
     await empty_service.add(pictures.jpeg(90, 60, exif=exif), title="There")
     gallery = GalleryPage(await open_session(empty_service))
@@ -241,6 +241,13 @@ async def test_copying_an_original_with_a_location_asks_first(
     await gallery.page.evaluate("navigator.clipboard.writeText('')")
     await gallery.photo("There").click()
     dialog = gallery.viewer.dialog
+    await expect(dialog.get_by_text("In the original file")).to_be_visible()
+    await expect(dialog.get_by_text("at 17:30 UTC\N{MINUS SIGN}08:00")).to_be_visible()
+    await dialog.get_by_role("button", name="Change").click()
+    await expect(dialog.get_by_label("Taken")).to_have_accessible_description(
+        "In the time zone of the camera, UTC\N{MINUS SIGN}08:00."
+    )
+    await dialog.get_by_role("button", name="Cancel").click()
     await dialog.get_by_role("button", name="Copy link to the original").click()
     await expect(dialog.get_by_text("contains the place where it was taken")).to_be_visible()
     assert await gallery.page.evaluate("navigator.clipboard.readText()") == ""

@@ -1,13 +1,11 @@
 import { useState } from 'preact/hooks'
 import { editPhoto, type Photo } from '../api'
-import { formatTaken, texts } from '../texts'
+import { formatOffset, formatTaken, offsetOf, texts } from '../texts'
 
 interface Props {
   photo: Photo
   onChange: (photo: Photo) => void
 }
-
-const OFFSET = /(Z|[+-]\d\d:\d\d)$/
 
 /** When a photo was taken, and a form to correct that. */
 export function DateEditor({ photo, onChange }: Props) {
@@ -27,6 +25,7 @@ export function DateEditor({ photo, onChange }: Props) {
     setStatus('')
     setOpen(true)
   }
+  const offset = offsetOf(photo.taken_at)
   const source = photo.taken_from && texts.dateSources[photo.taken_from]
   return (
     <div class="date">
@@ -36,7 +35,10 @@ export function DateEditor({ photo, onChange }: Props) {
           <DateForm photo={photo} onSave={save} onCancel={() => setOpen(false)} />
         ) : (
           <>
-            <span>{photo.taken_at ? formatTaken(photo.taken_at) : texts.unknownDate}</span>
+            <span>
+              {photo.taken_at ? formatTaken(photo.taken_at) : texts.unknownDate}
+              {offset && <span class="offset"> {formatOffset(offset)}</span>}
+            </span>
             <button type="button" class="link" onClick={open}>
               {texts.changeDate}
             </button>
@@ -59,6 +61,7 @@ interface FormProps {
 
 function DateForm({ photo, onSave, onCancel }: FormProps) {
   const [isSaving, setSaving] = useState(false)
+  const offset = offsetOf(photo.taken_at)
   const save = async (takenAt: string | null) => {
     setSaving(true)
     await onSave(takenAt)
@@ -69,8 +72,7 @@ function DateForm({ photo, onSave, onCancel }: FormProps) {
     const { value } = (event.currentTarget as HTMLFormElement).elements.namedItem(
       'taken-at',
     ) as HTMLInputElement
-    // The zone of the camera stays.
-    void save(value + (OFFSET.exec(photo.taken_at ?? '')?.[0] ?? ''))
+    void save(value + offset)
   }
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== 'Escape') return
@@ -89,7 +91,9 @@ function DateForm({ photo, onSave, onCancel }: FormProps) {
         required
         autofocus
         defaultValue={photo.taken_at?.slice(0, 19) ?? ''}
+        {...(offset ? { 'aria-describedby': 'taken-offset' } : {})}
       />
+      {offset && <small id="taken-offset">{texts.keepsOffset(formatOffset(offset))}</small>}
       <button type="submit" class="primary" disabled={isSaving}>
         {texts.save}
       </button>

@@ -121,6 +121,7 @@ function Metadata({ photo, onMove }: Pick<Props, 'photo' | 'onMove'>) {
     [texts.dimensions, `${photo.width} × ${photo.height}, ${formatSize(photo.size)}`],
     [texts.duration, photo.duration === null ? null : texts.seconds(photo.duration)],
     [texts.file, photo.filename],
+    [texts.place, photo.located ? texts.placeInOriginal : null],
     [texts.addedAt, formatTime(photo.created_at)],
   ]
   return (
