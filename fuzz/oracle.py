@@ -3,17 +3,19 @@
 import io
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from PIL import Image
 
 from safelight import errors
-from safelight.darkroom.pool import Darkroom, RenderResult
-from safelight.darkroom.process import DecoderDied
+from safelight.darkroom.channel import DecoderStartFailed
+from safelight.darkroom.pool import Darkroom, Inspection, RenderResult
+from safelight.darkroom.process import DecoderDied, DecoderStarved
 from safelight.darkroom.protocol import ProtocolError
 from safelight.imaging import presets
-from safelight.models import ImageFacts
+from safelight.models import ImageFacts, Preset
 from safelight.settings import LimitSettings, RenditionSettings
 from support import pictures
 
@@ -44,8 +46,10 @@ async def check(room: Darkroom, data: bytes) -> Verdict:
         with tempfile.TemporaryFile() as file:
             file.write(data)
             file.flush()
-            facts = await _inspect(room, file, seconds)
+            inspection = await _inspect(room, file, seconds)
+            facts = inspection.facts
             problems += _check_facts(facts, room)
+            problems += _check_renditions(inspection.rendered) if inspection.rendered else []
             problems += await _check_rendering(room, file, facts, seconds)
         outcome = "accept"
     except errors.Invalid as refusal:
@@ -54,19 +58,30 @@ async def check(room: Darkroom, data: bytes) -> Verdict:
             problems.append(f"invalid answer of the decoder: {cause}")
         if isinstance(cause, DecoderDied):
             end = "killed, out of time" if cause.late else f"ended with status {cause.status}"
+    except errors.Busy as busy:
+        outcome = "starved" if _is_starved(busy) else "busy"
+        problems += [] if _is_starved(busy) else [f"neither accepted nor refused: {busy!r}"]
     except Exception as error:  # noqa: BLE001, any other error is a finding
         outcome = type(error).__name__
         problems.append(f"neither accepted nor refused: {error!r}")
-    if max(seconds) > DEADLINE:
+    if max(seconds) > DEADLINE and outcome != "starved":
         problems.append(f"a call took {max(seconds):.1f} s")
     problems += await _check_next_photo(room)
     return Verdict(outcome=outcome, seconds=max(seconds), end=end, problems=problems)
 
 
-async def _inspect(room: Darkroom, file: BinaryIO, seconds: list[float]) -> ImageFacts:
+def _is_starved(busy: errors.Busy) -> bool:
+    """Whether other programs took the decoder's processor time, which is no fault of ours."""
+    cause = busy.__cause__
+    return isinstance(cause, DecoderStarved) or (
+        isinstance(cause, DecoderStartFailed) and isinstance(cause.__cause__, TimeoutError)
+    )
+
+
+async def _inspect(room: Darkroom, file: BinaryIO, seconds: list[float]) -> Inspection:
     started_at = time.monotonic()
     try:
-        return (await room.inspect(file, owner="o")).facts
+        return await room.inspect(file, owner="o", presets=_all_presets)
     finally:
         seconds.append(time.monotonic() - started_at)
 
@@ -78,7 +93,7 @@ async def _check_rendering(
 
     Those are made after the photo is acknowledged, and must not fail.
     """
-    wanted = presets.presets_for_size(_PRESETS, facts.width, facts.height)
+    wanted = _all_presets(facts)
     started_at = time.monotonic()
     try:
         first = await room.render(file, facts, presets.made_at_upload(wanted), owner="o")
@@ -92,6 +107,10 @@ async def _check_rendering(
     finally:
         seconds.append(time.monotonic() - started_at)
     return [*_check_renditions(first), *_check_renditions(made)]
+
+
+def _all_presets(facts: ImageFacts) -> Sequence[Preset]:
+    return presets.presets_for_size(_PRESETS, facts.width, facts.height)
 
 
 def _check_facts(facts: ImageFacts, room: Darkroom) -> list[str]:
@@ -129,6 +148,8 @@ async def _check_next_photo(room: Darkroom) -> list[str]:
             file.write(_GOOD_PHOTO)
             file.flush()
             facts = (await room.inspect(file, owner="o")).facts
+    except errors.Busy as busy:
+        return [] if _is_starved(busy) else [f"the next good photo was refused: {busy!r}"]
     except Exception as error:  # noqa: BLE001, any other error is a finding
         return [f"the next good photo was refused: {error!r}"]
     return [] if (facts.width, facts.height) == (64, 48) else [f"the next good photo was {facts}"]
