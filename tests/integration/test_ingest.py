@@ -51,6 +51,17 @@ async def test_job_makes_the_remaining_renditions(memory_library: Library) -> No
     assert await list_objects(memory_library) == keys_of(whole)
 
 
+async def test_large_photo_gets_all_renditions_at_once(
+    memory_library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    darkroom = memory_library.backends.darkroom
+    monkeypatch.setattr(darkroom, "has_large_photos", True)
+    photo = await _add(memory_library, pictures.jpeg(1500, 1000))
+    assert [rendition.width for rendition in photo.renditions] == [320, 640, 1280, 1500]
+    assert await list_objects(memory_library) == keys_of(photo)
+    assert (await memory_library.jobs.list()).oldest == []
+
+
 async def test_narrow_photo_needs_no_job(memory_library: Library) -> None:
     await _add(memory_library, pictures.jpeg(300, 200))
     assert (await memory_library.jobs.list()).oldest == []

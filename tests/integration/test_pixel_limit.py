@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ from PIL import Image
 
 from safelight import errors
 from safelight.darkroom import capacity
+from safelight.darkroom.pool import Inspection
+from safelight.darkroom.process import DecoderProcess
 from safelight.imaging import decode
 from safelight.imaging.cost import estimate
 from safelight.imaging.formats import HEAD_BYTES, detect_format
 from safelight.settings import LimitSettings
 from support import pictures
-from support.darkrooms import inspect, open_darkroom, pids, render, status_of
+from support.darkrooms import all_presets, inspect, open_darkroom, pids, render, status_of
 
 WIDTH, HEIGHT = 2_500, 1_500
 MIB = 1 << 20
@@ -58,6 +61,8 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "avif of tiles": lambda: pictures.heif_grid(pictures.avif(500, 500), 5, 3),
     "heic": lambda: pictures.heic(WIDTH, HEIGHT),
     "heic of tiles": lambda: pictures.heif_grid(pictures.heic(500, 500), 5, 3),
+    "heic of 10 bits": lambda: pictures.heic_of_10_bits(WIDTH, HEIGHT),
+    "heic with alpha": lambda: pictures.heic(WIDTH, HEIGHT, "RGBA"),
 }
 
 
@@ -106,6 +111,38 @@ async def test_large_photo_gets_a_decoder_of_its_own(monkeypatch: pytest.MonkeyP
         _, rendered = await render(room, data)
         assert [each.width for each in rendered.images] == [320, 640, 1280, WIDTH]
         assert room.queue.free_memory == room.queue._memory
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", ["gif", "animated webp", "avif", "heic of tiles"])
+async def test_large_photo_is_rendered_by_the_decoder_that_inspects_it(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "_USUAL", 256 * MIB)
+    used, call, data = list[int](), DecoderProcess.call, KINDS[kind]()
+
+    async def record(decoder: DecoderProcess, *request: Any, **options: Any) -> bytes:
+        used.append(decoder.pid)
+        return await call(decoder, *request, **options)
+
+    async with open_darkroom() as room:
+        facts, rendered = await render(room, data)
+        monkeypatch.setattr(DecoderProcess, "call", record)
+        both = await inspect(room, data, all_presets)
+    assert both == Inspection(facts=facts, rendered=rendered)
+    assert len(used) == 3, "the first one finds that the photo is large"
+    assert used[0] != used[1] == used[2]
+
+
+@pytest.mark.parametrize("kind", ["lossless webp", "avif"])
+async def test_damaged_large_photo_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although its pixels may be read only when it is rendered."""
+    monkeypatch.setattr(capacity, "_USUAL", 256 * MIB)
+    data = KINDS[kind]()
+    middle = len(data) // 2
+    async with open_darkroom() as room:
+        with pytest.raises(errors.CorruptImage):
+            await inspect(room, data[:middle] + b"\xff" * (len(data) - middle), all_presets)
 
 
 async def test_photo_that_needs_too_much_memory_is_refused_before_it_is_decoded() -> None:

@@ -2,17 +2,17 @@
 
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from safelight import errors
 from safelight.darkroom import protocol
-from safelight.darkroom.pool import Darkroom, Inspection, RenderResult
+from safelight.darkroom.pool import ChoosePresets, Darkroom, Inspection, RenderResult
 from safelight.imaging import presets
 from safelight.imaging.formats import JPEG
-from safelight.models import ImageFacts
+from safelight.models import ImageFacts, Preset
 from safelight.settings import LimitSettings, RenditionSettings
 
 OWNER: Final = "o"
@@ -78,11 +78,19 @@ def runs(pid: int) -> bool:
         return False
 
 
-async def inspect(darkroom: Darkroom, data: bytes) -> Inspection:
+async def inspect(
+    darkroom: Darkroom, data: bytes, choose: ChoosePresets | None = None
+) -> Inspection:
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.flush()
-        return await darkroom.inspect(file, owner=OWNER)
+        return await darkroom.inspect(file, owner=OWNER, presets=choose)
+
+
+def all_presets(facts: ImageFacts) -> Sequence[Preset]:
+    """Return the default presets for a photo."""
+    defaults = presets.build_presets(RenditionSettings())
+    return presets.presets_for_size(defaults, facts.width, facts.height)
 
 
 async def render(darkroom: Darkroom, data: bytes) -> tuple[ImageFacts, RenderResult]:
@@ -91,10 +99,7 @@ async def render(darkroom: Darkroom, data: bytes) -> tuple[ImageFacts, RenderRes
         file.write(data)
         file.flush()
         facts = (await darkroom.inspect(file, owner=OWNER)).facts
-        wanted = presets.presets_for_size(
-            presets.build_presets(RenditionSettings()), facts.width, facts.height
-        )
-        return facts, await darkroom.render(file, facts, wanted, owner=OWNER)
+        return facts, await darkroom.render(file, facts, all_presets(facts), owner=OWNER)
 
 
 async def outcome(darkroom: Darkroom, data: bytes) -> str:

@@ -92,6 +92,14 @@ def heic(width: int = 256, height: int = 192, mode: str = "RGB", **options: Any)
     return file.getvalue()
 
 
+def heic_of_10_bits(width: int = 256, height: int = 192) -> bytes:
+    pixels = np.asarray(astronaut(width, height)).astype(np.uint16) * 257
+    image = pillow_heif.from_bytes(mode="RGB;16", size=(width, height), data=pixels.tobytes())
+    file = io.BytesIO()
+    image.save(file)
+    return file.getvalue()
+
+
 def animated(
     form: str, frames: int = 5, width: int = 64, height: int = 48, **options: Any
 ) -> bytes:

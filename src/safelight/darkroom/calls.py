@@ -3,9 +3,10 @@
 import logging
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from prometheus_client import Counter, Histogram
@@ -40,6 +41,10 @@ _GRACE: Final = timedelta(seconds=1)
 """How much longer than its CPU time a decode may take on the clock."""
 
 _T = TypeVar("_T")
+Call = Callable[[bytes, Sequence[int]], Awaitable[bytes]]
+"""Sends a request with its descriptors to a decoder, and returns the answer."""
+NextStep = Callable[[_T, Call], Awaitable[_T]]
+
 _log = logging.getLogger(__name__)
 
 
@@ -107,8 +112,11 @@ class DecoderCalls:
         *,
         owner: str,
         format_: Format = JPEG,
+        next_step: "NextStep[_T] | None" = None,
     ) -> _T:
         """Wait for a slot, send the request, and return the decoded answer.
+
+        The decoder of a large photo then takes the `next_step`, which returns the answer instead.
 
         A large photo waits a second time, for what its decoder found that it needs, and one that
         has given way waits again.
@@ -116,7 +124,7 @@ class DecoderCalls:
         background = in_background.get()
         if not background:
             self.queue.require_room(owner)
-        job = _Job(request, descriptors, decode, owner, format_, background)
+        job = _Job(request, descriptors, decode, owner, format_, background, next_step)
         while True:
             try:
                 return await self._run_job(job)
@@ -175,8 +183,7 @@ class DecoderCalls:
             )
             ticket.give_way = decoder.kill
             try:
-                answer = await decoder.call(job.request, job.descriptors, self._limit(job))
-                result = self._decode(answer, job)
+                result = await self._work(job, partial(decoder.call, within=self._limit(job)))
             except (errors.Invalid, protocol.NeedsAllowance):
                 self.decoders.keep(decoder)
                 raise
@@ -202,6 +209,16 @@ class DecoderCalls:
                 return result
             retried = True
         raise _HasGivenWay
+
+    async def _work(self, job: "_Job[_T]", call: Call) -> _T:
+        """Do all steps of a job with one decoder."""
+        result = self._decode(await call(job.request, job.descriptors), job)
+        if not (job.allowance and job.next_step):
+            return result
+        try:
+            return await job.next_step(result, call)
+        except protocol.NeedsAllowance as large:  # It has one.
+            raise ProtocolError from large
 
     def _limit(self, job: "_Job[_T]") -> timedelta:
         """Return how long a job may take on the clock."""
@@ -237,4 +254,5 @@ class _Job(Generic[_T]):
     owner: str
     format_: Format
     background: bool
+    next_step: NextStep[_T] | None = None
     allowance: Allowance | None = None

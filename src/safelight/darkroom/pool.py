@@ -1,13 +1,14 @@
 """The pool of decoder processes, with a queue of limited length in front of it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
 from safelight import errors
 from safelight.darkroom import protocol
-from safelight.darkroom.calls import DecoderCalls
+from safelight.darkroom.calls import Call, DecoderCalls
 from safelight.darkroom.channel import DecoderStartFailed
 from safelight.darkroom.descriptors import open_read_only, shared_memory
 from safelight.darkroom.protocol import (
@@ -24,6 +25,9 @@ from safelight.imaging.headers import other_formats
 from safelight.models import ImageFacts, Preset
 
 __all__ = ["Darkroom", "Inspection", "RenderResult", "RenderedImage"]
+
+
+ChoosePresets = Callable[[ImageFacts], Sequence[Preset]]
 
 
 class Darkroom(DecoderCalls):
@@ -47,8 +51,12 @@ class Darkroom(DecoderCalls):
         """End all processes. Jobs in progress, and all later ones, get Busy."""
         await self.decoders.close()
 
-    async def inspect(self, file: BinaryIO | int, *, owner: str) -> Inspection:
+    async def inspect(
+        self, file: BinaryIO | int, *, owner: str, presets: ChoosePresets | None = None
+    ) -> Inspection:
         """Decode the image in an open file completely, and return its facts.
+
+        A large image is also rendered, if `presets` are given: decoding takes longest.
 
         `file` is a complete, flushed file on disk, or its descriptor; its position is neither used
         nor changed. The file must not be changed meanwhile. Raises EmptyFile, UnsupportedType,
@@ -63,7 +71,7 @@ class Darkroom(DecoderCalls):
         if format_ is None:
             head = os.pread(descriptor, other_formats.HEAD_BYTES, 0)
             raise errors.UnsupportedType(other_formats.describe_other(head))
-        request = protocol.encode_inspect(format_)
+        request = protocol.encode_inspect(format_, render_next=presets is not None)
         with open_read_only(descriptor) as photo:
             return await self._run(
                 request,
@@ -71,6 +79,7 @@ class Darkroom(DecoderCalls):
                 partial(protocol.decode_inspection, format_=format_, limits=self.limits),
                 owner=owner,
                 format_=format_,
+                next_step=presets and partial(_render_next, photo=photo, choose=presets),
             )
 
     async def render(
@@ -90,3 +99,14 @@ class Darkroom(DecoderCalls):
                 owner=owner,
                 format_=FORMATS[facts.format],
             )
+
+
+async def _render_next(
+    inspection: Inspection, call: Call, *, photo: int, choose: ChoosePresets
+) -> Inspection:
+    """Have the decoder that has inspected a photo render it, without decoding it again."""
+    facts = inspection.facts
+    presets = choose(facts)
+    with shared_memory() as (output, contents):
+        answer = await call(protocol.encode_render(facts, presets), [photo, output])
+        return replace(inspection, rendered=protocol.decode_render(answer, presets, contents))

@@ -46,9 +46,10 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """The facts of an image."""
+    """The facts of an image, and its renditions if it was rendered at the same time."""
 
     facts: ImageFacts
+    rendered: "RenderResult | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +168,11 @@ def encode_check(formats: Sequence[str]) -> bytes:
     return msgspec.json.encode({"operation": "check", "formats": formats})
 
 
-def encode_inspect(format_: Format) -> bytes:
-    """Encode the request to inspect the attached image."""
-    return msgspec.json.encode({"operation": "inspect", "format": format_.name})
+def encode_inspect(format_: Format, *, render_next: bool = False) -> bytes:
+    """Encode the request to inspect the attached image, and perhaps to keep it for the next one."""
+    return msgspec.json.encode(
+        {"operation": "inspect", "format": format_.name, "render_next": render_next}
+    )
 
 
 def encode_render(facts: ImageFacts, presets: Sequence[Preset]) -> bytes:

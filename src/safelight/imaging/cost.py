@@ -76,9 +76,9 @@ def _avif(header: Header) -> tuple[float, float]:
 
 
 def _heic(header: Header) -> tuple[float, float]:
-    # The result is copied. It is in eight bits, unless `heic.open_heic` may need more.
+    # The result is in eight bits, unless `heic.open_heic` may need more.
     width = _bytes_per_sample(header)
-    result = 2 * (4 if header.samples in _WITH_ALPHA else 3)
+    result = 4 if header.samples in _WITH_ALPHA else 3
     if header.pixels <= MAX_DEEP_PIXELS:
         result *= width
     planes = header.samples * width

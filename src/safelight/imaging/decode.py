@@ -4,9 +4,10 @@ Import this in a decoder process only: libvips decodes untrusted bytes. Call `lo
 before anything is decoded.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from mmap import mmap
 from typing import Any, Final, Protocol
 
@@ -17,22 +18,15 @@ from safelight import errors
 from safelight.imaging import heic, xmp
 from safelight.imaging.browsers import is_displayable
 from safelight.imaging.colour.description import ColourDescription
-from safelight.imaging.exif import find_exif_blocks, read_exif
+from safelight.imaging.exif import find_exif_blocks
 from safelight.imaging.headers import gif, heif, jpeg, png, webp
 from safelight.imaging.headers.animation import duration_of
 from safelight.imaging.headers.colour import colour_description
 from safelight.imaging.heif.primary import show_primary
 from safelight.imaging.limits import DecodeLimits, Header, check_limits
 from safelight.imaging.location import is_located
-from safelight.imaging.metadata import (
-    MAX_DATES,
-    clean_label,
-    exif_dates,
-    icc_profile_name,
-    xmp_dates,
-)
-from safelight.imaging.xmp import Property
-from safelight.models import CaptureDate, Details, ImageFacts
+from safelight.imaging.metadata import clean_label, icc_profile_name, read_dates
+from safelight.models import Details, ImageFacts
 
 _HEADERS: Final[dict[str, Callable[[bytes | mmap], Header]]] = {
     "jpeg": jpeg.read_header,
@@ -50,19 +44,21 @@ _ALLOWED: Final = (
     "VipsForeignLoadHeif",
 )
 _PAGED: Final = frozenset({"gif", "webp"})
+_WHOLE: Final = frozenset({"webp", "avif", "heic"})
+"""Decoded completely before their first line can be read, and so only once if that is possible."""
 _UPRIGHT: Final = frozenset({"avif", "heic"})
 _ORIENTATIONS: Final = frozenset(range(1, 9))
-_DATE_TAGS: Final = {
-    "DateTimeOriginal": 0x9003,
-    "DateTimeDigitized": 0x9004,
-    "OffsetTimeOriginal": 0x9011,
-    "OffsetTimeDigitized": 0x9012,
-    "SubSecTimeOriginal": 0x9291,
-    "SubSecTimeDigitized": 0x9292,
-}
 _QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
 _TRUNCATED: Final = "premature end of data segment"
 """libjpeg's warning (to it, no error) about data that end before the photo does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An image that `open_first_frame` has opened, and the prepared bytes that it refers to."""
+
+    image: Any
+    data: bytes | mmap
 
 
 class ImageFormat(Protocol):
@@ -112,22 +108,46 @@ def inspect(
     is checked again before it decodes a pixel. Raises CorruptImage, TooManyPixels, TooManyFrames.
     """
     header = header or read_header(data, form, limits)
+    return _inspect(data, form, limits, header, is_kept=False)[0]
+
+
+def inspect_and_keep(
+    data: bytes | mmap, form: ImageFormat, limits: DecodeLimits, header: Header
+) -> tuple[ImageFacts, "Opened | None"]:
+    """Inspect a photo that is rendered next, and return also what it is rendered from.
+
+    An image that is decoded as a whole is not decoded here, but when its first line is read. So it
+    must be rendered, which may raise pyvips.Error. Others were decoded, and must be opened again.
+    """
+    is_kept = form.name in _WHOLE and header.frames == 1
+    return _inspect(data, form, limits, header, is_kept=is_kept)
+
+
+def _inspect(
+    data: bytes | mmap, form: ImageFormat, limits: DecodeLimits, header: Header, *, is_kept: bool
+) -> tuple[ImageFacts, "Opened | None"]:
     file, data = data, prepare(data, form)
     vips_lib.vips_error_clear()
     try:
-        image = _open(data, form)
+        if is_kept:
+            colour = colour_description(data, form.name)
+            image = open_first_frame(data, form, colour=colour)
+        else:
+            image = _open(data, form)
         check_limits(_header(image), limits)
         facts = _facts(data, image, form, header)
         if data is not file or (form.name == "jpeg" and jpeg.read_frame(data).is_lossless):
             facts = replace(facts, renderer=2)  # version 0.1 showed another item, or cropped it
         if form.name == "gif":
             facts = _with_canvas(facts, gif.read_canvas(data))
+        if is_kept:
+            return facts, Opened(image, data)
         _read_last_line(_open(data, form, shrink=8) if _may_shrink(data, form, header) else image)
     except (pyvips.Error, UnicodeDecodeError, MemoryError) as error:
         raise errors.CorruptImage from error
     if form.name == "jpeg" and _TRUNCATED in _warnings():
         raise errors.CorruptImage
-    return facts
+    return facts, None
 
 
 def _with_canvas(facts: ImageFacts, canvas: gif.Canvas) -> ImageFacts:
@@ -213,7 +233,11 @@ def _facts(data: bytes | mmap, image: Any, form: ImageFormat, header: Header) ->
         width=width,
         height=height,
         frames=header.frames,
-        dates=_dates(image, exif_blocks if form.name == "png" else (), properties),
+        dates=read_dates(
+            partial(_field, image),
+            exif_blocks if form.name == "png" else (),  # libvips passes over some of a PNG
+            properties,
+        ),
         details=Details(
             duration=_duration(image, header),
             alpha=bool(image.hasalpha()),
@@ -230,23 +254,6 @@ def _facts(data: bytes | mmap, image: Any, form: ImageFormat, header: Header) ->
             ),
         ),
     )
-
-
-def _dates(
-    image: Any, blocks: Sequence[bytes], properties: Sequence[Property]
-) -> tuple[CaptureDate, ...]:
-    """Return the dates in the file, best first. `blocks` are EXIF that libvips passes over."""
-    fields = [read_exif(block).photo for block in blocks]
-
-    def text(name: str) -> str | None:
-        # Pillow, which reads a HEIC, spells SubSec another way.
-        for spelling in (name, name.replace("SubSec", "Subsec")):
-            if found := clean_label(_field(image, f"exif-ifd2-{spelling}")):
-                return found
-        others = (clean_label(each.get(_DATE_TAGS[name])) for each in fields)
-        return next(filter(None, others), None)
-
-    return (*exif_dates(text), *xmp_dates(properties))[:MAX_DATES]
 
 
 def _duration(image: Any, header: Header) -> timedelta | None:

@@ -45,7 +45,7 @@ def open_heic(data: bytes | mmap, *, deep: bool = False) -> Any:
             raise errors.CorruptImage
         if heif.size[0] * heif.size[1] > MAX_DEEP_PIXELS and heif.mode.endswith(_DEEP_SUFFIX):
             heif = pillow_heif.open_heif(bytes(data), convert_hdr_to_8bit=True)
-        pixels = bytes(heif.data)
+        pixels: memoryview = heif.data  # of memory that it keeps alive
     except (ValueError, OSError, RuntimeError, SyntaxError, EOFError, IndexError) as error:
         raise errors.CorruptImage from error
     bands, (width, height) = _BANDS[heif.mode.removesuffix(_DEEP_SUFFIX)], heif.size

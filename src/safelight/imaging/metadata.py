@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from safelight.dates import OFFSET, parse_offset
+from safelight.imaging.exif import read_exif
 from safelight.imaging.xmp import Property
 from safelight.models import CaptureDate, DateSource
 
@@ -28,9 +29,37 @@ _xmp_date: Final = re.compile(
 ).match
 _fraction: Final = re.compile(r"\d+", re.ASCII).fullmatch
 
+_DATE_TAGS: Final = {
+    "DateTimeOriginal": 0x9003,
+    "DateTimeDigitized": 0x9004,
+    "OffsetTimeOriginal": 0x9011,
+    "OffsetTimeDigitized": 0x9012,
+    "SubSecTimeOriginal": 0x9291,
+    "SubSecTimeDigitized": 0x9292,
+}
 _LEAST: Final = (0, 1, 1, 0, 0, 0)
 _EXIF_KINDS: Final = ("Original", "Digitized")
 _XMP_NAMES: Final = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate")
+
+
+def read_dates(
+    field: Callable[[str], object], blocks: Iterable[bytes], properties: Sequence[Property]
+) -> tuple[CaptureDate, ...]:
+    """Return the dates of a file, best first.
+
+    `field` returns a metadata field by libvips' name, and `blocks` are EXIF that has no such names.
+    """
+    fields = [read_exif(block).photo for block in blocks]
+
+    def text(name: str) -> str | None:
+        # Pillow, which reads a HEIC, spells SubSec another way.
+        for spelling in (name, name.replace("SubSec", "Subsec")):
+            if found := clean_label(field(f"exif-ifd2-{spelling}")):
+                return found
+        others = (clean_label(each.get(_DATE_TAGS[name])) for each in fields)
+        return next(filter(None, others), None)
+
+    return (*exif_dates(text), *xmp_dates(properties))[:MAX_DATES]
 
 
 def exif_dates(get: Callable[[str], str | None]) -> Iterator[CaptureDate]:

@@ -118,10 +118,16 @@ class Ingest:
         duplicate = await self._reservations.find_duplicate(owner, digest, within=within)
         if duplicate:
             return AddResult(photo=duplicate, created=False)
-        inspected = await self._darkroom.inspect(file, owner=owner)
+        inspected = await self._darkroom.inspect(
+            file, owner=owner, presets=self._renditions.presets_of_large
+        )
         reached("add: inspected")
         storage_id = keys.new_storage_id()
-        rendered = await self._renditions.render(file, inspected.facts, storage_id, owner=owner)
+        rendered = (
+            self._renditions.collect(inspected.rendered, storage_id, is_complete=True)
+            if inspected.rendered
+            else await self._renditions.render(file, inspected.facts, storage_id, owner=owner)
+        )
         details = replace(inspected.facts.details, colour=rendered.colour)
         facts = choose_date(
             replace(inspected.facts, details=details),

@@ -36,6 +36,8 @@ class Handlers:
     def __init__(self, limits: DecodeLimits) -> None:
         decode.lock_loaders()
         self._limits = limits
+        self._kept: decode.Opened | None = None
+        """The image that was inspected, to be rendered next."""
 
     def check(self, request: _Message, descriptors: Sequence[int]) -> _Message:
         """Decode and render a sample of some formats, and return those for which that fails.
@@ -57,14 +59,17 @@ class Handlers:
         return {"failed": failed}
 
     def inspect(self, request: _Message, descriptors: Sequence[int]) -> _Message:
-        """Return the photo's facts."""
+        """Return the photo's facts. With `render_next`, a large photo is decoded only once."""
         self._limit_cpu_time()
         data = _map_photo(descriptors[0])
         form = FORMATS[request["format"]]
         header = decode.read_header(data, form, self._limits)
         if needs := self._needs(header, form, len(data)):
             return needs
-        facts = decode.inspect(data, form, self._limits, header)
+        if request["render_next"] and self._limits.is_allowance:
+            facts, self._kept = decode.inspect_and_keep(data, form, self._limits, header)
+        else:
+            facts = decode.inspect(data, form, self._limits, header)
         details = facts.details
         duration = details.duration
         return {
@@ -108,13 +113,18 @@ class Handlers:
         header = decode.read_header(data, form, self._limits)
         if needs := self._needs(header, form, len(data)):
             return needs
-        data = decode.prepare(data, form)
+        kept, self._kept = self._kept, None
+        data = kept.data if kept else decode.prepare(data, form)
         if form.name == "jpeg" and jpeg.read_frame(data).can_shrink:
             widest = max(preset.width for preset in presets)
             shrink = render.shrink_on_load(request["width"], request["height"], widest)
         try:
             colour = colour_description(data, form.name)
-            image = decode.open_first_frame(data, form, shrink=shrink, colour=colour)
+            image = (
+                kept.image
+                if kept
+                else decode.open_first_frame(data, form, shrink=shrink, colour=colour)
+            )
             if form.name == "gif":
                 image = render.extend_to_canvas(image, gif.read_canvas(data))
             made = render.render(image, presets, request["width"], request["height"], colour=colour)

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from safelight import keys
 from safelight.catalog import Catalog
-from safelight.darkroom.pool import Darkroom, RenderedImage
+from safelight.darkroom.pool import Darkroom, RenderedImage, RenderResult
 from safelight.errors import NotFound
 from safelight.imaging import presets
 from safelight.library.spool import Spool
@@ -68,6 +68,14 @@ class RenditionMaker:
         else:
             chosen = wanted
         result = await self._darkroom.render(file, facts, chosen, owner=owner)
+        return self.collect(result, storage_id, is_complete=len(result.images) == len(wanted))
+
+    def presets_of_large(self, facts: ImageFacts) -> Sequence[Preset]:
+        """Return all presets: a large photo takes so long to decode that it is done only once."""
+        return self._wanted(facts)
+
+    def collect(self, result: RenderResult, storage_id: str, *, is_complete: bool) -> RenderedPhoto:
+        """Return what the darkroom has made of a photo, with the keys of the renditions."""
         renditions = [
             Rendition(
                 name=image.preset.name,
@@ -83,7 +91,7 @@ class RenditionMaker:
             images=result.images,
             thumbhash=result.thumbhash,
             colour=result.colour,
-            is_complete=len(renditions) == len(wanted),
+            is_complete=is_complete,
         )
 
     async def store(self, rendered: RenderedPhoto) -> None:
