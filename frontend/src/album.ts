@@ -1,27 +1,34 @@
 import { fetchMonths, fetchPage, fetchPhoto, type Month, type Photo } from './api'
 import { bootstrap } from './bootstrap'
+import { MonthIndex } from './month-index'
 import { Observable } from './observable'
 import { sortTime } from './sort-time'
 
-const PAGE_SIZE = 60
+/** The slots that count as in view until the grid says which are. */
+const FIRST_SCREEN: Range = [0, 60]
+/** How many photos stay loaded before and after those that were loaded last. */
+const KEPT = 600
 /** The shortest time between refreshes that nothing but looking at the page causes. */
 const MIN_REFRESH_INTERVAL = 2_000
+
+/** The slots from the first number up to the second, exclusive. */
+type Range = [number, number]
 
 /**
  * The owner's photos, newest first. Each has a slot, which is empty until its photo is loaded.
  *
  * Slot n is the nth photo of the server's list. The counts of the months give the slot at which
- * each month begins, so that any page of the list can be loaded on its own.
+ * each month begins, so that any page of the list can be loaded on its own. Photos far from those in
+ * view are dropped: memory depends on the months, not on the number of photos.
  */
 export class Album extends Observable {
-  months: Month[] = []
-  /** The first slot of each month. */
-  starts: number[] = []
-  total = 0
-  slots: (Photo | undefined)[] = []
+  /** The loaded photos, by slot. */
+  photos = new Map<number, Photo>()
   /** The ids of photos whose deletion can still be undone. */
   hidden = new Set<number>()
   failure: Error | undefined
+  /** The slot of a photo that stays loaded because it has the focus. */
+  pinned: number | undefined
   /** Changes whenever the grid needs a new layout. */
   version = 0
 
@@ -32,28 +39,50 @@ export class Album extends Observable {
   #lastRefresh = Date.now()
   /** The id of a photo that has another slot since the last refresh. */
   #moved: number | undefined
-  #visible: [number, number] = [0, PAGE_SIZE]
+  #index: MonthIndex
+  #visible = FIRST_SCREEN
+  /** The slots outside the grid's view that were loaded last. */
+  #other = FIRST_SCREEN
 
-  constructor() {
+  constructor(months: readonly Month[] = bootstrap.months) {
     super()
-    this.#setMonths(bootstrap.months)
+    this.#index = new MonthIndex(months)
+  }
+
+  get months(): readonly Month[] {
+    return this.#index.months
+  }
+
+  /** The first slot of each month. */
+  get starts(): readonly number[] {
+    return this.#index.starts
+  }
+
+  get total(): number {
+    return this.#index.total
   }
 
   /** Load the photos of the slots in view. Sets `failure` instead of throwing. */
   async loadVisible(from: number, to: number): Promise<void> {
     this.#visible = [from, to]
-    await this.load(from, to)
+    await this.#loadPages(from, to)
   }
 
   /** Load the photos of any other slots. Sets `failure` instead of throwing. */
   async load(from: number, to: number): Promise<void> {
+    this.#other = [from, to]
+    await this.#loadPages(from, to)
+  }
+
+  async #loadPages(from: number, to: number): Promise<void> {
     const pages = new Set<number>()
     for (let slot = Math.max(0, from); slot < Math.min(to, this.total); slot++) {
-      if (!this.slots[slot]) pages.add(Math.floor(slot / PAGE_SIZE))
+      if (!this.photos.has(slot)) pages.add(this.#index.pageOf(slot))
     }
     await Promise.all([...pages].map((page) => this.#loadOnce(page)))
   }
 
+  /** Load the page that starts at a slot, unless that has begun. */
   #loadOnce(page: number): Promise<void> {
     const loading = this.#loading.get(page)
     if (loading) return loading
@@ -69,10 +98,10 @@ export class Album extends Observable {
     try {
       const photos = await this.#fetch(page)
       if (generation !== this.#generation) return
-      this.#fill(page * PAGE_SIZE, photos)
+      this.#fill(page, photos)
+      this.#drop()
       this.#changed()
-      const expected = Math.min(PAGE_SIZE, this.total - page * PAGE_SIZE)
-      if (photos.length !== expected) void this.refresh()
+      if (photos.length !== this.#index.pageLength(page)) void this.refresh()
       this.#fail(undefined)
     } catch (error) {
       if (generation === this.#generation) this.#fail(error as Error)
@@ -80,29 +109,28 @@ export class Album extends Observable {
   }
 
   #fetch(page: number): Promise<Photo[]> {
-    const slot = page * PAGE_SIZE
-    const index = this.monthOf(slot)
+    const index = this.monthOf(page)
     const month = this.months[index]
-    if (slot === 0 || !month) return fetchPage()
-    const skip = slot - (this.starts[index] ?? 0)
-    return fetchPage({ after: month.after, skip, limit: PAGE_SIZE })
+    if (page === 0 || !month) return fetchPage()
+    const skip = page - (this.starts[index] ?? 0)
+    return fetchPage({ after: month.after, skip, limit: this.#index.pageLength(page) })
   }
 
-  #fill(from: number, photos: Photo[]): void {
-    photos.forEach((photo, n) => {
-      if (from + n < this.total) this.slots[from + n] = photo
-    })
+  #fill(page: number, photos: Photo[]): void {
+    photos
+      .slice(0, this.#index.pageLength(page))
+      .forEach((photo, n) => this.photos.set(page + n, photo))
   }
 
-  #setMonths(months: Month[]): void {
-    this.months = months
-    this.starts = []
-    this.total = 0
-    for (const month of months) {
-      this.starts.push(this.total)
-      this.total += month.count
+  /** Drop the photos that are far from those in use. */
+  #drop(): void {
+    const isFar = (slot: number, [from, to]: Range) => slot < from - KEPT || slot >= to + KEPT
+    for (const [slot, photo] of this.photos) {
+      const isUsed = slot === this.pinned || this.hidden.has(photo.id)
+      if (!isUsed && isFar(slot, this.#visible) && isFar(slot, this.#other)) {
+        this.photos.delete(slot)
+      }
     }
-    this.slots = new Array<Photo | undefined>(this.total)
   }
 
   #fail(error: Error | undefined): void {
@@ -118,19 +146,18 @@ export class Album extends Observable {
 
   /** Return the index of a slot's month. */
   monthOf(slot: number): number {
-    let low = 0
-    let high = this.starts.length
-    while (low + 1 < high) {
-      const middle = (low + high) >> 1
-      if ((this.starts[middle] ?? 0) <= slot) low = middle
-      else high = middle
-    }
-    return low
+    return this.#index.monthOf(slot)
   }
 
   isHidden(slot: number): boolean {
-    const photo = this.hidden.size > 0 ? this.slots[slot] : undefined
+    const photo = this.hidden.size > 0 ? this.photos.get(slot) : undefined
     return photo !== undefined && this.hidden.has(photo.id)
+  }
+
+  /** Return the slots of the hidden photos, in order. */
+  hiddenSlots(): number[] {
+    if (this.hidden.size === 0) return []
+    return [...this.photos.keys()].filter((slot) => this.isHidden(slot)).sort((a, b) => a - b)
   }
 
   get visibleCount(): number {
@@ -163,14 +190,13 @@ export class Album extends Observable {
     try {
       const months = await fetchMonths()
       const isUnchanged = JSON.stringify(months) === JSON.stringify(this.months)
-      const next = new Album()
-      next.#setMonths(months)
-      if (isUnchanged && moved === undefined) next.slots = this.slots.slice()
+      const next = new Album(months)
+      if (isUnchanged && moved === undefined) next.photos = new Map(this.photos)
+      next.#visible = this.#visible
       const [from, to] = this.#visible
-      const first = Math.floor(Math.max(0, from) / PAGE_SIZE)
-      const last = Math.floor(Math.max(0, Math.min(to, next.total) - 1) / PAGE_SIZE)
-      for (let page = first; page <= last && next.total > 0; page++) {
-        next.#fill(page * PAGE_SIZE, await next.#fetch(page))
+      let page = next.#index.pageOf(Math.max(0, Math.min(from, next.total - 1)))
+      for (; page < Math.min(to, next.total); page += next.#index.pageLength(page)) {
+        next.#fill(page, await next.#fetch(page))
       }
       if (moved !== undefined) {
         await next.locate(moved)
@@ -178,10 +204,8 @@ export class Album extends Observable {
       }
       this.#generation++
       this.#loading.clear()
-      this.months = next.months
-      this.starts = next.starts
-      this.total = next.total
-      this.slots = next.slots
+      this.#index = next.#index
+      this.photos = next.photos
       this.failure = undefined
       this.#changed()
     } catch (error) {
@@ -193,7 +217,7 @@ export class Album extends Observable {
   replace(photo: Photo): void {
     const slot = this.slotOf(photo.id)
     if (slot === undefined) return
-    this.slots[slot] = photo
+    this.photos.set(slot, photo)
     this.#changed()
   }
 
@@ -205,8 +229,8 @@ export class Album extends Observable {
   }
 
   slotOf(id: number): number | undefined {
-    const slot = this.slots.findIndex((photo) => photo?.id === id)
-    return slot < 0 ? undefined : slot
+    for (const [slot, photo] of this.photos) if (photo.id === id) return slot
+    return undefined
   }
 
   /** Return the slot of any photo, loading pages as needed; undefined if the photo is gone. */
@@ -224,7 +248,7 @@ export class Album extends Observable {
       await this.load(middle, middle + 1)
       const found = this.slotOf(id)
       if (found !== undefined) return found
-      const other = this.slots[middle]
+      const other = this.photos.get(middle)
       if (!other) return undefined
       const isNewer = sortTime(other) > time || (sortTime(other) === time && other.id > id)
       if (isNewer) low = middle + 1
@@ -252,12 +276,11 @@ export class Album extends Observable {
       const months = this.months.map((month, n) =>
         n === index ? { ...month, count: month.count - 1 } : month,
       )
-      const slots = this.slots.slice()
-      slots.splice(slot, 1)
+      const photos = [...this.photos].filter(([other]) => other !== slot)
       this.#generation++
       this.#loading.clear()
-      this.#setMonths(months.filter((month) => month.count > 0))
-      this.slots = slots
+      this.#index = new MonthIndex(months.filter((month) => month.count > 0))
+      this.photos = new Map(photos.map(([n, photo]) => [n > slot ? n - 1 : n, photo]))
     }
     this.#changed()
   }

@@ -28,7 +28,7 @@ export class Navigation {
   }
 
   open(slot: number): void {
-    const photo = this.album.slots[slot]
+    const photo = this.album.photos.get(slot)
     if (!photo) return
     history.pushState(null, '', urlOf(photo.id))
     this.#cameFromGrid = true
@@ -65,7 +65,7 @@ export class Navigation {
       this.#viewer.goTo(slot)
       return
     }
-    const id = this.album.slots[slot]?.id
+    const id = this.album.photos.get(slot)?.id
     const { Viewer } = await import('./viewer/viewer')
     if (this.#viewer || photoIdIn(location.pathname) !== id) return
     this.#viewer = new Viewer({

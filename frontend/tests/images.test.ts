@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Photo } from '../src/api'
-import { coverWidth, tileSources, zoomSources } from '../src/grid/images'
+import { thumbHashToAverageRGBA } from 'thumbhash'
+import { averageColour, bytesOf, coverWidth, tileSources, zoomSources } from '../src/grid/images'
 
 function photo(width: number, height: number, changes: Partial<Photo> = {}): Photo {
   const renditions = [320, 640, 1280, 2560]
@@ -17,6 +18,18 @@ function photo(width: number, height: number, changes: Partial<Photo> = {}): Pho
 }
 
 const urls = (images: { url: string }[]) => images.map(({ url }) => url)
+
+describe('averageColour', () => {
+  it.each([
+    '1QcSHQRnh493V4dIh4eXh1h4kJUI',
+    '3OcRJYB4d3h/iIeHeEh3eIhw+j2w',
+    'YJqGPQw7sFlslqhFafSE+Q6oJ1h2iHB2Rw==',
+  ])('is that of the ThumbHash: %s', (thumbhash) => {
+    const { r, g, b } = thumbHashToAverageRGBA(bytesOf(thumbhash))
+    const expected = [r, g, b].map((part) => Math.round(part * 255)).join(' ')
+    expect(averageColour({ thumbhash } as Photo)).toBe(`rgb(${expected})`)
+  })
+})
 
 describe('coverWidth', () => {
   it('is the width of the photo at the height of a tile that crops it', () => {

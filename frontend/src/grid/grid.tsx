@@ -2,14 +2,11 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import type { Album } from '../album'
 import { useObservable } from '../observable'
 import { monthAndYear, photoCount } from '../texts'
-import {
-  type Block,
-  blocksBetween,
-  clampAspectRatio,
-  computeLayout,
-  firstIndex,
-  type Layout,
-} from './layout'
+import type { Sizes } from './columns'
+import { type Block, Layout } from './layout'
+import { neighbour } from './neighbours'
+import { ScrollMap } from './scroll-map'
+import { Scroller } from './scroller'
 import { Tile } from './tile'
 
 export interface GridHandle {
@@ -29,9 +26,12 @@ const NARROW = 640
 const OVERSCAN_DELAY = 1_500
 /** How many window heights of rows are rendered above and below the window. */
 const OVERSCAN = 0.5
-const DEFAULT_ASPECT_RATIO = 4 / 3
+/** How long a photo waits to be loaded, or gets the focus again if it moves while others load. */
+const FOCUS_TIME = 30_000
+/** The least width of a month in which its number of photos has room beside its name. */
+const COUNT_WIDTH = 225
 
-function sizesFor(width: number) {
+function sizesFor(width: number): Sizes {
   const isNarrow = width < NARROW
   return {
     width,
@@ -39,6 +39,8 @@ function sizesFor(width: number) {
     gap: isNarrow ? 3 : 6,
     headingHeight: isNarrow ? 44 : 56,
     monthGap: isNarrow ? 12 : 20,
+    columnGap: isNarrow ? 14 : 28,
+    columnWidth: 150,
   }
 }
 
@@ -52,79 +54,87 @@ interface Anchor {
   offset: number
 }
 
+/** The rendered blocks, and the scroller's offset. */
+interface View {
+  layout: Layout
+  blocks: Block[]
+  offset: number
+}
+
 /** All photos. Only the rows near the window are rendered. */
 export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
   useObservable(album)
   const grid = useRef<HTMLDivElement>(null)
   const [width, setWidth] = useState(0)
-  const [range, setRange] = useState<[number, number]>([0, 0])
-  const anchor = useRef<Anchor | undefined>(undefined)
-  const overscan = useRef(0)
-  const focusTarget = useRef<{ slot: number; until: number } | undefined>(undefined)
-  const layout = useMemo<Layout>(
+  const layout = useMemo(
     () =>
-      width
-        ? computeLayout(
-            {
-              starts: album.starts,
-              total: album.total,
-              aspectRatio: (slot) => aspectRatioOf(album, slot),
-              isHidden: (slot) => album.isHidden(slot),
-            },
-            sizesFor(width),
-          )
-        : { blocks: [], height: 0 },
+      new Layout(
+        {
+          starts: width ? album.starts : [],
+          total: album.total,
+          loaded: album.photos.keys(),
+          aspectRatio: (slot) => {
+            const photo = album.photos.get(slot)
+            return photo ? photo.width / photo.height : NaN
+          },
+          isHidden: (slot) => album.isHidden(slot),
+        },
+        sizesFor(width),
+      ),
     [album, album.version, width],
   )
+  const map = useMemo(() => new ScrollMap(layout.height), [layout.height])
+  const [view, setView] = useState<View>({ layout, blocks: [], offset: 0 })
+  const scroller = useRef<Scroller | undefined>(undefined)
+  const anchor = useRef<Anchor | undefined>(undefined)
+  /** The month that was chosen last, until the user scrolls. */
+  const chosen = useRef<string | undefined>(undefined)
+  const overscan = useRef(0)
+  const focusTarget = useRef<{ slot: number; until: number } | undefined>(undefined)
 
-  const top = () => window.scrollY - (grid.current?.offsetTop ?? 0)
-
-  const updateRange = () => {
-    const { innerHeight } = window
+  const updateView = () => {
+    const { y = 0, offset = 0 } = scroller.current ?? {}
     const margin = innerHeight * overscan.current
-    const [first, last] = blocksBetween(layout.blocks, top() - margin, top() + innerHeight + margin)
-    setRange((before) => (before[0] === first && before[1] === last ? before : [first, last]))
-    const [visible, end] = blocksBetween(layout.blocks, top(), top() + innerHeight)
-    anchor.current = window.scrollY < 8 ? undefined : anchorAt(album, layout.blocks[visible], top())
-    const current = layout.blocks[Math.min(visible + 1, end - 1)] ?? layout.blocks[visible]
-    if (current) onMonth(current.month)
+    const next = { layout, offset, blocks: layout.between(y - margin, y + innerHeight + margin) }
+    setView((before) => (isSame(before, next) ? before : next))
+    const [first, second = first] = layout.between(y, y + innerHeight)
+    const month = album.months.findIndex(({ month }) => month === chosen.current)
+    const heading = layout.headingOf(month)
+    const isAtTop = y + (grid.current?.offsetTop ?? 0) < 8
+    anchor.current = isAtTop ? undefined : anchorAt(album, heading ?? first, y)
+    if (heading) onMonth(month)
+    else if (second) onMonth(second.month)
   }
+  const latestUpdate = useRef(updateView)
+  latestUpdate.current = updateView
 
   useLayoutEffect(() => {
     const element = grid.current as HTMLDivElement
+    scroller.current = new Scroller(element, (isByUser) => {
+      if (isByUser) chosen.current = focusTarget.current = undefined
+      latestUpdate.current()
+    })
     const observer = new ResizeObserver(() => setWidth(element.clientWidth))
     observer.observe(element)
     setWidth(element.clientWidth)
-    return () => observer.disconnect()
+    const onResize = () => latestUpdate.current()
+    addEventListener('resize', onResize)
+    const unlisten = scroller.current.listen()
+    return () => {
+      observer.disconnect()
+      removeEventListener('resize', onResize)
+      unlisten()
+    }
   }, [])
 
-  // After a new layout, scroll so that the anchor keeps its position in the window.
+  // After a new layout, the anchor keeps its position in the window.
   useLayoutEffect(() => {
     const before = anchor.current
     const block = before && blockOf(album, layout, before)
-    if (before && block && Math.abs(block.y - before.offset - top()) > 1) {
-      window.scrollTo({ top: block.y - before.offset + (grid.current?.offsetTop ?? 0) })
-    }
-    updateRange()
+    scroller.current?.setMap(map, block && block.y - before.offset)
+    updateView()
   }, [layout])
 
-  useEffect(() => {
-    let frame = 0
-    const onScroll = () => {
-      cancelAnimationFrame(frame)
-      frame = requestAnimationFrame(updateRange)
-    }
-    addEventListener('scroll', onScroll, { passive: true })
-    addEventListener('resize', onScroll)
-    return () => {
-      cancelAnimationFrame(frame)
-      removeEventListener('scroll', onScroll)
-      removeEventListener('resize', onScroll)
-    }
-  }, [layout])
-
-  const latestUpdate = useRef(updateRange)
-  latestUpdate.current = updateRange
   useEffect(() => {
     const timer = setTimeout(() => {
       overscan.current = OVERSCAN
@@ -136,7 +146,7 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
   // Load after a short delay: dragging the scroll bar passes thousands of photos.
   const hasLoaded = useRef(false)
   useEffect(() => {
-    const slots = layout.blocks.slice(range[0], range[1]).flatMap((block) => block.slots)
+    const slots = view.blocks.flatMap((block) => block.slots)
     const from = slots[0]
     const to = slots[slots.length - 1]
     if (from === undefined || to === undefined) return
@@ -147,89 +157,106 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
     }
     const timer = setTimeout(() => void album.loadVisible(from, to + 1), 50)
     return () => clearTimeout(timer)
-  }, [range, album.version, album.starts])
+  }, [view, album.version, album.starts])
 
   const tileOf = (slot: number) =>
     grid.current?.querySelector<HTMLElement>(`[data-slot="${slot}"]`) ?? null
 
-  useEffect(() => {
-    // A tile that moves to another row loses the focus that it has just been given.
+  useLayoutEffect(() => {
+    // A tile loses the focus when its photo is loaded, or when it moves to another row.
     const target = focusTarget.current
     if (!target || document.activeElement !== document.body) return
     if (Date.now() < target.until) tileOf(target.slot)?.focus({ preventScroll: true })
     else focusTarget.current = undefined
   })
 
-  const scrollToBlock = (block: Block, offset: number) => {
+  const scrollTo = (y: number) => {
     anchor.current = undefined
-    window.scrollTo({ top: block.y - offset + (grid.current?.offsetTop ?? 0) })
-    updateRange()
+    scroller.current?.moveTo(y)
+  }
+
+  const toSlot = (slot: number, focus = false) => {
+    const row = layout.rowOf(slot)
+    if (!row) return
+    const y = row.y - (scroller.current?.y ?? 0)
+    if (y < headerHeight() || y + row.height > innerHeight) {
+      scrollTo(row.y - (innerHeight - row.height) / 2)
+    }
+    if (!focus) return
+    ;(document.activeElement as HTMLElement | null)?.blur()
+    tileOf(slot)?.focus({ preventScroll: true })
+    focusTarget.current = { slot, until: Date.now() + FOCUS_TIME }
   }
 
   handle.current = {
     toMonth: (month) => {
-      const block = layout.blocks[firstIndex(layout.blocks, (block) => block.month >= month)]
-      if (block) scrollToBlock(block, headerHeight())
+      let heading: Block | undefined
+      for (; month < album.months.length && !heading; month++) heading = layout.headingOf(month)
+      if (!heading) return
+      chosen.current = album.months[heading.month]?.month
+      scrollTo(heading.y - headerHeight())
     },
-    toSlot: (slot, focus = false) => {
-      const block = blockOf(album, layout, { slot, offset: 0 })
-      if (!block) return
-      const isAbove = block.y < top() + headerHeight()
-      const isBelow = block.y + block.height > top() + window.innerHeight
-      if (isAbove || isBelow) scrollToBlock(block, (window.innerHeight - block.height) / 2)
-      if (!focus) return
-      ;(document.activeElement as HTMLElement | null)?.blur()
-      tileOf(slot)?.focus({ preventScroll: true })
-      focusTarget.current = { slot, until: Date.now() + 1_000 }
-    },
+    toSlot,
   }
 
   const onKeyDown = (event: KeyboardEvent) => {
-    const from = Number((event.target as HTMLElement).dataset?.slot ?? -1)
+    const from = slotOf(event.target)
     if (from < 0 || event.altKey || event.ctrlKey || event.metaKey) return
     const to = neighbour(album, layout, from, event.key)
     if (to === undefined) return
     event.preventDefault()
-    handle.current?.toSlot(to, true)
+    toSlot(to, true)
   }
 
-  const rows = layout.blocks.slice(range[0], range[1])
-  const focused = document.activeElement as HTMLElement | null
-  const focusedSlot = Number(focused?.dataset?.slot ?? -1)
-  if (focusedSlot >= 0 && !rows.some((row) => row.slots.includes(focusedSlot))) {
+  const rows = [...view.blocks]
+  const focused = slotOf(document.activeElement)
+  album.pinned = focused < 0 ? undefined : focused
+  if (focused >= 0 && !rows.some((row) => row.slots.includes(focused))) {
     // Keep the row that has the focus, or the next Tab would start at the top of the page.
-    const block = blockOf(album, layout, { slot: focusedSlot, offset: 0 })
-    if (block) rows[block.y < (rows[0]?.y ?? 0) ? 'unshift' : 'push'](block)
+    const row = view.layout.rowOf(focused)
+    if (row) rows[row.y < (rows[0]?.y ?? 0) ? 'unshift' : 'push'](row)
   }
-  const { gap } = sizesFor(width)
 
   return (
-    <div ref={grid} class="grid" style={{ height: `${layout.height}px` }} onKeyDown={onKeyDown}>
-      {rows.map((block) =>
-        block.slots.length === 0 ? (
-          <h2
-            key={`m${album.months[block.month]?.month}`}
-            class="month"
-            style={{ top: `${block.y}px`, height: `${block.height}px` }}
-          >
-            {monthAndYear(album.months[block.month]?.month ?? '')}
-            <span>{photoCount(album.months[block.month]?.count ?? 0)}</span>
+    <div
+      ref={grid}
+      class="grid"
+      style={{ height: `${map.documentHeight}px` }}
+      onKeyDown={onKeyDown}
+      onKeyUp={(event) => {
+        // The row may be far from where the browser has scrolled.
+        if (event.key === 'Tab') toSlot(slotOf(event.target))
+      }}
+    >
+      {rows.map((block) => {
+        const { month = '', count = 0 } = album.months[block.month] ?? {}
+        const style = {
+          left: `${block.x}px`,
+          top: `${block.y - view.offset}px`,
+          width: `${block.width}px`,
+          height: `${block.height}px`,
+        }
+        return block.slots.length === 0 ? (
+          <h2 key={`m${month}`} class="month" style={style}>
+            {monthAndYear(month)}
+            <span class={block.width < COUNT_WIDTH ? 'visually-hidden' : ''}>
+              {photoCount(count)}
+            </span>
           </h2>
         ) : (
           <div
             key={`r${block.slots[0]}`}
             class="row"
-            style={{ top: `${block.y}px`, height: `${block.height}px`, gap: `${gap}px` }}
+            style={{ ...style, gap: `${layout.sizes.gap}px` }}
           >
-            {block.slots.map((slot) => {
-              const photo = album.slots[slot]
-              const ratio = clampAspectRatio(aspectRatioOf(album, slot))
+            {view.layout.spans(block).map(({ slot, width }) => {
+              const photo = album.photos.get(slot)
               return (
                 <Tile
                   key={photo?.id ?? `s${slot}`}
                   slot={slot}
                   photo={photo}
-                  width={Math.floor(block.height * ratio * 100) / 100}
+                  width={Math.floor(width * 100) / 100}
                   height={block.height}
                   isFirst={block.y < 500}
                   onOpen={onOpen}
@@ -237,61 +264,33 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
               )
             })}
           </div>
-        ),
-      )}
+        )
+      })}
     </div>
   )
 }
 
-function aspectRatioOf(album: Album, slot: number): number {
-  const photo = album.slots[slot]
-  return photo ? photo.width / photo.height : DEFAULT_ASPECT_RATIO
-}
+const isSame = (one: View, other: View): boolean =>
+  one.layout === other.layout &&
+  one.offset === other.offset &&
+  one.blocks.length === other.blocks.length &&
+  one.blocks[0]?.y === other.blocks[0]?.y
+
+const slotOf = (target: EventTarget | null): number =>
+  Number((target as HTMLElement | null)?.dataset?.slot ?? -1)
 
 const headerHeight = () => document.querySelector('header')?.offsetHeight ?? 0
 
-function anchorAt(album: Album, block: Block | undefined, top: number): Anchor | undefined {
+function anchorAt(album: Album, block: Block | undefined, y: number): Anchor | undefined {
   if (!block) return undefined
   const slot = block.slots[0]
-  const offset = block.y - top
+  const offset = block.y - y
   if (slot === undefined) return { month: album.months[block.month]?.month, offset }
-  return { id: album.slots[slot]?.id, slot, offset }
+  return { id: album.photos.get(slot)?.id, slot, offset }
 }
 
-function blockOf(album: Album, layout: Layout, anchor: Anchor): Block | undefined {
-  if (anchor.month) {
-    const month = album.months.findIndex(({ month }) => month === anchor.month)
-    return layout.blocks[firstIndex(layout.blocks, (block) => block.month >= month)]
-  }
-  const slot = (anchor.id !== undefined ? album.slotOf(anchor.id) : undefined) ?? anchor.slot
-  if (slot === undefined) return undefined
-  const found =
-    layout.blocks[
-      firstIndex(
-        layout.blocks,
-        (block) => (block.slots.at(-1) ?? -1) >= slot || block.month > album.monthOf(slot),
-      )
-    ]
-  return found?.slots.length ? found : undefined
-}
-
-/** Return the slot to which a key moves the focus. */
-function neighbour(album: Album, layout: Layout, from: number, key: string): number | undefined {
-  const step = (by: number) => {
-    let slot = from + by
-    while (album.isHidden(slot)) slot += by
-    return slot >= 0 && slot < album.total ? slot : undefined
-  }
-  if (key === 'ArrowLeft') return step(-1)
-  if (key === 'ArrowRight') return step(1)
-  if (key === 'Home') return 0
-  if (key === 'End') return album.total - 1
-  if (key !== 'ArrowUp' && key !== 'ArrowDown') return undefined
-  const rows = layout.blocks.filter((block) => block.slots.length > 0)
-  const index = rows.findIndex((row) => row.slots.includes(from))
-  const next = rows[index + (key === 'ArrowUp' ? -1 : 1)]
-  const row = rows[index]
-  if (!next || !row) return undefined
-  const fraction = (row.slots.indexOf(from) + 0.5) / row.slots.length
-  return next.slots[Math.min(next.slots.length - 1, Math.floor(fraction * next.slots.length))]
+function blockOf(album: Album, layout: Layout, { id, slot, month }: Anchor): Block | undefined {
+  if (month) return layout.headingOf(album.months.findIndex((other) => other.month === month))
+  const found = (id !== undefined ? album.slotOf(id) : undefined) ?? slot
+  return found === undefined ? undefined : layout.rowOf(found)
 }

@@ -1,7 +1,5 @@
-import { thumbHashToAverageRGBA, thumbHashToDataURL } from 'thumbhash'
 import type { Photo } from '../api'
 
-const MAX_PLACEHOLDERS = 2_000
 /** Wider originals are too large to be shown in place of a rendition. */
 const MAX_ORIGINAL_WIDTH = 1600
 /** The height of a tile at two pixels per CSS pixel. */
@@ -14,26 +12,23 @@ const MAX_TILE_PIXELS = 20_000_000
  */
 const MAX_ZOOM_PIXELS = 50_000_000
 
-const placeholders = new Map<string, string>()
-
-/** Return a blurred preview of a photo, as a data URL. */
-export function placeholder(photo: Photo): string | undefined {
-  const hash = photo.thumbhash
-  if (!hash) return undefined
-  const url = placeholders.get(hash) ?? thumbHashToDataURL(bytesOf(hash))
-  if (placeholders.size > MAX_PLACEHOLDERS) placeholders.clear()
-  placeholders.set(hash, url)
-  return url
-}
-
-/** Return a photo's average colour, which is much faster to compute. */
+/** Return a photo's average colour, from the head of its ThumbHash. */
 export function averageColour(photo: Photo): string | undefined {
   if (!photo.thumbhash) return undefined
-  const { r, g, b } = thumbHashToAverageRGBA(bytesOf(photo.thumbhash))
-  return `rgb(${[r, g, b].map((part) => Math.round(part * 255)).join(' ')})`
+  const [first = 0, second = 0, third = 0] = bytesOf(photo.thumbhash)
+  const head = first | (second << 8) | (third << 16)
+  const luminance = (head & 63) / 63
+  const yellowness = ((head >> 6) & 63) / 31.5 - 1
+  const redness = ((head >> 12) & 63) / 31.5 - 1
+  const blue = luminance - (2 / 3) * yellowness
+  const red = (3 * luminance - blue + redness) / 2
+  const parts = [red, red - redness, blue].map((part) =>
+    Math.round(Math.min(1, Math.max(0, part)) * 255),
+  )
+  return `rgb(${parts.join(' ')})`
 }
 
-const bytesOf = (hash: string): Uint8Array =>
+export const bytesOf = (hash: string): Uint8Array =>
   Uint8Array.from(atob(hash), (character) => character.charCodeAt(0))
 
 interface Source {

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Photo } from '../api'
 import { bootstrap } from '../bootstrap'
 import { animationBadge, photoName } from '../texts'
-import { averageColour, coverWidth, placeholder, srcset, tileSources } from './images'
+import { averageColour, coverWidth, srcset, tileSources } from './images'
 
 interface Props {
   slot: number
@@ -19,7 +19,8 @@ export function Tile({ slot, photo, width, height, isFirst, onOpen }: Props) {
   const tile = useRef<HTMLAnchorElement>(null)
   useEffect(() => (photo ? showPlaceholderSoon(tile, photo) : undefined), [photo?.thumbhash])
   const size = { width: `${width}px`, height: `${height}px` }
-  if (!photo) return <span class="tile" style={size} />
+  // The keys can move the focus faster than photos load.
+  if (!photo) return <span class="tile" data-slot={slot} tabIndex={-1} style={size} />
   const open = (event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return
     event.preventDefault()
@@ -54,15 +55,19 @@ const PLACEHOLDER_DELAY = 120
 /** A slightly smaller rendition looks the same, and has a third of the next one's bytes. */
 const SIZE_FACTOR = 0.85
 
-/** Show the placeholder unless the photo loads at once. */
+/** Show the placeholder unless the photo loads at once. Its code is not part of the first screen. */
 function showPlaceholderSoon(
   tile: { current: HTMLAnchorElement | null },
   photo: Photo,
 ): () => void {
-  const timer = setTimeout(() => {
-    const image = tile.current?.querySelector('img')
-    const url = image && !image.complete ? placeholder(photo) : undefined
+  const isLoading = () => tile.current?.querySelector('img')?.complete === false
+  const show = async () => {
+    if (!isLoading()) return
+    const { placeholder } = await import('./placeholder')
+    const url = isLoading() ? placeholder(photo) : undefined
     if (url && tile.current) tile.current.style.backgroundImage = `url(${url})`
-  }, PLACEHOLDER_DELAY)
+  }
+  // Without it, the average colour stays.
+  const timer = setTimeout(() => void show().catch(() => {}), PLACEHOLDER_DELAY)
   return () => clearTimeout(timer)
 }

@@ -6,7 +6,8 @@ import type { Album } from '../album'
 import type { Photo } from '../api'
 import { bootstrap } from '../bootstrap'
 import type { Deletions } from '../deletions'
-import { placeholder, srcset, zoomSources } from '../grid/images'
+import { srcset, zoomSources } from '../grid/images'
+import { placeholder } from '../grid/placeholder'
 import { photoName, texts } from '../texts'
 import { DetailsPanel } from './details-panel'
 
@@ -29,8 +30,8 @@ export class Viewer {
   #pswp: PhotoSwipe | undefined
   #panel: HTMLElement | undefined
   #isPanelOpen = innerWidth >= WIDE
-  /** The slots that are not hidden, in order. */
-  #order: number[] = []
+  /** The slots that are left out, in order. */
+  #hidden: number[] = []
   /** The ids of the current photo and its neighbours, joined. */
   #slideIds = ''
   #current: Photo | undefined
@@ -40,9 +41,9 @@ export class Viewer {
 
   open(slot: number): void {
     const { album } = this.options
-    this.#updateOrder()
+    this.#hidden = album.hiddenSlots()
     const pswp = new PhotoSwipe({
-      index: Math.max(0, this.#order.indexOf(slot)),
+      index: Math.max(0, this.#indexOf(slot)),
       loop: false,
       trapFocus: false,
       returnFocus: false,
@@ -65,7 +66,7 @@ export class Viewer {
       paddingFn: () => this.#padding(),
     })
     this.#pswp = pswp
-    pswp.addFilter('numItems', () => this.#order.length)
+    pswp.addFilter('numItems', () => this.#count)
     pswp.addFilter('itemData', (_item, index) => this.#slide(index))
     pswp.on('uiRegister', () => this.#registerElements(pswp))
     pswp.on('change', () => this.#slideChanged())
@@ -81,7 +82,7 @@ export class Viewer {
   }
 
   goTo(slot: number): void {
-    const index = this.#order.indexOf(slot)
+    const index = this.#indexOf(slot)
     if (index >= 0 && this.#pswp && index !== this.#pswp.currIndex) this.#pswp.goTo(index)
   }
 
@@ -89,17 +90,22 @@ export class Viewer {
     this.#pswp?.close()
   }
 
-  #updateOrder(): void {
-    const { album } = this.options
-    this.#order = []
-    for (let slot = 0; slot < album.total; slot++) {
-      if (!album.isHidden(slot)) this.#order.push(slot)
-    }
+  get #count(): number {
+    return this.options.album.total - this.#hidden.length
+  }
+
+  #slotAt(index: number): number {
+    return this.#hidden.reduce((slot, hidden) => (hidden <= slot ? slot + 1 : slot), index)
+  }
+
+  /** Return the index of a slot, or -1 if it is left out. */
+  #indexOf(slot: number): number {
+    if (this.#hidden.includes(slot)) return -1
+    return slot - this.#hidden.filter((hidden) => hidden < slot).length
   }
 
   #photo(index: number): Photo | undefined {
-    const slot = this.#order[index]
-    return slot === undefined ? undefined : this.options.album.slots[slot]
+    return this.options.album.photos.get(this.#slotAt(index))
   }
 
   #slide(index: number): SlideData {
@@ -160,7 +166,7 @@ export class Viewer {
     const pswp = this.#pswp
     if (!pswp) return
     const index = pswp.currIndex
-    const slot = this.#order[index] ?? 0
+    const slot = this.#slotAt(index)
     void this.options.album.load(slot - 3, slot + 4)
     const photo = this.#photo(index)
     this.#slideIds = this.#ids(index)
@@ -189,21 +195,21 @@ export class Viewer {
   #albumChanged(): void {
     const pswp = this.#pswp
     if (!pswp) return
-    this.#updateOrder()
-    if (this.#order.length === 0) {
+    this.#hidden = this.options.album.hiddenSlots()
+    if (this.#count <= 0) {
       pswp.close()
       return
     }
     const { album } = this.options
     const slot = this.#current && album.slotOf(this.#current.id)
-    const found = slot === undefined ? -1 : this.#order.indexOf(slot)
-    const index = found >= 0 ? found : Math.min(pswp.currIndex, this.#order.length - 1)
+    const found = slot === undefined ? -1 : this.#indexOf(slot)
+    const index = found >= 0 ? found : Math.min(pswp.currIndex, this.#count - 1)
     if (index !== pswp.currIndex || this.#ids(index) !== this.#slideIds) {
       this.#slideIds = this.#ids(index)
       pswp.contentLoader.destroy()
       if (index !== pswp.currIndex) pswp.goTo(index)
       for (const n of [index - 1, index, index + 1]) {
-        if (n >= 0 && n < this.#order.length) pswp.refreshSlideContent(n)
+        if (n >= 0 && n < this.#count) pswp.refreshSlideContent(n)
       }
     } else {
       this.#current = this.#photo(index)
@@ -255,6 +261,6 @@ export class Viewer {
     this.#pswp = undefined
     this.#unsubscribe?.()
     bootstrap.element.inert = false
-    this.options.onClose(this.#order[pswp.currIndex] ?? 0)
+    this.options.onClose(this.#slotAt(pswp.currIndex))
   }
 }
