@@ -1,18 +1,12 @@
 """GET /api/photos/months, and pages that begin at a month or after a number of photos."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import accumulate
 from urllib.parse import urlsplit
 
 import httpx
-import psycopg
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.catalog.queries import MONTHS
-from safelight.models import Order
-from safelight.settings.validators import reveal
 from support import pictures
 from support.app_server import AppServer, Site
 
@@ -100,24 +94,6 @@ def test_etag_changes_with_the_months(client: httpx.Client) -> None:
 def test_months_count_only_the_owners_photos(app_server: AppServer, client: httpx.Client) -> None:
     app_server.insert_photos("another-owner", 3)
     assert client.get("/api/photos/months").json() == []
-
-
-def test_months_are_counted_by_an_index_only_scan(app_server: AppServer, site: Site) -> None:
-    app_server.insert_photos(site.owner, 500, began=datetime.now(UTC) - timedelta(days=300))
-    assert site.settings.database_url
-    url = reveal(site.settings.database_url)
-    # Without statistics every index that begins with the owner looks as cheap as this one.
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE safelight_photos")
-
-    async def explained(connection: AsyncConnection) -> str:
-        await connection.execute(text("SET LOCAL enable_seqscan = off"))
-        query = MONTHS[Order.TAKEN]
-        rows = await connection.exec_driver_sql(f"EXPLAIN {query.sql}", {"owner": site.owner})
-        return "\n".join(rows.scalars())
-
-    plan = app_server.do(app_server.library.backends.catalog._database.transaction(explained))
-    assert "Index Only Scan using safelight_photos_local_idx" in plan
 
 
 def test_original_is_downloaded_under_its_filename(client: httpx.Client) -> None:

@@ -86,7 +86,10 @@ async def test_photos_of_earlier_versions_keep_working(upgraded: Library) -> Non
         for photo in itertools.chain(*listed.values()):
             response = await client.get(upgraded.link(photo).url)
             assert sha256(response.content).hexdigest() == photo.sha256
-    for owner in OWNERS:
+    for owner, photos in listed.items():
+        for order in Order:
+            months = await upgraded.months(owner, order=order)
+            assert sum(month.count for month in months) == len(photos)
         assert (await upgraded.render_missing(owner)).next is None
     await _wait_for_jobs(upgraded)
     photos = [photo for owner in OWNERS for photo in await _all_photos(upgraded, owner)]
@@ -158,6 +161,50 @@ async def test_dates_that_cannot_be_true_are_removed_from_old_rows(
     assert {photo.facts.taken_from for photo in photos} == {None, DateSource.EXIF}
     assert {(photo.id, photo.created_at) for photo in others} <= set(rows)
     assert {str(photo.facts.taken_at) for photo in others} == {"None", "2024-05-06 07:08:09"}
+
+
+async def test_photos_of_the_previous_version_are_counted_during_and_after_the_migration(
+    empty_database: str,
+) -> None:
+    """One transaction is open when the migration starts, and another begins meanwhile."""
+    _load(FOLDER / "0010.sql", empty_database)
+    insert = (
+        "INSERT INTO safelight_photos (owner, status, name, title, description, filename,"
+        " reserved_at, created_at, size, sha256, format, content_type, width, height, frames,"
+        " taken_at, sort_at) VALUES ('ann', 'ready', %(n)s, '', '', '', now(), now(), 1, %(n)s,"
+        " 'jpeg', 'image/jpeg', 1, 1, 1, '2001-02-03', now())"
+    )
+    is_waiting = (
+        "SELECT count(*) FROM pg_locks WHERE relation = 'safelight_photos'::regclass"
+        " AND NOT granted AND mode = %s"
+    )
+    connect = psycopg.AsyncConnection.connect
+    catalog = Catalog(empty_database)
+
+    async def wait_for(mode: str) -> None:
+        async with await connect(empty_database, autocommit=True) as watching:
+            while (await (await watching.execute(is_waiting, (mode,))).fetchone()) == (0,):  # noqa: ASYNC110  locks give no notice
+                await asyncio.sleep(0.01)
+
+    try:
+        async with await connect(empty_database) as before, await connect(empty_database) as late:
+            await before.execute(insert, {"n": "before"})
+            await late.execute("SELECT 1 FROM safelight_sessions")
+            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+                group.create_task(catalog.upgrade())
+                await wait_for("ShareRowExclusiveLock")
+                group.create_task(late.execute(insert, {"n": "during"}))
+                await wait_for("RowExclusiveLock")
+                listed = await before.execute("SELECT count(*) FROM safelight_photos")
+                assert await listed.fetchone() is not None, "reads don't wait"
+                await before.commit()
+            await late.commit()
+            await late.execute(insert, {"n": "after"})
+        months = await catalog.months("ann", order=Order.TAKEN)
+        assert {f"{month.begins:%Y-%m}": month.count for month in months}["2001-02"] == 3
+        assert await catalog.month_drift.find("ann") == []
+    finally:
+        await catalog.close()
 
 
 def test_newest_schema_has_a_dump() -> None:

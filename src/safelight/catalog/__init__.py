@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from safelight.catalog.catalog import Catalog
     from safelight.catalog.diagnosis import DatabaseFacts
     from safelight.catalog.installation.bucket import describe_other_bucket
+    from safelight.catalog.months.drift import Miscount, MonthDrift
     from safelight.catalog.paging import Cursor, Month, Page
     from safelight.catalog.reservations import Reservation, Reservations
     from safelight.catalog.scan import RowKeys, RowScan, remove_renditions
@@ -21,7 +22,9 @@ __all__ = [
     "Catalog",
     "Cursor",
     "DatabaseFacts",
+    "Miscount",
     "Month",
+    "MonthDrift",
     "Page",
     "PhotoHook",
     "Reservation",
@@ -43,7 +46,9 @@ _MODULES: Final = {
     "Catalog": "catalog",
     "Cursor": "paging",
     "DatabaseFacts": "diagnosis",
+    "Miscount": "months.drift",
     "Month": "paging",
+    "MonthDrift": "months.drift",
     "Page": "paging",
     "PhotoHook": "tombstones",
     "Reservation": "reservations",

@@ -21,8 +21,10 @@ from safelight.catalog.host.alembic import has_host_alembic
 from safelight.catalog.host.transactions import HostTransactions
 from safelight.catalog.installation.bucket import BucketRecord
 from safelight.catalog.migrate import operator_errors, upgrade
+from safelight.catalog.months.counts import MonthCounts
+from safelight.catalog.months.drift import MonthDrift
 from safelight.catalog.paging import Cursor, Month, Page
-from safelight.catalog.queries import BY_IDS, MONTHS, NEXT, PAGES
+from safelight.catalog.queries import BY_IDS, NEXT, PAGES
 from safelight.catalog.reservations import Reservations
 from safelight.catalog.rows import COLUMNS, columns_from_facts, details_to_json, photo_from_row
 from safelight.catalog.scan import RowScan
@@ -72,7 +74,11 @@ class Catalog:
         self.bucket_record = BucketRecord(self._database)
         self.dates = PhotoDates(self._database)
         self.host = HostTransactions(self._database)
-        self.reservations = Reservations(self._database, finds_duplicates=finds_duplicates)
+        self.month_counts = MonthCounts(self._database)
+        self.month_drift = MonthDrift(self._database)
+        self.reservations = Reservations(
+            self._database, self.month_counts, finds_duplicates=finds_duplicates
+        )
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)
         self.row_scan = RowScan(self._database)
@@ -152,8 +158,7 @@ class Catalog:
 
     async def months(self, owner: str, *, order: Order) -> list[Month]:
         """Return the number of photos of each month that has any, newest first."""
-        rows = await self._database.fetch_all(MONTHS[order], {"owner": owner})
-        return [Month.from_row(order, begins, count) for begins, count in rows]
+        return await self.month_counts.read(owner, order)
 
     async def edit(
         self,

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Cast,
     Select,
+    Table,
     Text,
     any_,
     bindparam,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql
@@ -26,7 +28,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from safelight.catalog.rows import COLUMNS, FACTS
-from safelight.catalog.tables import photos
+from safelight.catalog.tables import month_changes, month_counts, photos
 from safelight.models import Order
 
 _Columns = tuple[Any, ...]
@@ -79,21 +81,27 @@ Parameters: owner, count, skip, at, id.
 """
 
 
-_LOCAL_TIMES: Final = {Order.ADDED: "created_at AT TIME ZONE 'UTC'", Order.TAKEN: "local_at"}
-
-
 def _months(order: Order) -> Query:
-    month = text(f"date_trunc('month', {_LOCAL_TIMES[order]}) AS month")
-    counted = select(month, text("count(*)")).select_from(photos).where(*_OWNED)
-    return compile_query(counted.group_by(text("month")).order_by(text("month DESC")))
+    def of_order(table: Table, columns: str) -> Select[*_Columns]:
+        is_owners = table.c.owner == bindparam("owner")
+        return select(text(columns)).select_from(table).where(is_owners, text(f"sort = '{order}'"))
+
+    counted = union_all(
+        of_order(month_counts, "month, photos, 0 AS changes"),
+        of_order(month_changes, "month, change, 1"),
+    ).subquery("counted")
+    query = select(text("month, sum(photos) AS photos, sum(changes) AS changes"))
+    months = query.select_from(counted).group_by(text("month")).order_by(text("month DESC"))
+    return compile_query(months)
 
 
 MONTHS: Final = {order: _months(order) for order in Order}
-"""The start of each month that has photos, without a time zone, and their number, newest first.
+"""The start of each month, without a time zone, its number of photos, which may be 0, and how many
+changes of that number are not folded yet; newest first.
 
 The months of ``order=taken`` are those of the camera's local time, and the others are in UTC.
 
-Parameters: owner. It is read from the index of that order alone.
+Parameters: owner. It costs the same with any number of photos.
 """
 
 BY_IDS: Final = compile_query(

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database, fetch_on_connection
+from safelight.catalog.months.counts import MonthCounts
 from safelight.catalog.queries import FIND_DUPLICATE, PUBLISH, RESERVE
 from safelight.catalog.rows import (
     columns_from_facts,
@@ -39,8 +40,11 @@ class Reservation:
 class Reservations:
     """The rows of future photos. All calls raise CatalogUnavailable when PostgreSQL is down."""
 
-    def __init__(self, database: Database, *, finds_duplicates: bool = True) -> None:
+    def __init__(
+        self, database: Database, month_counts: MonthCounts, *, finds_duplicates: bool = True
+    ) -> None:
         self._database = database
+        self._month_counts = month_counts
         self._finds_duplicates = finds_duplicates
 
     async def reserve(
@@ -114,6 +118,7 @@ class Reservations:
                     continue
             if photo is None:
                 break
+            await self._month_counts.fold_sometimes(photo.id)
             return photo
         raise NotFound
 

@@ -139,6 +139,28 @@ Index(
     postgresql_where=text("status <> 'ready'"),
 )
 
+# The number of each owner's photos in each month of each order (`Order`): the sum of `photos` here
+# and of the changes below. Triggers of `photos` add the changes, which nothing updates or locks, so
+# transactions never wait for each other. From time to time they are folded into these rows.
+month_counts = Table(
+    "safelight_month_counts",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("sort", Text, primary_key=True),
+    Column("month", DateTime(timezone=False), primary_key=True),
+    Column("photos", Integer, nullable=False),
+)
+month_changes = Table(
+    "safelight_month_changes",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("sort", Text, nullable=False),
+    Column("month", DateTime(timezone=False), nullable=False),
+    Column("change", Integer, nullable=False),
+)
+Index("safelight_month_changes_owner_sort_idx", month_changes.c.owner, month_changes.c.sort)
+
 # Signed-in browsers. A row has the digest of the random secret that the browser holds. `issued_by`
 # is the digest of the access token at that time: a new token ends all sessions.
 sessions = Table(
@@ -213,4 +235,14 @@ installation = Table(
     Column("value", Text, nullable=False),
 )
 
-__all__ = ["codes", "installation", "metadata", "photos", "sessions", "unique_sha256", "uploads"]
+__all__ = [
+    "codes",
+    "installation",
+    "metadata",
+    "month_changes",
+    "month_counts",
+    "photos",
+    "sessions",
+    "unique_sha256",
+    "uploads",
+]

@@ -119,6 +119,8 @@ def make_tasks(
             await reinspection.run(owner, id)
 
     async def sweep_all() -> None:
+        # Not a task of its own: workers of an earlier version would fail its jobs.
+        await catalog.month_counts.fold_all()
         await settle(sweep, uploads)
 
     async def clear() -> None:
