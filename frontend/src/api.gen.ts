@@ -568,7 +568,7 @@ export interface components {
          * @description How rows and objects differ. The values are public.
          * @enum {unknown}
          */
-        Kind: "damaged" | "displaced" | "expired" | "lost" | "quarantined" | "stale" | "undeveloped" | "unfinished" | "unnamed";
+        Kind: "damaged" | "displaced" | "expired" | "lost" | "miscounted" | "quarantined" | "stale" | "undeveloped" | "unfinished" | "unnamed";
         /**
          * ReconcileProgressView
          * @description The progress: rows, objects and bytes read, and findings by kind.

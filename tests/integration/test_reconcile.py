@@ -17,7 +17,7 @@ from safelight.imaging.presets import build_presets
 from safelight.jobs import JobState
 from safelight.library import Library, StartedUpload
 from safelight.library.processing.renditions import RenderedPhoto, RenditionMaker
-from safelight.library.reconcile.findings import Kind, Progress, ReconcileOptions
+from safelight.library.reconcile.findings import Finding, Kind, Progress, ReconcileOptions
 from safelight.models import Caption, Upload
 from safelight.settings import RenditionSettings
 from safelight.storage import Bucket
@@ -107,6 +107,37 @@ async def test_orphan_is_quarantined_after_the_grace_period(library: Library, of
     assert await list_objects(library) == keys_of(photo)
     today = (library.now() + 2 * DAY).date()
     assert await list_objects(library, "quarantine/") == {keys.quarantine_key(key, today)}
+
+
+async def test_wrong_count_of_a_month_is_corrected(
+    library: Library, caplog: pytest.LogCaptureFixture
+) -> None:
+    await add_photo(library)
+    months = await library.months("o")
+
+    async def miscount(order: str) -> None:
+        change = "INSERT INTO safelight_month_changes (owner, sort, month, change)"
+        await library.backends.catalog.transaction(
+            lambda c: c.execute(text(f"{change} VALUES ('o', '{order}', '2019-05-01', 2)"))
+        )
+
+    await miscount("taken")
+    assert await reconcile(library, LOOK) == [(Kind.MISCOUNTED, "", False)]
+    (finding,) = [
+        event async for event in reconciler(library).run(APPLY) if isinstance(event, Finding)
+    ]
+    assert finding == Finding(
+        kind=Kind.MISCOUNTED,
+        key="",
+        detail="2019-05 of owner 'o' (order=taken): counted 2, but has 0",
+        mended=True,
+    )
+    assert await reconcile(library, LOOK) == []
+    assert await library.months("o") == months
+    await miscount("added")
+    assert (await library.reconciler.run_daily()).mended == {Kind.MISCOUNTED: 1}
+    assert "correcting 1 wrong counts of months" in caplog.text
+    assert await reconcile(library, LOOK) == []
 
 
 async def test_undo_puts_quarantined_objects_back(library: Library) -> None:

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     """An upload began long ago and never ended. The sweep undoes it."""
     UNFINISHED = "unfinished"
     """A multipart upload to the store has no row. Repair: it is aborted."""
+    MISCOUNTED = "miscounted"
+    """A month's count differs from its number of photos. Repair: the count is corrected."""
     QUARANTINED = "quarantined"
     """An object is in quarantine. An undo puts it back."""
 
@@ -37,7 +39,7 @@ UNREPAIRABLE = frozenset({Kind.LOST, Kind.DAMAGED})
 class Finding:
     """One difference. `size` is the object's, in bytes; `mended` is whether it was repaired.
 
-    `photo` is the id of the row, None if there is none.
+    `photo` is the id of the row, None if there is none. A count has no key.
     """
 
     kind: Kind

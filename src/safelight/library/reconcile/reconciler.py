@@ -26,6 +26,7 @@ from safelight.library.reconcile.findings import (
     ProgressCounter,
     ReconcileOptions,
 )
+from safelight.library.reconcile.month_counts import find_miscounts
 from safelight.library.reconcile.orphans import OrphanFinder
 from safelight.library.reconcile.quarantine import Quarantine, QuarantinedObject, Step
 from safelight.library.tasks import enqueue_render_for_row
@@ -64,6 +65,7 @@ class Reconciler:
         pause: Step = _no_pause,
     ) -> None:
         self._rows = catalog.row_scan
+        self._month_drift = catalog.month_drift
         self._bucket = bucket
         self._settle = settle
         self._clock = clock
@@ -82,6 +84,7 @@ class Reconciler:
         for findings in (
             self._orphans.find(options, count, before=before),
             self._empty_quarantine(options),
+            find_miscounts(self._month_drift, repair=options.apply),
         ):
             async for finding in findings:
                 count.add(finding)
@@ -122,6 +125,8 @@ class Reconciler:
             )
         if not seen.found:
             return seen
+        if miscounts := seen.found.get(Kind.MISCOUNTED):
+            _log.warning("correcting %d wrong counts of months", miscounts)
         return await self._run_logged(
             ReconcileOptions(apply=True, keep_orphans=keep_orphans), level=logging.INFO
         )
