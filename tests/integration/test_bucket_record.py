@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from safelight import keys
 from safelight.catalog import Catalog
 from safelight.cli.db import replace_bucket
 from safelight.engines import EmbeddedEngines
-from safelight.errors import SettingsError
+from safelight.errors import OperatorError, SettingsError
 from safelight.library import Library
 from safelight.models import Caption
+from safelight.server.record import record_server
 from safelight.settings import S3Settings, Settings
+from support import pictures
 from support.app_server import settings_for
 from support.engine_data import copy_engine_data
 
@@ -76,9 +79,41 @@ async def test_start_with_another_bucket_is_refused(
     settings = settings_for(engines, tmp_path, database_url=SecretStr(database_url))
     with pytest.raises(SettingsError, match="are in the bucket 'pictures'"):
         await Library.from_settings(settings).start()
+    with pytest.raises(SettingsError, match=r"The bucket .missing. can.t be used. .*AccessDenied"):
+        await asyncio.to_thread(replace_bucket, settings, "missing")
+    with record_server(settings, {}), pytest.raises(SettingsError, match="Stop it and all other"):
+        await asyncio.to_thread(replace_bucket, settings, engines.bucket)
     await asyncio.to_thread(replace_bucket, settings, engines.bucket)
     async with Library.from_settings(settings, worker=False).lifespan(None):
         pass
+
+
+async def test_bucket_without_the_photos_is_refused(
+    engines: EmbeddedEngines,
+    database_url: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = settings_for(engines, tmp_path, database_url=SecretStr(database_url))
+    library = Library.from_settings(settings, worker=False)
+    async with library.lifespan(None):
+        await library.add("ann", BytesIO(pictures.jpeg()))
+        await asyncio.to_thread(replace_bucket, settings, engines.bucket)
+        assert "Photos found there in a sample: 1." in capsys.readouterr().out
+        (row,) = await library.backends.catalog.row_scan.page(after="", limit=2)
+        await library.backends.bucket.delete([*row.keys])
+        with pytest.raises(OperatorError, match=r"1 of 1 .* missing .* add --force"):
+            await asyncio.to_thread(replace_bucket, settings, engines.bucket)
+        await asyncio.to_thread(replace_bucket, settings, "elsewhere", force=True)
+        assert await library.backends.catalog.bucket_record.replace("again") == "elsewhere"
+
+
+def test_bucket_that_cannot_be_checked_is_refused(tmp_path: Path) -> None:
+    """Without an endpoint, an empty store would be started here."""
+    settings = Settings(data_dir=tmp_path / "none", database_url=SecretStr("postgresql://a/b"))
+    with pytest.raises(SettingsError, match=r"set SAFELIGHT_S3__ENDPOINT_URL .*--force"):
+        replace_bucket(settings, "photos")
+    assert not settings.data_dir.exists()
 
 
 def test_command_sets_the_bucket_of_the_embedded_database(
@@ -90,7 +125,7 @@ def test_command_sets_the_bucket_of_the_embedded_database(
         replace_bucket(settings, "photos")
     assert not folder.exists()
     copy_engine_data(folder)
-    replace_bucket(settings, "pictures")
+    replace_bucket(settings, "pictures", force=True)
     replace_bucket(settings, "photos")
     output = capsys.readouterr()
     assert "The bucket of this database is photos (before: pictures)." in output.out

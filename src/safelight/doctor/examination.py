@@ -10,13 +10,12 @@ import httpx
 
 from safelight.doctor import database, machine, store
 from safelight.errors import OperatorError, SettingsError
-from safelight.library.backends import bucket_config, make_engines
+from safelight.library.backends import bucket_config, embedded_credentials, make_engines
 from safelight.server.record import ServerRecord, local_url, running_servers
 from safelight.settings import Settings
 from safelight.settings.validators import reveal
 from safelight.settings.warnings import find_warnings
-from safelight.signing.credentials import StaticCredentials, make_credential_provider
-from safelight.signing.sigv4 import Credentials
+from safelight.signing.credentials import make_credential_provider
 from safelight.storage import CheckOutcome, CheckResult
 
 if TYPE_CHECKING:
@@ -146,8 +145,8 @@ async def _check_store(
     if settings.s3.endpoint_url is None:
         if engines is not None:
             config = bucket_config(settings, engines)
-            keys = Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
-            async for result in store.check_store(settings, config, StaticCredentials(keys)):
+            keys = embedded_credentials(engines)
+            async for result in store.check_store(settings, config, keys):
                 yield result
         return
     config = bucket_config(settings, None)

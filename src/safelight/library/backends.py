@@ -143,13 +143,13 @@ async def open_backends(
         )
 
 
-def make_engines(settings: Settings) -> "EmbeddedEngines | None":
+def make_engines(settings: Settings, *, storage: bool = True) -> "EmbeddedEngines | None":
     """Return the embedded engines that the settings need, not started; None if they need none.
 
-    Raises SettingsError if they aren't installed.
+    Without `storage`, it isn't among them. Raises SettingsError if they aren't installed.
     """
     postgres = settings.database_url is None
-    storage = settings.s3.endpoint_url is None
+    storage = storage and settings.s3.endpoint_url is None
     if not (postgres or storage):
         return None
     try:
@@ -242,6 +242,11 @@ async def _credentials(
             make_credential_provider(settings.s3, clock, authorities=settings.authorities)
         )
     assert engines is not None
+    return embedded_credentials(engines)
+
+
+def embedded_credentials(engines: "EmbeddedEngines") -> StaticCredentials:
+    """Return the service's keys for the embedded store."""
     return StaticCredentials(
         Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
     )
