@@ -36,7 +36,7 @@ async def examine(
 
     All checks are about these settings, except `running server`, which is the last one. `variables`
     are those that the settings were read from: they are compared with those of a running server.
-    Embedded engines that aren't running are started meanwhile, so call this on the main thread.
+    Embedded engines that aren't running are started meanwhile.
     """
     servers = running_servers(settings.data_dir)
     servers.sort(key=lambda each: each.port != settings.port)

@@ -23,7 +23,7 @@ class Engine(Protocol):
         """Write its files, and stop servers of an earlier run."""
 
     def spawn(self) -> Child:
-        """Start the server, from the main thread."""
+        """Start the server."""
 
     def is_ready(self) -> bool:
         """Return whether the started server can be used."""

@@ -1,5 +1,6 @@
 """Spawn engine processes that end with this one, and stop those that an earlier run left."""
 
+import functools
 import os
 import select
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +29,8 @@ class Command:
     """A program with its arguments, environment and account.
 
     Its environment is `environ` with a PATH and a LANG; it inherits nothing else, and so none of
-    our secrets. Without `account` it runs as our user. It gets `death_signal` when the thread that
-    spawned it ends.
+    our secrets. Without `account` it runs as our user. It gets `death_signal` when this process
+    ends.
     """
 
     argv: Sequence[str | Path]
@@ -43,20 +45,51 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a command in a new session, with standard error redirected to standard output.
 
-    Call this from the main thread: the death signal follows the thread, not the process. Raises
-    OSError if the command can't be started.
+    Call this from any thread. Raises OSError if the command can't be started.
     """
     user = command.account or Account(uid=-1, gid=-1)
     numbers = (os.getpid(), int(command.death_signal), user.uid, user.gid)
-    return subprocess.Popen(  # noqa: S603  our own program, no shell
-        [sys.executable, "-I", "-S", _LAUNCH, *map(str, numbers), *map(str, command.argv)],
-        cwd=command.cwd,
-        env={"PATH": os.defpath, "LANG": "C.UTF-8", **command.environ},
-        stdin=stdin,
-        stdout=stdout,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    argv: list[str | Path] = [
+        sys.executable,
+        "-I",
+        "-S",
+        _LAUNCH,
+        *map(str, numbers),
+        *map(str, command.argv),
+    ]
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603  our own program, no shell
+            argv,
+            cwd=command.cwd,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", **command.environ},
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    started = _spawner(os.getpid()).submit(start)
+    try:
+        return started.result()
+    except KeyboardInterrupt:
+        started.add_done_callback(_kill_started)
+        raise
+
+
+@functools.cache
+def _spawner(_pid: int) -> ThreadPoolExecutor:
+    """Return the thread that starts processes, and lives as long as this process.
+
+    A death signal follows the thread that spawned the process, and other threads may end earlier:
+    a test client runs each app in a thread of its own. A fork has none of the threads.
+    """
+    return ThreadPoolExecutor(1, thread_name_prefix="safelight-spawner")
+
+
+def _kill_started(started: Future[subprocess.Popen[bytes]]) -> None:
+    if not started.exception():
+        started.result().kill()
 
 
 def run(command: Command, text: str = "", *, timeout: float = 60) -> tuple[int, str]:

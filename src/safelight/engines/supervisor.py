@@ -61,6 +61,11 @@ class EmbeddedEngines:
         return _require_started(self._postgres).url
 
     @property
+    def superuser_url(self) -> str:
+        """The URL of a superuser, who may create databases for tests. The service never uses it."""
+        return _require_started(self._postgres).superuser_url
+
+    @property
     def s3_endpoint_url(self) -> str:
         """The object store's URL for browsers, http://127.0.0.1:PORT. Available after `start`.
 
@@ -140,11 +145,9 @@ class EmbeddedEngines:
     def start(self) -> None:
         """Start the engines, and return when they answer; do nothing if they are started.
 
-        Call this from the main thread: the engines end with the thread that started them. If it
-        raises EngineError, none of them is left running.
+        The engines end with this process, at the latest. If it raises EngineError, none of them is
+        left running.
         """
-        if threading.current_thread() is not threading.main_thread():
-            raise EngineError("The embedded engines must be started from the main thread.")
         if self._lock is not None:
             return
         self._stopping = False
@@ -233,7 +236,7 @@ class EmbeddedEngines:
             self._lock = None
 
     async def supervise(self) -> None:
-        """Restart engines that die, until `stop` is called; run this on the main thread's loop.
+        """Restart engines that die, until `stop` is called.
 
         Deaths and failures are logged, never raised.
         """

@@ -66,8 +66,16 @@ class Postgres:
     @property
     def url(self) -> str:
         """The URL for clients, with the password."""
+        return self._url(NAME, self._password)
+
+    @property
+    def superuser_url(self) -> str:
+        """The URL of the superuser's own database, with the password."""
+        return self._url("postgres", self._superuser_password)
+
+    def _url(self, name: str, password: str) -> str:
         host = quote(str(self._sockets), safe="")
-        return f"postgresql://{NAME}:{self._password}@/{NAME}?host={host}"
+        return f"postgresql://{name}:{password}@/{name}?host={host}"
 
     def prepare(self) -> None:
         """Create its files if there are none, and stop servers of an earlier run.
@@ -97,7 +105,7 @@ class Postgres:
         (self._socket_directory() / f"{_SOCKET}.lock").unlink(missing_ok=True)
 
     def spawn(self) -> subprocess.Popen[bytes]:
-        """Start the server, from the main thread. It shuts down cleanly if this process dies."""
+        """Start the server. It shuts down cleanly if this process dies."""
         log = self.log_file.open()
         try:
             return spawn(self._command(), stdout=log)

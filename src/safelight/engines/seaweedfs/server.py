@@ -152,7 +152,7 @@ class Seaweed:
         stop_orphans(self.directory, "weed", signal.SIGKILL, 2)
 
     def spawn(self) -> subprocess.Popen[bytes]:
-        """Start the server, from the main thread. It is killed if this process dies."""
+        """Start the server. It is killed if this process dies."""
         log = self.log_file.open()
         try:
             child = spawn(self._command("mini", *_FLAGS, *self._flags()), stdout=log)
