@@ -19,6 +19,8 @@ from safelight.engines import EmbeddedEngines
 from safelight.engines.seaweedfs.ports import PREFERRED
 from support import engine_data
 
+pytest_plugins = ["safelight.testing"]
+
 # On a busy machine the slowest example says nothing about the code. `timeout` limits the test.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")

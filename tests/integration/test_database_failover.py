@@ -17,7 +17,6 @@ from safelight.engines import EmbeddedEngines
 from safelight.errors import CatalogUnavailable, SettingsError
 from safelight.jobs import Task, Worker, enqueue
 from safelight.models import Caption
-from support.databases import superuser_url
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -33,7 +32,7 @@ async def catalog(database_url: str) -> AsyncIterator[Catalog]:
 def read_only(engines: EmbeddedEngines, database_url: str) -> Iterator[None]:
     """Make new sessions of a database read-only, as those of a standby are, and end the others."""
     name = str(make_url(database_url).database)
-    with psycopg.connect(superuser_url(engines), autocommit=True) as connection:
+    with psycopg.connect(engines.superuser_url, autocommit=True) as connection:
         alter = sql.SQL("ALTER DATABASE {} {} default_transaction_read_only {}")
         connection.execute(alter.format(sql.Identifier(name), sql.SQL("SET"), sql.SQL("= on")))
         end_sessions(connection, name)
@@ -81,7 +80,7 @@ async def test_ended_session_is_replaced(
     engines: EmbeddedEngines, database_url: str, catalog: Catalog
 ) -> None:
     await reserve(catalog)
-    with psycopg.connect(superuser_url(engines), autocommit=True) as connection:
+    with psycopg.connect(engines.superuser_url, autocommit=True) as connection:
         end_sessions(connection, str(make_url(database_url).database))
     with pytest.raises(CatalogUnavailable):
         await reserve(catalog)

@@ -18,6 +18,7 @@ from safelight.errors import StorageUnavailable, TooManyUploads
 from safelight.library.uploads.upload_cleanup import RewriteCleanup, UploadCleanup
 from safelight.models import Caption, Upload, UploadStatus
 from safelight.storage import Bucket, MultipartUploads, UnfinishedUpload
+from safelight.testing.bucket import MemoryMultipartUploads
 from support import pictures
 from support.app_server import AppServer, Site
 from support.direct_uploads import (
@@ -28,7 +29,6 @@ from support.direct_uploads import (
     reserve_and_send,
     send,
 )
-from support.memory_bucket import MemoryMultipartUploads
 
 HOUR = timedelta(hours=1)
 
@@ -174,7 +174,7 @@ def test_newest_multipart_uploads_are_kept(app_server: AppServer) -> None:
     backends, multipart = app_server.library.backends, MemoryMultipartUploads()
     upload, now = _upload(app_server.library.now(), owner="newest"), datetime.now(UTC)
     app_server.do(backends.catalog.uploads.reserve(upload, at_most=1))
-    multipart.unfinished = [
+    multipart.unfinished[:] = [
         UnfinishedUpload(
             key=keys.incoming(upload.upload_id),
             s3_upload_id=str(minutes),

@@ -18,20 +18,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import errors
-from safelight.catalog import Catalog
 from safelight.catalog.tables import photos
 from safelight.darkroom.pool import ChoosePresets, Darkroom, Inspection, RenderedImage, RenderResult
 from safelight.imaging.formats import HEAD_BYTES, detect_format
-from safelight.imaging.presets import build_presets
 from safelight.library import Library
-from safelight.library.backends import Backends
 from safelight.library.lifecycle import utc_now
-from safelight.library.spool import Spool
 from safelight.models import ImageFacts, Preset
 from safelight.settings import S3Settings, Settings
-from safelight.signing.links import LinkSigner
-from safelight.signing.uploads import UploadSigner
-from support.memory_bucket import CONFIG, CREDENTIALS, MemoryMultipartUploads, make_memory_bucket
+from safelight.testing.bucket import CONFIG
+from safelight.testing.libraries import open_memory_backends
 
 
 class PillowDarkroom(Darkroom):
@@ -100,42 +95,16 @@ async def open_memory_library(
         s3=S3Settings(endpoint_url=CONFIG.endpoint_url),
         **settings,
     )
-    library = Library(lambda: _open_backends(made, database_url, clock), clock=clock, worker=False)
+    library = Library(
+        lambda: open_memory_backends(
+            made, database_url, clock, darkroom=PillowDarkroom(made.limits)
+        ),
+        clock=clock,
+        worker=False,
+        settings=made,
+    )
     async with library.lifespan(None):
         yield library
-
-
-@asynccontextmanager
-async def _open_backends(
-    settings: Settings, database_url: str, clock: Callable[[], datetime]
-) -> AsyncIterator[Backends]:
-    catalog, darkroom = (
-        Catalog(database_url, finds_duplicates=settings.duplicates == "share"),
-        PillowDarkroom(settings.limits),
-    )
-    store: dict[str, Any] = {
-        "credentials": CREDENTIALS.current,
-        "clock": clock,
-        "endpoint": CONFIG.endpoint_url,
-        "bucket": CONFIG.bucket,
-        "region": CONFIG.region,
-    }
-    try:
-        yield Backends(
-            bucket=make_memory_bucket(),
-            catalog=catalog,
-            darkroom=darkroom,
-            link_signer=LinkSigner(settings.links, **store),
-            spool=Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes),
-            limits=settings.limits,
-            uploads=settings.uploads,
-            upload_signer=UploadSigner(settings.uploads.signature_lifetime, **store),
-            multipart=MemoryMultipartUploads(),
-            presets=build_presets(settings.renditions),
-        )
-    finally:
-        await darkroom.close()
-        await catalog.close()
 
 
 async def statuses(library: Library) -> list[str]:

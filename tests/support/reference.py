@@ -30,6 +30,7 @@ INTERNAL = {
     "page": "for the API, which caches photos by id and version",
     "photo_links": "for the API, which signs all links of a photo at once",
     "metrics": "for /metrics",
+    "using": "for the fixtures of safelight.testing",
 }
 """Public methods of the class that are not part of the public API, with the reason."""
 

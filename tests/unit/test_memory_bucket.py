@@ -3,8 +3,8 @@
 import pytest
 
 from safelight.storage import Bucket
+from safelight.testing.bucket import make_memory_bucket
 from support.bucket_contract import BucketContract, prefix
-from support.memory_bucket import make_memory_bucket
 
 __all__ = ["prefix"]
 

@@ -72,12 +72,11 @@ class Backends:
 
 @asynccontextmanager
 async def open_backends(
-    settings: Settings, clock: Callable[[], datetime]
+    settings: Settings, clock: Callable[[], datetime], *, darkroom: Darkroom | None = None
 ) -> AsyncIterator[Backends]:
     """Start embedded engines or connect to the configured ones, and migrate the schema.
 
-    Enter it on the main thread: embedded engines end with the thread that started them. Raises
-    OperatorError with what to do.
+    `darkroom` is one to use that is started elsewhere. Raises OperatorError with what to do.
     """
     check_data_directory(settings.data_dir)
     spool = Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes)
@@ -120,11 +119,12 @@ async def open_backends(
             config, credentials, timeout=settings.s3.timeout, features=features
         )
         stack.push_async_callback(multipart.close)
-        darkroom = Darkroom(
-            settings.limits, require_confinement=settings.darkroom.require_confinement
-        )
-        stack.push_async_callback(darkroom.close)
-        await darkroom.start()
+        if darkroom is None:
+            darkroom = Darkroom(
+                settings.limits, require_confinement=settings.darkroom.require_confinement
+            )
+            stack.push_async_callback(darkroom.close)
+            await darkroom.start()
         yield Backends(
             bucket=bucket,
             catalog=catalog,
@@ -160,10 +160,7 @@ def make_engines(settings: Settings, *, storage: bool = True) -> "EmbeddedEngine
             " engines: pip install 'safelight[embedded]'."
         ) from error
     return EmbeddedEngines(
-        settings.data_dir,
-        bucket=settings.s3.bucket,
-        postgres=postgres,
-        storage=storage,
+        settings.data_dir, bucket=settings.s3.bucket, postgres=postgres, storage=storage
     )
 
 

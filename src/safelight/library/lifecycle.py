@@ -1,8 +1,13 @@
 """Start and stop a library: open its backends, and assemble what works on them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self
@@ -29,6 +34,7 @@ class LibraryLifecycle:
     """What every library has before it is about photos: settings, start, readiness, close.
 
     `worker` says whether the library also runs jobs; without it, they wait for another process.
+    `settings` are those that it was made from, if any.
     """
 
     # Set by `start`. These are attributes, not properties: each request uses several of them.
@@ -53,9 +59,11 @@ class LibraryLifecycle:
         *,
         clock: Callable[[], datetime] = utc_now,
         worker: bool = True,
+        settings: "Settings | None" = None,
     ) -> None:
         self._open_backends = backends
         self._runs_jobs = worker
+        self.settings = settings
         self.now = clock
         self.hooks = Hooks()
         self._stack = AsyncExitStack()
@@ -91,7 +99,7 @@ class LibraryLifecycle:
 
             return open_backends(settings, clock)
 
-        return cls(open_them, clock=clock, worker=worker)
+        return cls(open_them, clock=clock, worker=worker, settings=settings)
 
     @cached_property
     def metrics(self) -> "LibraryMetrics":
@@ -99,6 +107,28 @@ class LibraryLifecycle:
         from safelight.metrics import LibraryMetrics
 
         return LibraryMetrics()
+
+    @contextmanager
+    def using(
+        self, backends: Callable[[], "AbstractAsyncContextManager[Backends]"]
+    ) -> Iterator[None]:
+        """Open other backends if the library is started in this context, and run no jobs.
+
+        For tests of apps whose library is made when their module is imported. Raises UsageError
+        if the library is started before the context, or not closed in it.
+        """
+        if self._is_started:
+            raise UsageError("The library is already started.")
+        before = self._open_backends, self._runs_jobs
+        self._open_backends, self._runs_jobs = backends, False
+        try:
+            yield
+        finally:
+            self._open_backends, self._runs_jobs = before
+        if self._is_started:
+            raise UsageError(
+                "The library is still started. Leave the lifespan of the app, or close the library."
+            )
 
     async def start(self) -> None:
         """Start or connect to the engines, and migrate the schema to the newest version.
