@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from safelight.library import AddResult, JobBatch, Library, PhotoPage, StartedUpload
+    from safelight.library.sync import SyncLibrary
     from safelight.models import (
         OWN_DATE,
         BulkResult,
@@ -98,6 +99,7 @@ __all__ = [
     "StartedUpload",
     "StorageFull",
     "StorageUnavailable",
+    "SyncLibrary",
     "TooLarge",
     "TooManyFrames",
     "TooManyPixels",
@@ -125,6 +127,7 @@ _NAMES = {
         *("UploadIncomplete", "UsageError"),
     ),
     "library": ("AddResult", "JobBatch", "Library", "PhotoPage", "StartedUpload"),
+    "library.sync": ("SyncLibrary",),
     "models": (
         *("BulkResult", "Caption", "Details", "ImageFacts", "OWN_DATE", "Order", "Photo"),
         *("Rendition", "Upload"),

@@ -14,6 +14,7 @@ from safelight.imaging.presets import build_presets
 from safelight.library.backends import Backends
 from safelight.library.spool import Spool
 from safelight.settings import S3Settings, Settings
+from safelight.settings.validators import reveal
 from safelight.signing.credentials import StaticCredentials
 from safelight.signing.links import LinkSigner
 from safelight.signing.sigv4 import Credentials
@@ -83,7 +84,7 @@ async def empty_bucket(s3: S3Settings) -> None:
     assert s3.secret_key
     config = BucketConfig.from_settings(s3, endpoint_url=s3.endpoint_url)
     credentials = StaticCredentials(
-        Credentials(access_key=s3.access_key, secret_key=s3.secret_key.get_secret_value())
+        Credentials(access_key=s3.access_key, secret_key=reveal(s3.secret_key))
     )
     bucket = Bucket(config, credentials, timeout=TIMEOUT)
     multipart = MultipartUploads(config, credentials, timeout=TIMEOUT)

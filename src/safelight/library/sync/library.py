@@ -1,0 +1,253 @@
+"""A blocking library, for programs without an event loop: Flask, Django, scripts."""
+
+import asyncio
+import functools
+import inspect
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar
+
+from safelight.errors import UsageError
+from safelight.library.hooks import HookT
+from safelight.library.library import Library
+from safelight.library.methods.markup import Html
+from safelight.models import Photo
+
+if TYPE_CHECKING:
+    # A program that embeds a library imports these when it uses them.
+    from safelight.library.sync.parts import SyncJobs, SyncUploads
+    from safelight.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _blocking(
+    method: Callable[Concatenate[Library, P], Awaitable[T]],
+) -> "Callable[Concatenate[SyncLibrary, P], T]":
+    """Return a blocking method, with the same arguments and docstring."""
+
+    @functools.wraps(method)
+    def call(self: "SyncLibrary", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.run(lambda library: method(library, *args, **kwargs))
+
+    return call
+
+
+def _on_loop(
+    method: Callable[Concatenate[Library, P], T],
+) -> "Callable[Concatenate[SyncLibrary, P], T]":
+    """Return a method that runs on the library's thread, since links are signed on one only."""
+
+    def call(self: "SyncLibrary", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        async def call() -> T:
+            return method(self.library, *args, **kwargs)
+
+        return self.run(lambda _: call())
+
+    return functools.update_wrapper(call, method)
+
+
+class SyncLibrary:
+    """A library whose methods block; safe to use from any number of threads.
+
+    It has the methods of `Library`, with the same arguments. The library runs on an event loop in
+    a thread of its own, and starts with the first call, so that each worker process that a server
+    forks has its own. Close it with `close`, or use it as a context manager. If the program ends
+    before that, nothing is lost. Raises UsageError in a thread that runs an event loop, which it
+    would block, and in a process that was forked after it had started.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+        self._starting = threading.Lock()
+
+    @classmethod
+    def from_settings(cls, settings: "Settings", *, worker: bool = True) -> Self:
+        """Make a library that starts with the first call; see `Library.from_settings`."""
+        return cls(Library.from_settings(settings, worker=worker))
+
+    add = _blocking(Library.add)
+    photo = _blocking(Library.photo)
+    photos = _blocking(Library.photos)
+    list_photos = _blocking(Library.list_photos)
+    page = _blocking(Library.page)
+    months = _blocking(Library.months)
+    edit = _blocking(Library.edit)
+    set_dates = _blocking(Library.set_dates)
+    shift_dates = _blocking(Library.shift_dates)
+    delete = _blocking(Library.delete)
+    delete_owner = _blocking(Library.delete_owner)
+    unattached = _blocking(Library.unattached)
+    rendition = _blocking(Library.rendition)
+    render = _blocking(Library.render)
+    render_missing = _blocking(Library.render_missing)
+    reinspect = _blocking(Library.reinspect)
+    reinspect_outdated = _blocking(Library.reinspect_outdated)
+    ready = _blocking(Library.ready)
+    link = _on_loop(Library.link)
+    srcset = _on_loop(Library.srcset)
+    photo_links = _on_loop(Library.photo_links)
+    download_link = _on_loop(Library.download_link)
+
+    def picture(
+        self,
+        photo: Photo,
+        *,
+        alt: str,
+        sizes: str = "100vw",
+        loading: Literal["lazy", "eager"] = "lazy",
+        **attributes: str,
+    ) -> Html:
+        """Return an `<img>`; see `Library.picture`."""
+        picture = functools.partial(Library.picture, alt=alt, sizes=sizes, loading=loading)
+        return _on_loop(functools.partial(picture, **attributes))(self, photo)
+
+    @property
+    def jinja_filters(self) -> Mapping[str, Callable[..., str]]:
+        """The filters `photo_url`, `srcset` and `picture` for Jinja templates."""
+        return {
+            "photo_url": lambda photo, rendition=None: self.link(photo, rendition).url,
+            "srcset": self.srcset,
+            "picture": self.picture,
+        }
+
+    def on_added(self, hook: HookT) -> HookT:
+        """Register a function; see `Library.on_added`."""
+        return self.library.on_added(hook)
+
+    def on_deleted(self, hook: HookT) -> HookT:
+        """Register a function; see `Library.on_deleted`."""
+        return self.library.on_deleted(hook)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return another public method of the library, blocking."""
+            method = getattr(Library, name, None)
+            if callable(method) and not name.startswith("_"):
+                wrap = _blocking if inspect.iscoroutinefunction(method) else _on_loop
+                return functools.partial(wrap(method), self)
+            raise AttributeError(f"'SyncLibrary' object has no attribute {name!r}")
+
+    @property
+    def uploads(self) -> "SyncUploads":
+        """Uploads that clients send directly to the bucket."""
+        from safelight.library.sync.parts import SyncUploads
+
+        return SyncUploads(self)
+
+    @property
+    def jobs(self) -> "SyncJobs":
+        """The background jobs of all owners; for operators."""
+        from safelight.library.sync.parts import SyncJobs
+
+        return SyncJobs(self)
+
+    @property
+    def database_url(self) -> str:
+        """The catalog's URL with the password, for SQLAlchemy's engine with psycopg."""
+        self.start()
+        return self.library.database_url
+
+    def run(self, work: Callable[[Library], Awaitable[T]]) -> T:
+        """Return the result of async work with the library, such as ``lambda library: …``."""
+        loop = self._started_loop()
+
+        async def call() -> T:
+            return await work(self.library)
+
+        return _wait(call(), loop)
+
+    def start(self) -> None:
+        """Start the library now; do nothing if it is started. Raises as `Library.start` does."""
+        self._started_loop()
+
+    def close(self) -> None:
+        """Finish what is in progress, and stop the library; a later call starts it again."""
+        with self._starting:
+            loop, self._loop = self._loop, None
+            if loop is None or self._pid != os.getpid():
+                return
+            try:
+                _wait(self.library.close(), loop)
+            finally:
+                _stop(loop)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _started_loop(self) -> asyncio.AbstractEventLoop:
+        _require_no_loop()
+        loop = self._loop  # another thread may close the library
+        if loop is None:
+            with self._starting:
+                if self._loop is None:
+                    self._loop = self._start()
+                    self._pid = os.getpid()
+                loop = self._loop
+        if self._pid != os.getpid():
+            raise UsageError(
+                "This process was forked after the library had started. Don't use the library"
+                " before the fork: each process starts its own."
+            )
+        return loop
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        threading.Thread(
+            target=_run_loop, args=[loop], name="safelight-library", daemon=True
+        ).start()
+        try:
+            _wait(self.library.start(), loop)
+        except BaseException:
+            _stop(loop)
+            raise
+        return loop
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+
+
+def _stop(loop: asyncio.AbstractEventLoop) -> None:
+    loop.call_soon_threadsafe(loop.stop)
+
+
+def _wait(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+    """Return the result of a coroutine on a loop of another thread; cancel it on Ctrl-C."""
+    future = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def _require_no_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError(
+        "SyncLibrary would block the event loop of this thread. Use Library and `await` here."
+    )
