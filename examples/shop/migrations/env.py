@@ -4,12 +4,12 @@ import os
 
 from alembic import context
 from models import Base
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 from safelight.alembic import include_name
 
 url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://")
-with create_engine(url).connect() as connection:
+with create_engine(url, poolclass=NullPool).connect() as connection:
     context.configure(
         connection=connection, target_metadata=Base.metadata, include_name=include_name
     )

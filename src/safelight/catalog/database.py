@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight.catalog.connections.pool import UNUSABLE, open_pool, require_sessions
 from safelight.catalog.connections.url import conninfo, parse_url
 from safelight.catalog.queries import Query
-from safelight.errors import CatalogUnavailable, SafelightError, StorageFull
+from safelight.errors import CatalogUnavailable, SafelightError, StorageFull, UsageError
 from safelight.tracing import span
 
 T = TypeVar("T")
@@ -36,6 +36,7 @@ class Database:
         self._deadline = deadline
         self._url = parse_url(url)
         self._engine = open_pool(self._url, deadline=deadline, size=pool_size)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def url(self) -> str:
@@ -131,6 +132,7 @@ class Database:
         *,
         deadline: timedelta | None = None,
     ) -> T:
+        self._require_loop()
         with span(f"catalog {verb}"):
             task = asyncio.ensure_future(work())
             try:
@@ -152,6 +154,20 @@ class Database:
                 raise _translate_error(error) from error
             except (SQLAlchemyError, OSError) as error:
                 raise CatalogUnavailable from error
+
+    def _require_loop(self) -> None:
+        """Raise UsageError on another event loop than that of the first call.
+
+        The pool's connections belong to one. Every call of a library comes here first.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif loop is not self._loop:
+            raise UsageError(
+                "The library was started on another event loop. Use it only on that one: within"
+                " the same app, or the same asyncio.run()."
+            )
 
     async def _send(
         self, query: Query, parameters: Mapping[str, object], *, in_transaction: bool = False

@@ -32,6 +32,8 @@ class Lock:
             raise EngineError(
                 f"Another Safelight{process} is already using the data directory"
                 f" {self._path.parent}: stop it first, or set SAFELIGHT_DATA_DIR to another one."
+                " The embedded engines belong to one process: for several workers of an app, set"
+                " SAFELIGHT_DATABASE_URL and SAFELIGHT_S3__ENDPOINT_URL."
             ) from error
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
