@@ -30,7 +30,7 @@ from safelight.catalog.months.counts import fold
 from safelight.catalog.queries import MONTHS
 from safelight.engines import EmbeddedEngines
 from safelight.models import Order
-from support.databases import database, superuser_url
+from support.databases import database
 
 MONTHS_OF_TESTS = ("1969-12-31 23:59:59.999999", "2024-02-29", "2024-12-01", "2025-01-01")
 TIMES = st.sampled_from(MONTHS_OF_TESTS)
@@ -408,7 +408,7 @@ def test_photos_of_a_role_without_rights_on_the_counts_are_counted(
 ) -> None:
     """A host application may write photos as another role, with another search path."""
     role = sql.Identifier("a_host")
-    with psycopg.connect(superuser_url(postgres), autocommit=True) as superuser:
+    with psycopg.connect(postgres.superuser_url, autocommit=True) as superuser:
         superuser.execute(sql.SQL("CREATE ROLE {}").format(role))
         try:
             with psycopg.connect(module_url, autocommit=True) as connection:

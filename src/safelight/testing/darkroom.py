@@ -77,10 +77,17 @@ class SessionDarkroom(Darkroom):
     async def start(self) -> None:
         """Start nothing: the session has decoders."""
 
-    async def inspect(self, file: BinaryIO | int, *, owner: str) -> Inspection:
+    async def inspect(
+        self,
+        file: BinaryIO | int,
+        *,
+        owner: str,
+        presets: Callable[[ImageFacts], Sequence[Preset]] | None = None,
+    ) -> Inspection:
         """Inspect in the session's darkroom."""
         return await self._session.call(
-            self._settings, lambda darkroom: darkroom.inspect(file, owner=owner)
+            self._settings,
+            lambda darkroom: darkroom.inspect(file, owner=owner, presets=presets),
         )
 
     async def render(
