@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from safelight import keys
 from safelight.catalog import Catalog
-from safelight.cli.db import replace_bucket
+from safelight.cli.admin.db import replace_bucket
 from safelight.engines import EmbeddedEngines
 from safelight.errors import OperatorError, SettingsError
 from safelight.library import Library

@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from pydantic import SecretStr
 
-from safelight.cli.bucket import configure
+from safelight.cli.store.bucket import configure
 from safelight.errors import SettingsError
 from safelight.settings import S3Settings, Settings
 from safelight.signing.credentials import StaticCredentials

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
-from safelight.cli.db import upgrade_schema
+from safelight.cli.admin.db import upgrade_schema
 from safelight.engines import EmbeddedEngines
 from safelight.errors import SettingsError
 from safelight.library import Library

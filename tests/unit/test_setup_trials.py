@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from safelight.cli.bucket import configure
+from safelight.cli.store.bucket import configure
 from safelight.settings import S3Settings, Settings
 from safelight.storage import SetupTrial, s3_api, try_cors, try_privacy
 from safelight.storage.setup import configure as setup_steps

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 import safelight
-from safelight.cli import bucket, db, doctor, edit, jobs, photos, reconcile, render, token, upload
+from safelight.cli.admin import db, doctor, jobs, token
 from safelight.cli.options import option
+from safelight.cli.photos import edit, photos, render, upload
+from safelight.cli.store import bucket, reconcile
 from safelight.errors import SafelightError
 from safelight.terminal import close_stdout, configure_streams, print_note, print_result
 

@@ -1,0 +1,1 @@
+"""Commands for operators: the database, jobs, the access token, and what is wrong."""

@@ -1,0 +1,1 @@
+"""Commands about photos: upload, list, edit, delete and render them."""
