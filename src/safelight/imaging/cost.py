@@ -79,9 +79,11 @@ def _heic(header: Header) -> tuple[float, float]:
     # The result is in eight bits, unless `heic.open_heic` may need more.
     width = _bytes_per_sample(header)
     result = 4 if header.samples in _WITH_ALPHA else 3
+    planes = header.samples * width
     if header.pixels <= MAX_DEEP_PIXELS:
         result *= width
-    planes = header.samples * width
+    elif width > 1:  # Its planes are converted first.
+        planes += header.samples
     return result + planes + (0.4 if header.tiles else 3.5), 110 if width > 1 else 85
 
 
