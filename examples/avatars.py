@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from safelight import Caption, Library, Settings, photos_table
+from safelight import Caption, Library, Settings, add_error_handlers, photos_table
 
 library = Library.from_settings(Settings())
 sessions = async_sessionmaker(expire_on_commit=False)
@@ -37,9 +37,9 @@ class User(Base):
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Start the library first: the database may be its embedded one."""
-    async with library.lifespan(app):
+    async with library:
         engine = create_async_engine(library.database_url)
         sessions.configure(bind=engine)
         async with engine.begin() as connection:
@@ -49,6 +49,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(lifespan=lifespan)
+add_error_handlers(app)
 
 
 @app.post("/users", status_code=201)
@@ -61,9 +62,7 @@ async def add_user(
             user = User(name=name)
             session.add(user)
             if avatar:
-                connection = await session.connection()
-                caption = Caption(title=name, filename=avatar.filename or "")
-                added = await library.add(name, avatar.file, caption, within=connection)
+                added = await library.add(name, avatar, Caption(title=name), within=session)
                 user.avatar_id = added.photo.id
     except IntegrityError as error:
         raise HTTPException(409, "A user with this name exists.") from error

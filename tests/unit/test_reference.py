@@ -1,6 +1,8 @@
 """docs/library.md is a reference: written from the docstrings, and complete."""
 
+import ast
 import os
+import re
 
 import safelight
 from support import reference
@@ -15,6 +17,21 @@ def test_reference_is_that_of_the_docstrings() -> None:
     assert page == guide + reference.render(), (
         "run UPDATE_REFERENCE=1 python -m pytest tests/unit/test_reference.py"
     )
+
+
+def test_snippets_of_the_guide_are_python() -> None:
+    guide = reference.PAGE.read_text().partition("## Reference\n")[0]
+    snippets = re.findall(r"^```python\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
+    assert len(snippets) > 5
+    for snippet in snippets:
+        compile(snippet, "library.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def test_names_of_the_library_in_the_guide_exist() -> None:
+    guide = reference.PAGE.read_text().partition("## Reference\n")[0]
+    names = set(re.findall(r"\blibrary\.(\w+)\(", guide))
+    assert len(names) > 5
+    assert names - {"run"} <= reference.public_methods()  # that is of SyncLibrary
 
 
 def test_each_public_method_of_a_library_is_in_the_reference() -> None:
