@@ -84,29 +84,6 @@ async def test_photo_needs_no_more_than_its_estimate(kind: str) -> None:
     assert int(fields["VmHWM"].split()[0]) * 1024 - len(data) <= cost.memory
 
 
-async def test_large_photo_of_10_bits_needs_no_more_than_its_estimate() -> None:
-    """It is reduced to eight bits, unlike a smaller one."""
-    data = pictures.heif_grid(pictures.heic_of_10_bits(1024, 1024), 7, 7)
-    cost = estimate(decode._HEADERS["heic"](data), "heic", len(data))
-    peaks, call = list[str](), DecoderProcess.call
-
-    async with open_darkroom() as room:
-        room._deadline = timedelta(minutes=5)
-
-        async def record(decoder: DecoderProcess, *request: Any, **options: Any) -> bytes:
-            answer = await call(decoder, *request, **options)
-            peaks.append(status_of(decoder.pid))
-            return answer
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(DecoderProcess, "call", record)
-            facts = (await inspect(room, data)).facts
-    assert (facts.width, facts.height) == (7168, 7168)
-    fields = dict(line.split(":", 1) for line in peaks[-1].splitlines())
-    assert int(fields["VmPeak"].split()[0]) * 1024 <= cost.space
-    assert int(fields["VmHWM"].split()[0]) * 1024 <= cost.memory
-
-
 def test_default_limit_lets_phones_of_200_megapixels_in() -> None:
     assert LimitSettings().max_pixels >= 16_320 * 12_288
 
