@@ -92,15 +92,29 @@ def run_juicefs(folder: Path) -> Iterator[RealStore]:
 
 
 @contextmanager
-def run_seaweedfs(folder: Path) -> Iterator[RealStore]:
-    """Run `weed server -s3` as its documentation does, with keys that may do everything."""
+def run_seaweedfs(folder: Path, **others: list[str]) -> Iterator[RealStore]:
+    """Run `weed server -s3` as its documentation does, with keys that may do everything.
+
+    `others` are more access keys, with the same secret, and what they may do; `anonymous` is for
+    requests without a signature.
+    """
     s3, master, volume, filer = (free_port(limit=50_000) for _ in range(4))
     identity = {
         "name": "matrix",
         "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    more = [
+        {
+            "name": name,
+            "credentials": []
+            if name == "anonymous"
+            else [{"accessKey": name, "secretKey": SECRET_KEY}],
+            "actions": actions,
+        }
+        for name, actions in others.items()
+    ]
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity, *more]}))
     command = [
         *(binaries.weed(), "-logtostderr", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *("-dir=.", f"-master.port={master}", f"-volume.port={volume}", "-volume.max=100"),
