@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from safelight import errors
-from safelight.darkroom.pool import Darkroom
-from safelight.models import CaptureDate, DateSource, Details, ImageFacts
+from safelight.darkroom.pool import ChoosePresets, Darkroom
+from safelight.models import CaptureDate, DateSource, Details, ImageFacts, Preset
 from safelight.settings import LimitSettings
 from support import pictures
 from support.darkrooms import inspect, outcome, render
@@ -54,6 +54,41 @@ async def test_unusual_size_is_accepted(
 ) -> None:
     facts = await facts_of(darkroom, pictures.save(pictures.astronaut(*size), form))
     assert (facts.width, facts.height) == size
+
+
+def _one_small_preset(facts: ImageFacts, *, is_large: bool) -> list[Preset]:
+    del facts, is_large
+    return [Preset(name="small", width=32, quality=1, effort=0)]
+
+
+@pytest.mark.parametrize("width", [1, 32, 33, 70, 141])
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+async def test_photo_without_its_last_lines_is_refused_when_it_is_rendered(
+    darkroom: Darkroom, form: str, width: int
+) -> None:
+    """The pixels are read only then, and shrunk: every line must still be read."""
+    for height in (8, 9, 15, 17, 31, 33, 64, 101):
+        whole, cut = pictures.with_and_without_last_lines(width, height, form)
+        await inspect(darkroom, whole, _one_small_preset)
+        found = await _outcome(darkroom, cut, _one_small_preset)
+        assert found == await _outcome(darkroom, cut, None), height
+        assert form == "JPEG" or found == "corrupt_image", height
+
+
+async def _outcome(darkroom: Darkroom, data: bytes, presets: ChoosePresets | None) -> str:
+    try:
+        await inspect(darkroom, data, presets)
+    except errors.CorruptImage as refusal:
+        return refusal.code
+    return "accept"
+
+
+async def test_truncated_photo_of_which_libjpeg_only_warns_is_refused(darkroom: Darkroom) -> None:
+    """A warning is lost when something else is done with libvips."""
+    data = pictures.jpeg_without_its_last_block()
+    assert await outcome(darkroom, data) == "corrupt_image"
+    with pytest.raises(errors.CorruptImage):
+        await inspect(darkroom, data)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -33,7 +33,7 @@ class PillowDarkroom(Darkroom):
     """Decodes in the test's process. Renditions are short texts, not images."""
 
     has_large_photos = False
-    """Whether photos count as large, and so are rendered when they are inspected."""
+    """Whether photos count as large, and so get all renditions when they are inspected."""
 
     async def inspect(
         self, file: BinaryIO | int, *, owner: str, presets: ChoosePresets | None = None
@@ -57,9 +57,10 @@ class PillowDarkroom(Darkroom):
             width=image.width,
             height=image.height,
         )
-        if not (presets and self.has_large_photos):
+        if presets is None:
             return Inspection(facts=facts)
-        rendered = await self.render(file, facts, presets(facts), owner=owner)
+        wanted = presets(facts, is_large=self.has_large_photos)
+        rendered = await self.render(file, facts, wanted, owner=owner)
         return Inspection(facts=facts, rendered=rendered)
 
     async def render(

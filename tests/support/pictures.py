@@ -599,3 +599,34 @@ def heif_with_second(
         ((reference, 2, (1,)),) if reference else (),
         **changes,
     )
+
+
+def with_and_without_last_lines(width: int, height: int, form: str) -> tuple[bytes, bytes]:
+    """Return a photo, and what is left of it without its last line, or its last lines of blocks."""
+    picture = astronaut(width, height).convert("L")
+    if form == "JPEG":
+        whole = save(picture, form, restart_marker_rows=1)
+        markers = [whole.rfind(bytes([0xFF, 0xD0 + number])) for number in range(8)]
+        start = max(markers)
+        return whole, (whole[:start] if start > 0 else whole[: len(whole) // 2]) + b"\xff\xd9"
+    rows = np.asarray(picture).reshape(height, width)
+    lines = [b"\0" + bytes(row) for row in rows]
+    return png_of_lines(width, height, lines), png_of_lines(width, height, lines[:-1])
+
+
+def png_of_lines(width: int, height: int, lines: Sequence[bytes]) -> bytes:
+    """Return a grey PNG of lines that may be too few; each begins with its filter."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"".join(lines)))
+    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
+
+
+def jpeg_without_its_last_block() -> bytes:
+    """Return a JPEG whose data end early, before the mark of its end."""
+    whole = save(astronaut(144, 144).convert("L"), "JPEG")
+    return whole[:-40] + b"\xff\xd9"

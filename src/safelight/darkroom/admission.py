@@ -19,7 +19,7 @@ _FIRST_ESTIMATE: Final = 0.5
 _MIN_SECONDS, _MAX_SECONDS = 1, 300
 
 _TURN: Final = 2
-"""Jobs of one owner in a row, while many owners wait: enough to inspect a photo and render it."""
+"""Decodes of one owner in a row, while many owners wait: another owner costs another process."""
 _FEW_OWNERS: Final = 4
 """Fewer than that have longer turns, which costs fewer processes."""
 

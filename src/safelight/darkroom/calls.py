@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from prometheus_client import Counter, Histogram
 
@@ -43,7 +43,14 @@ _GRACE: Final = timedelta(seconds=1)
 _T = TypeVar("_T")
 Call = Callable[[bytes, Sequence[int]], Awaitable[bytes]]
 """Sends a request with its descriptors to a decoder, and returns the answer."""
-NextStep = Callable[[_T, Call], Awaitable[_T]]
+
+
+class NextStep(Protocol[_T]):
+    """Continues with the answer to a first request, of a photo that is large or not."""
+
+    async def __call__(self, answer: _T, call: Call, *, is_large: bool) -> _T:
+        """Return the answer of all steps together."""
+
 
 _log = logging.getLogger(__name__)
 
@@ -116,8 +123,7 @@ class DecoderCalls:
     ) -> _T:
         """Wait for a slot, send the request, and return the decoded answer.
 
-        The decoder of a large photo then takes the `next_step`, which returns the answer instead.
-
+        The same decoder then takes the `next_step`, if any, which returns the answer instead.
         A large photo waits a second time, for what its decoder found that it needs, and one that
         has given way waits again.
         """
@@ -213,10 +219,10 @@ class DecoderCalls:
     async def _work(self, job: "_Job[_T]", call: Call) -> _T:
         """Do all steps of a job with one decoder."""
         result = self._decode(await call(job.request, job.descriptors), job)
-        if not (job.allowance and job.next_step):
+        if job.next_step is None:
             return result
         try:
-            return await job.next_step(result, call)
+            return await job.next_step(result, call, is_large=job.allowance is not None)
         except protocol.NeedsAllowance as large:  # It has one.
             raise ProtocolError from large
 

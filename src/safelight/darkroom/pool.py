@@ -1,10 +1,10 @@
 """The pool of decoder processes, with a queue of limited length in front of it."""
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from safelight import errors
 from safelight.darkroom import protocol
@@ -27,7 +27,10 @@ from safelight.models import ImageFacts, Preset
 __all__ = ["Darkroom", "Inspection", "RenderResult", "RenderedImage"]
 
 
-ChoosePresets = Callable[[ImageFacts], Sequence[Preset]]
+class ChoosePresets(Protocol):
+    """Returns the presets for an inspected photo; a large one takes long to decode again."""
+
+    def __call__(self, facts: ImageFacts, *, is_large: bool) -> Sequence[Preset]: ...
 
 
 class Darkroom(DecoderCalls):
@@ -56,7 +59,7 @@ class Darkroom(DecoderCalls):
     ) -> Inspection:
         """Decode the image in an open file completely, and return its facts.
 
-        A large image is also rendered, if `presets` are given: decoding takes longest.
+        If `presets` are given, it is also rendered, by the same decode unless it is animated.
 
         `file` is a complete, flushed file on disk, or its descriptor; its position is neither used
         nor changed. The file must not be changed meanwhile. Raises EmptyFile, UnsupportedType,
@@ -79,7 +82,7 @@ class Darkroom(DecoderCalls):
                 partial(protocol.decode_inspection, format_=format_, limits=self.limits),
                 owner=owner,
                 format_=format_,
-                next_step=presets and partial(_render_next, photo=photo, choose=presets),
+                next_step=None if presets is None else _RenderNext(photo, presets),
             )
 
     async def render(
@@ -101,12 +104,16 @@ class Darkroom(DecoderCalls):
             )
 
 
-async def _render_next(
-    inspection: Inspection, call: Call, *, photo: int, choose: ChoosePresets
-) -> Inspection:
-    """Have the decoder that has inspected a photo render it, without decoding it again."""
-    facts = inspection.facts
-    presets = choose(facts)
-    with shared_memory() as (output, contents):
-        answer = await call(protocol.encode_render(facts, presets), [photo, output])
-        return replace(inspection, rendered=protocol.decode_render(answer, presets, contents))
+@dataclass(frozen=True, slots=True)
+class _RenderNext:
+    """Has the decoder that has inspected a photo render it, of the same decode if possible."""
+
+    photo: int
+    choose: ChoosePresets
+
+    async def __call__(self, answer: Inspection, call: Call, *, is_large: bool) -> Inspection:
+        facts = answer.facts
+        presets = self.choose(facts, is_large=is_large)
+        with shared_memory() as (output, contents):
+            message = await call(protocol.encode_render(facts, presets), [self.photo, output])
+            return replace(answer, rendered=protocol.decode_render(message, presets, contents))

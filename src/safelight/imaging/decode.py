@@ -44,8 +44,6 @@ _ALLOWED: Final = (
     "VipsForeignLoadHeif",
 )
 _PAGED: Final = frozenset({"gif", "webp"})
-_WHOLE: Final = frozenset({"webp", "avif", "heic"})
-"""Decoded completely before their first line can be read, and so only once if that is possible."""
 _UPRIGHT: Final = frozenset({"avif", "heic"})
 _ORIENTATIONS: Final = frozenset(range(1, 9))
 _QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
@@ -116,10 +114,10 @@ def inspect_and_keep(
 ) -> tuple[ImageFacts, "Opened | None"]:
     """Inspect a photo that is rendered next, and return also what it is rendered from.
 
-    An image that is decoded as a whole is not decoded here, but when its first line is read. So it
-    must be rendered, which may raise pyvips.Error. Others were decoded, and must be opened again.
+    Its pixels are decoded only then, so it must be rendered, which may raise pyvips.Error, and
+    `require_whole` called afterwards. An animation was decoded, and must be opened again.
     """
-    is_kept = form.name in _WHOLE and header.frames == 1
+    is_kept = header.frames == 1 and form.name != "gif"
     return _inspect(data, form, limits, header, is_kept=is_kept)
 
 
@@ -145,9 +143,17 @@ def _inspect(
         _read_last_line(_open(data, form, shrink=8) if _may_shrink(data, form, header) else image)
     except (pyvips.Error, UnicodeDecodeError, MemoryError) as error:
         raise errors.CorruptImage from error
+    require_whole(form)
+    return facts, None
+
+
+def require_whole(form: ImageFormat) -> None:
+    """Raise CorruptImage if the JPEG that was decoded last is truncated.
+
+    Call it before anything else is done with libvips: encoding clears its warnings.
+    """
     if form.name == "jpeg" and _TRUNCATED in _warnings():
         raise errors.CorruptImage
-    return facts, None
 
 
 def _with_canvas(facts: ImageFacts, canvas: gif.Canvas) -> ImageFacts:

@@ -69,12 +69,14 @@ def render(
     height: int,
     *,
     colour: ColourDescription | None = None,
+    decoded: Callable[[], None] = lambda: None,
 ) -> Iterator[EncodedRendition]:
     """Make the renditions, the widest first; `image` may be sequential, and is read once.
 
     It may have been shrunk while it was loaded, and may have any orientation and colour space, as
     loaded: that of its profile, or of `colour`, which takes precedence. `width` and `height` are
-    the photo's, as displayed. Raises pyvips.Error.
+    the photo's, as displayed. `decoded` is called when every line of `image` has been read: the
+    last one matters to the last pixels of the widest rendition. Raises pyvips.Error.
     """
     steps: tuple[_Step, ...] = _FIRST_STEPS
     if colour and image.interpretation != "cmyk":
@@ -83,6 +85,8 @@ def render(
         size = preset.size_for(width, height)
         for step in steps:
             image = step(image, size)
+            if step is _compute and steps is not _NEXT_STEPS:
+                decoded()
         steps = _NEXT_STEPS
         data = _encode(image, preset)
         yield EncodedRendition(width=image.width, height=image.height, data=data, image=image)

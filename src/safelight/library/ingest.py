@@ -118,19 +118,14 @@ class Ingest:
         duplicate = await self._reservations.find_duplicate(owner, digest, within=within)
         if duplicate:
             return AddResult(photo=duplicate, created=False)
-        inspected = await self._darkroom.inspect(
-            file, owner=owner, presets=self._renditions.presets_of_large
+        storage_id = keys.new_storage_id()
+        inspected, rendered = await self._renditions.inspect_and_render(
+            file, storage_id, owner=owner
         )
         reached("add: inspected")
-        storage_id = keys.new_storage_id()
-        rendered = (
-            self._renditions.collect(inspected.rendered, storage_id, is_complete=True)
-            if inspected.rendered
-            else await self._renditions.render(file, inspected.facts, storage_id, owner=owner)
-        )
-        details = replace(inspected.facts.details, colour=rendered.colour)
+        details = replace(inspected.details, colour=rendered.colour)
         facts = choose_date(
-            replace(inspected.facts, details=details),
+            replace(inspected, details=details),
             filename=caption.filename,
             modified_at=modified_at,
             now=self._clock(),

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, BinaryIO, TypeVar
 
-from safelight.darkroom.pool import Darkroom, Inspection, RenderResult
+from safelight.darkroom.pool import ChoosePresets, Darkroom, Inspection, RenderResult
 from safelight.models import ImageFacts, Preset
 from safelight.settings import LimitSettings
 
@@ -78,11 +78,7 @@ class SessionDarkroom(Darkroom):
         """Start nothing: the session has decoders."""
 
     async def inspect(
-        self,
-        file: BinaryIO | int,
-        *,
-        owner: str,
-        presets: Callable[[ImageFacts], Sequence[Preset]] | None = None,
+        self, file: BinaryIO | int, *, owner: str, presets: ChoosePresets | None = None
     ) -> Inspection:
         """Inspect in the session's darkroom."""
         return await self._session.call(

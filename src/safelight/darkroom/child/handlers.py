@@ -11,6 +11,7 @@ import resource
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import pyvips
@@ -37,7 +38,7 @@ class Handlers:
         decode.lock_loaders()
         self._limits = limits
         self._kept: decode.Opened | None = None
-        """The image that was inspected, to be rendered next."""
+        """The image that was inspected, and is decoded when it is rendered next."""
 
     def check(self, request: _Message, descriptors: Sequence[int]) -> _Message:
         """Decode and render a sample of some formats, and return those for which that fails.
@@ -59,14 +60,14 @@ class Handlers:
         return {"failed": failed}
 
     def inspect(self, request: _Message, descriptors: Sequence[int]) -> _Message:
-        """Return the photo's facts. With `render_next`, a large photo is decoded only once."""
+        """Return the photo's facts. With `render_next`, most photos are decoded only then."""
         self._limit_cpu_time()
         data = _map_photo(descriptors[0])
         form = FORMATS[request["format"]]
         header = decode.read_header(data, form, self._limits)
         if needs := self._needs(header, form, len(data)):
             return needs
-        if request["render_next"] and self._limits.is_allowance:
+        if request["render_next"]:
             facts, self._kept = decode.inspect_and_keep(data, form, self._limits, header)
         else:
             facts = decode.inspect(data, form, self._limits, header)
@@ -122,12 +123,14 @@ class Handlers:
             colour = colour_description(data, form.name)
             image = (
                 kept.image
-                if kept
+                if kept and shrink == 1
                 else decode.open_first_frame(data, form, shrink=shrink, colour=colour)
             )
             if form.name == "gif":
                 image = render.extend_to_canvas(image, gif.read_canvas(data))
-            made = render.render(image, presets, request["width"], request["height"], colour=colour)
+            size = (request["width"], request["height"])
+            decoded = partial(decode.require_whole, form)
+            made = render.render(image, presets, *size, colour=colour, decoded=decoded)
             return _write(made, output)
         except (pyvips.Error, MemoryError) as error:
             raise errors.CorruptImage from error

@@ -57,42 +57,32 @@ class RenditionMaker:
         file: BinaryIO,
         facts: ImageFacts,
         storage_id: str,
-        wanted: Sequence[Preset] | None = None,
+        wanted: Sequence[Preset],
         *,
         owner: str,
     ) -> RenderedPhoto:
-        """Render a photo: by default, what the first screen needs. Raises CorruptImage, Busy."""
-        if wanted is None:
-            wanted = self._wanted(facts)
-            chosen: Sequence[Preset] = presets.made_at_upload(wanted)
-        else:
-            chosen = wanted
-        result = await self._darkroom.render(file, facts, chosen, owner=owner)
-        return self.collect(result, storage_id, is_complete=len(result.images) == len(wanted))
+        """Render an inspected photo by these presets. Raises CorruptImage, Busy."""
+        result = await self._darkroom.render(file, facts, wanted, owner=owner)
+        return _with_keys(result, storage_id, is_complete=len(result.images) == len(wanted))
 
-    def presets_of_large(self, facts: ImageFacts) -> Sequence[Preset]:
-        """Return all presets: a large photo takes so long to decode that it is done only once."""
-        return self._wanted(facts)
+    async def inspect_and_render(
+        self, file: BinaryIO, storage_id: str, *, owner: str
+    ) -> tuple[ImageFacts, RenderedPhoto]:
+        """Inspect a photo, and make the renditions that it gets at upload, of one decode.
 
-    def collect(self, result: RenderResult, storage_id: str, *, is_complete: bool) -> RenderedPhoto:
-        """Return what the darkroom has made of a photo, with the keys of the renditions."""
-        renditions = [
-            Rendition(
-                name=image.preset.name,
-                key=keys.rendition(storage_id, presets.digest(image.preset)),
-                width=image.width,
-                height=image.height,
-                content_type=presets.CONTENT_TYPE,
-            )
-            for image in result.images
-        ]
-        return RenderedPhoto(
-            renditions=tuple(renditions),
-            images=result.images,
-            thumbhash=result.thumbhash,
-            colour=result.colour,
-            is_complete=is_complete,
-        )
+        A large photo takes so long to decode that it gets all of them. Raises as `Darkroom.inspect`
+        does.
+        """
+        inspected = await self._darkroom.inspect(file, owner=owner, presets=self._choose)
+        facts, result = inspected.facts, inspected.rendered
+        if result is None:
+            raise TypeError("the darkroom has rendered nothing")
+        is_complete = len(result.images) == len(self._wanted(facts))
+        return facts, _with_keys(result, storage_id, is_complete=is_complete)
+
+    def _choose(self, facts: ImageFacts, *, is_large: bool) -> Sequence[Preset]:
+        wanted = self._wanted(facts)
+        return wanted if is_large else presets.made_at_upload(wanted)
 
     async def store(self, rendered: RenderedPhoto) -> None:
         """Store renditions under their keys, whose prefix is that of a committed row."""
@@ -159,3 +149,24 @@ class RenditionMaker:
             for preset in self._wanted(photo.facts)
         )
         return replace(made, renditions=tuple(rendition for rendition in found if rendition))
+
+
+def _with_keys(result: RenderResult, storage_id: str, *, is_complete: bool) -> RenderedPhoto:
+    """Return what the darkroom has made of a photo, with the keys of the renditions."""
+    renditions = [
+        Rendition(
+            name=image.preset.name,
+            key=keys.rendition(storage_id, presets.digest(image.preset)),
+            width=image.width,
+            height=image.height,
+            content_type=presets.CONTENT_TYPE,
+        )
+        for image in result.images
+    ]
+    return RenderedPhoto(
+        renditions=tuple(renditions),
+        images=result.images,
+        thumbhash=result.thumbhash,
+        colour=result.colour,
+        is_complete=is_complete,
+    )
