@@ -1,12 +1,16 @@
 """HTML for photos: `srcset` and `picture`, and filters for Jinja."""
 
+import re
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Literal
 
+from safelight.errors import UsageError
 from safelight.imaging.presets import display_rendition
 from safelight.library.methods.links import LinkMethods
 from safelight.models import Photo, Rendition
+
+_is_attribute = re.compile(r"[A-Za-z][A-Za-z0-9-]*").fullmatch
 
 
 class Html(str):
@@ -61,7 +65,11 @@ class MarkupMethods(LinkMethods):
         moves = photo.facts.frames > 1 and display_rendition(photo) is None
         if moves or not values["srcset"]:
             del values["srcset"], values["sizes"]
-        values |= {name.rstrip("_").replace("_", "-"): text for name, text in attributes.items()}
+        for name, text in attributes.items():
+            attribute = name.rstrip("_").replace("_", "-")
+            if not _is_attribute(attribute):
+                raise UsageError(f"{name!r} can't be the name of an attribute.")
+            values[attribute] = text
         return Html("<img " + " ".join(f'{n}="{escape(v)}"' for n, v in values.items()) + ">")
 
     @property
