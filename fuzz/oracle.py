@@ -109,7 +109,8 @@ async def _check_rendering(
     return [*_check_renditions(first), *_check_renditions(made)]
 
 
-def _all_presets(facts: ImageFacts) -> Sequence[Preset]:
+def _all_presets(facts: ImageFacts, *, is_large: bool = False) -> Sequence[Preset]:
+    del is_large  # what a large photo gets at once is made of others, too
     return presets.presets_for_size(_PRESETS, facts.width, facts.height)
 
 

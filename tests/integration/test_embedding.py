@@ -353,8 +353,9 @@ async def test_html_is_inserted_by_templates_without_escaping_it_again(
     source = '<img srcset="{{ photo | srcset }}" src="{{ photo | photo_url("w320") }}">'
     escaped = environment.from_string(source).render(photo=photo)
     assert escaped == f'<img srcset="{small} 64w" src="{small}">'
+    attributes: Any = {"x onload": "alert()"}
     with pytest.raises(UsageError, match="attribute"):
-        memory_library.picture(photo, alt="", **{"x onload": "alert()"})
+        memory_library.picture(photo, alt="", **attributes)
     assert memory_library.srcset(photo) == f"{memory_library.link(photo, 'w320').url} 64w"
 
 

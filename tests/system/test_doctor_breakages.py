@@ -25,7 +25,7 @@ from sqlalchemy import make_url
 from safelight.engines import EmbeddedEngines
 from safelight.engines.seaweedfs.certificates import make_certificates
 from safelight.storage import configure_bucket, ensure_bucket
-from support.databases import database, superuser_url
+from support.databases import database
 from support.debian_stores import install_packages
 from support.disk import Disk
 from support.engine_data import copy_engine_data
@@ -89,7 +89,7 @@ class Installation:
 
     def sql(self, statement: str) -> None:
         """Run a statement in the database as a superuser."""
-        url = make_url(superuser_url(self.postgres))
+        url = make_url(self.postgres.superuser_url)
         own = url.set(database=make_url(self.database_url).database)
         text = own.render_as_string(hide_password=False)
         with psycopg.connect(text, autocommit=True) as connection:
