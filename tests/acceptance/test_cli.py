@@ -427,16 +427,6 @@ def test_jobs_are_listed_and_retried(server: ServeProcess, shell: Shell) -> None
     assert missing.err.count("There is no failed job") == 2
 
 
-def test_doctor_asks_the_running_server(server: ServeProcess, shell: Shell) -> None:
-    port = str(httpx.URL(server.url).port)
-    result = shell.run("doctor", SAFELIGHT_PORT=port)
-    assert result.code == 0, result.out
-    assert "A server is running" in result.out
-    assert "server: It is running, and can store uploads." in result.out
-    answer = json.loads(shell.run("doctor", "--json", SAFELIGHT_PORT=port).out)
-    assert {"check": "settings", "outcome": "ok", "message": "", "response": ""} in answer
-
-
 def test_doctor_names_a_wrong_setting(shell: Shell) -> None:
     result = shell.run("doctor", SAFELIGHT_PORT="many")
     assert result.code == 1

@@ -229,7 +229,9 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
       }}
     >
       {rows.map((block) => {
-        const { month = '', count = 0 } = album.months[block.month] ?? {}
+        const { month, count } = album.months[block.month] ?? {}
+        // The blocks are those of the layout before, until the effects have run.
+        if (month === undefined || count === undefined) return null
         const style = {
           left: `${block.x}px`,
           top: `${block.y - view.offset}px`,
