@@ -84,6 +84,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/photos/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the presets of renditions, narrowest first
+         * @description Each name is a rendition of every photo, at `/photos/{photo_id}/{rendition}`.
+         */
+        get: operations["presets_api_photos_presets_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/photos/{photo_id}/{rendition}": {
         parameters: {
             query?: never;
@@ -93,7 +113,7 @@ export interface paths {
         };
         /**
          * Redirect to a photo's bytes
-         * @description The URL is signed for the method of the request, GET or HEAD: a store refuses a URL with any other method.
+         * @description A rendition that is missing is made first, which may take up to ten seconds; after that the response is 503, and the next attempt finds it. A photo that is smaller than the preset has one of all its pixels. The URL is signed for the method of the request, GET or HEAD: a store refuses a URL with any other method.
          */
         get: operations["redirect_api_photos__photo_id___rendition__get"];
         put?: never;
@@ -365,10 +385,11 @@ export interface components {
          * @description A photo. Sizes are in bytes and pixels; URLs are valid until expires_at.
          *
          *         `photo_url` is the image to show: the original if it is `displayable` and not `located`, else
-         *         the largest rendition. `displayable` is true if all common browsers show the original as it
-         *         should be; `located` is true if the original contains the location where it was taken.
-         *         `duration` is the length of an animation in seconds. `taken_at` is the camera's local
-         *         time, with an offset from UTC if that is known, and `taken_from` is where it comes from.
+         *         the largest rendition made unasked. `renditions` are those that are made; in pages of photos,
+         *         without those made on demand. `displayable` is true if all common browsers show the original as
+         *         it should be; `located` is true if the original contains the location where it was taken.
+         *         `duration` is the length of an animation in seconds. `taken_at` is the camera's local time, with
+         *         an offset from UTC if that is known, and `taken_from` is where it comes from.
          */
         PhotoView: {
             id: number;
@@ -424,6 +445,37 @@ export interface components {
             count: number;
             after: string;
         };
+        /**
+         * PresetView
+         * @description A size of renditions. The box is in pixels; without a height, any will do.
+         *
+         *         The short side has at least `short_side` pixels, if the photo has as many.
+         *
+         *         `inside` makes the whole photo fit into the box, `cover` fills it and crops the rest. No
+         *         rendition has more pixels than the photo. Those with `when` ``demand`` are made when they are
+         *         first requested, and are not listed in pages of photos.
+         */
+        PresetView: {
+            name: string;
+            width: number;
+            height: number | null;
+            short_side: number | null;
+            fit: components["schemas"]["Fit"];
+            content_type: string;
+            when: components["schemas"]["When"];
+        };
+        /**
+         * Fit
+         * @description How a rendition fits into its box.
+         * @enum {unknown}
+         */
+        Fit: "cover" | "inside";
+        /**
+         * When
+         * @description When a rendition is made.
+         * @enum {unknown}
+         */
+        When: "demand" | "later" | "upload";
         /**
          * SessionView
          * @description A signed-in browser. `current` is true for the browser that sent the request.
@@ -1096,6 +1148,77 @@ export interface operations {
             };
         };
     };
+    presets_api_photos_presets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The presets */
+            200: {
+                headers: {
+                    /** @description Changes with the response */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetView"][];
+                };
+            };
+            /** @description Not changed since the ETag in If-None-Match */
+            304: {
+                headers: {
+                    /** @description Changes with the response */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unknown_host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     redirect_api_photos__photo_id___rendition__get: {
         parameters: {
             query?: {
@@ -1158,7 +1281,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid_request` */
+            /** @description `invalid_request` or `corrupt_image` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1178,7 +1301,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `catalog_unavailable` or `storage_unavailable` */
+            /** @description `busy` or `catalog_unavailable` or `storage_unavailable` or `storage_full` */
             503: {
                 headers: {
                     /** @description Seconds */

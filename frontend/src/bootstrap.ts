@@ -18,4 +18,6 @@ export const bootstrap = {
   maxTitle: Number(data.maxTitle),
   maxDescription: Number(data.maxDescription),
   signedIn: data.signedIn === 'yes',
+  /** Name, width and minimum short side of the renditions that are made when they are requested. */
+  presets: JSON.parse(data.presets || '[]') as [string, number, number][],
 }

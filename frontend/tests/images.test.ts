@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Photo } from '../src/api'
 import { thumbHashToAverageRGBA } from 'thumbhash'
-import { averageColour, bytesOf, coverWidth, tileSources, zoomSources } from '../src/grid/images'
+import { averageColour, bytesOf, coverWidth, tileSources } from '../src/grid/images'
+import { atLeast, zoomSources } from '../src/viewer/sources'
 
 function photo(width: number, height: number, changes: Partial<Photo> = {}): Photo {
-  const renditions = [320, 640, 1280, 2560]
+  const renditions = [320, 640, 1280]
     .filter((side) => side < width)
     .map((side) => ({
       name: `w${side}`,
@@ -13,7 +14,7 @@ function photo(width: number, height: number, changes: Partial<Photo> = {}): Pho
       content_type: '',
       url: `w${side}`,
     }))
-  const facts = { width, height, displayable: true, original_url: 'original', renditions }
+  const facts = { id: 7, width, height, displayable: true, original_url: 'original', renditions }
   return { ...facts, ...changes } as Photo
 }
 
@@ -41,16 +42,52 @@ describe('coverWidth', () => {
 describe('tileSources', () => {
   it('has the original of a panorama whose renditions are too low', () => {
     expect(urls(tileSources(photo(18_000, 1_000))).at(-1)).toBe('original')
-    expect(urls(tileSources(photo(12_000, 3_000))).at(-1)).toBe('w2560')
-    expect(urls(tileSources(photo(40_000, 2_000))).at(-1)).toBe('w2560')
+    expect(urls(tileSources(photo(12_000, 3_000))).at(-1)).toBe('w1280')
+    expect(urls(tileSources(photo(40_000, 2_000))).at(-1)).toBe('w1280')
   })
 })
 
 describe('zoomSources', () => {
+  const demand: Parameters<typeof zoomSources>[1] = { root: '/x', presets: [['w2560', 2560, 1080]] }
+  const large = '/x/api/photos/7/w2560'
+
   it('has the original if browsers show it and can decode it', () => {
-    expect(urls(zoomSources(photo(8_000, 6_000))).at(-1)).toBe('original')
-    expect(urls(zoomSources(photo(16_000, 12_000))).at(-1)).toBe('w2560')
-    expect(urls(zoomSources(photo(8_000, 6_000, { displayable: false }))).at(-1)).toBe('w2560')
-    expect(urls(zoomSources(photo(8_000, 6_000, { located: true }))).at(-1)).toBe('original')
+    const last = (shown: Photo) => urls(zoomSources(shown, demand)).at(-1)
+    expect(last(photo(8_000, 6_000))).toBe('original')
+    expect(last(photo(16_000, 12_000))).toBe(large)
+    expect(last(photo(8_000, 6_000, { displayable: false }))).toBe(large)
+    expect(last(photo(8_000, 6_000, { located: true }))).toBe('original')
+  })
+
+  it('has what is made on demand, in the order of width', () => {
+    const images = zoomSources(photo(8_000, 6_000), demand)
+    expect(images.map(({ width }) => width)).toEqual([320, 640, 1280, 2560, 8_000])
+    expect(urls(images)[3]).toBe(large)
+    expect(urls(zoomSources(photo(8_000, 6_000), { root: '', presets: [] }))).not.toContain(large)
+  })
+
+  it('knows the minimum height of a panorama', () => {
+    const widths = (shown: Photo) => zoomSources(shown, demand).map(({ width }) => width)
+    expect(widths(photo(16_382, 3_628, { displayable: false })).at(-1)).toBe(4_877)
+    expect(widths(photo(18_000, 1_000, { displayable: false })).at(-1)).toBe(16_383)
+    expect(widths(photo(2_000, 1_000, { displayable: false })).at(-1)).toBe(2_000)
+  })
+
+  it('asks for no other rendition of a photo that has one of its own width', () => {
+    const small = photo(1_000, 800, {
+      displayable: false,
+      renditions: [{ name: 'w1280', width: 1_000, height: 800, content_type: '', url: 'w1280' }],
+    })
+    expect(urls(zoomSources(small, demand))).toEqual(['w1280'])
+  })
+})
+
+describe('atLeast', () => {
+  it('is the smallest image that is wide enough, or the largest', () => {
+    const images = [320, 640].map((width) => ({ width, url: `w${width}` }))
+    expect(atLeast(images, 320)?.url).toBe('w320')
+    expect(atLeast(images, 321)?.url).toBe('w640')
+    expect(atLeast(images, 641)?.url).toBe('w640')
+    expect(atLeast([], 1)).toBeUndefined()
   })
 })

@@ -74,7 +74,17 @@ RECONCILE: Final = (
 )
 """The steps of repairing a difference between rows and objects."""
 
-CRASH_POINTS: Final = (*(*ADD, *DELETE, *COMPLETE, *REFUSE, *ABORT, *SWEEP, *INCOMING, *RECONCILE),)
+DEMAND: Final = (
+    "demand: rendered",
+    "demand: object written",
+    "demand: claim ended",
+    "demand: undone",
+)
+"""The steps of making a rendition on demand; the last is for one that the sweep undoes."""
+
+CRASH_POINTS: Final = (
+    *(*ADD, *DELETE, *COMPLETE, *REFUSE, *ABORT, *SWEEP, *INCOMING, *RECONCILE, *DEMAND),
+)
 """All crash points."""
 
 

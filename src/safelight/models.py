@@ -126,10 +126,32 @@ class Caption:
     filename: str = ""
 
 
+class Fit(StrEnum):
+    """How a rendition fits into its box."""
+
+    INSIDE = "inside"
+    """All of the photo, as large as the box allows."""
+    COVER = "cover"
+    """The middle of the photo, which fills the box."""
+
+
+class When(StrEnum):
+    """When a rendition is made."""
+
+    UPLOAD = "upload"
+    """Before the upload is answered."""
+    LATER = "later"
+    """By a job, soon after that."""
+    DEMAND = "demand"
+    """When it is first asked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """How a rendition is made: as WebP, at most `width` pixels wide.
+    """How a rendition is made: as WebP, in a box of at most `width` by `height` pixels.
 
+    Without a height, any will do. The short side has at least `short_side` pixels if it is given,
+    even if the width exceeds the box then. No rendition is larger than the photo.
     `quality` is 1 to 100, `effort` 0 (fast) to 6 (small files). With `lossless`, the quality is
     not used. `renderer` is that of the image's facts.
     """
@@ -138,19 +160,51 @@ class Preset:
     width: int
     quality: int
     effort: int
+    height: int | None = None
+    short_side: int | None = None
+    fit: Fit = Fit.INSIDE
+    when: When = When.UPLOAD
     lossless: bool = False
     renderer: int = 1
+
+    def scaled_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return the size to which an image of this size is shrunk, before any of it is cropped.
+
+        Both sides are pixels, rounded from the size of the image itself, and at least 1. No side is
+        longer than that of a WebP can be.
+        """
+        part, whole = min(self.width, width), width
+        if self.height is not None:
+            across, down = self.width * height, self.height * width
+            if across < down if self.fit == Fit.COVER else down < across:
+                part, whole = min(self.height, height), height
+        shortest, longest = sorted((width, height))
+        if self.short_side and min(self.short_side, shortest) * whole > part * shortest:
+            part, whole = min(self.short_side, shortest), shortest
+        if longest * part > MAX_WEBP_SIDE * whole:
+            part, whole = MAX_WEBP_SIDE, longest
+        return _scale(width, part, whole), _scale(height, part, whole)
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
         """Return width and height of the rendition of an image of this size, in pixels.
 
-        Both are rounded from the size of the image itself, and at least 1. No side is longer than
-        that of a WebP can be.
+        A crop of a smaller image than the box has the box's proportions.
         """
-        part, whole = min(self.width, width), width
-        if height * part > MAX_WEBP_SIDE * whole:
-            part, whole = MAX_WEBP_SIDE, height
-        return _scale(width, part, whole), _scale(height, part, whole)
+        across, down = self.scaled_size(width, height)
+        if self.fit != Fit.COVER or self.height is None:
+            return across, down
+        return (
+            min(self.width, across, _scale(down, self.width, self.height)),
+            min(self.height, down, _scale(across, self.height, self.width)),
+        )
+
+    def shows_all(self, width: int, height: int) -> bool:
+        """Whether the rendition shows all that an image of this size has, as far as WebP can."""
+        return (
+            self.fit == Fit.INSIDE
+            and self.width >= width
+            and (self.height is None or self.height >= height)
+        )
 
 
 def _scale(side: int, part: int, whole: int) -> int:

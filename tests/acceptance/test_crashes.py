@@ -266,3 +266,23 @@ def test_each_crash_point_is_unique_and_in_use() -> None:
     passing = " ".join(f"{each}: incoming gone" for each in ("complete", "refuse", "abort"))
     code = code.replace("{passing}: incoming gone", passing)
     assert [point for point in crash_points.CRASH_POINTS if point not in code] == []
+
+
+async def test_rendition_on_demand_is_made_once_more_after_a_crash(servers: Servers) -> None:
+    crashing, other = servers.crashing, servers.other
+    photo = _add(other, jpeg(1_500, 60))
+    path = f"/api/photos/{photo}/w2560"
+
+    def ask() -> None:
+        with pytest.raises(httpx.TransportError):
+            _request(crashing, "GET", path)
+
+    _crash_at(crashing, "demand: object written", ask)
+    answer = _request(other, "GET", path)
+    assert answer.status_code == 307
+    _fetch(answer.headers["Location"])
+    await _nothing_is_left_over(servers, photos=len(_list_and_verify(other)))
+
+
+def _fetch(url: str) -> None:
+    assert httpx.get(url).status_code == 200

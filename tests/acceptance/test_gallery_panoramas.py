@@ -40,10 +40,10 @@ async def panoramas(service: Service) -> Service:
 
 
 async def _lacking(api: httpx.AsyncClient) -> list[bool]:
-    """Return, for each photo, whether its largest rendition is still being made."""
+    """Return, for each photo, whether its largest rendition made unasked is still missing."""
     photos = (await api.get("/api/photos")).json()
     return [
-        max(each["width"] for each in photo["renditions"]) < min(photo["width"] * 0.9, 2_560)
+        max(each["width"] for each in photo["renditions"]) < min(photo["width"] * 0.9, 1_280)
         for photo in photos
     ]
 

@@ -41,7 +41,7 @@ async def add_without_widest(library: Library, owner: str, data: bytes) -> Photo
         while len(photo.renditions) < 3:
             await asyncio.sleep(0.05)
             photo = await library.photo(owner, photo.id)
-    bare = await library.backends.catalog.add_renditions(photo, photo.renditions[:2], b"12345")
+    bare = await library.backends.catalog.renditions.remove(photo, [photo.renditions[2].name])
     assert bare is not None
     return bare
 
@@ -49,8 +49,8 @@ async def add_without_widest(library: Library, owner: str, data: bytes) -> Photo
 def test_small_renditions_exist_at_once_and_the_others_soon(client: httpx.Client) -> None:
     photo = upload(client, pictures.jpeg(3000, 1500))
     assert [made["name"] for made in photo["renditions"]] == ["w320", "w640"]  # type: ignore[attr-defined]  # a list
-    photo = wait_for_renditions(client, photo, 4)
-    for made, width in zip(photo["renditions"], (320, 640, 1280, 2560), strict=True):  # type: ignore[call-overload]  # a list
+    photo = wait_for_renditions(client, photo, 3)
+    for made, width in zip(photo["renditions"], (320, 640, 1280), strict=True):  # type: ignore[call-overload]  # a list
         assert (made["width"], made["height"]) == (width, width // 2)
         answer = httpx.get(made["url"])
         assert answer.headers["Content-Type"] == made["content_type"] == "image/webp"
@@ -62,7 +62,7 @@ def test_rendition_path_redirects_to_a_current_link(client: httpx.Client) -> Non
     answer = client.get(f"/api/photos/{photo['id']}/w320")
     assert answer.status_code == 307
     assert httpx.get(answer.headers["Location"]).content[8:12] == b"WEBP"
-    assert client.get(f"/api/photos/{photo['id']}/w2560").status_code == 404
+    assert client.get(f"/api/photos/{photo['id']}/w9").status_code == 404
 
 
 def test_photo_that_browsers_cannot_show_uses_its_largest_rendition(
@@ -99,8 +99,10 @@ def test_photo_url_is_never_an_original_with_a_location_or_that_some_browsers_ro
 
 
 def test_renditions_are_deleted_with_their_photo(client: httpx.Client) -> None:
-    photo = wait_for_renditions(client, upload(client, pictures.jpeg(1400, 300)), 4)
-    urls = [made["url"] for made in photo["renditions"]]  # type: ignore[attr-defined]  # a list
+    photo = wait_for_renditions(client, upload(client, pictures.jpeg(1400, 300)), 3)
+    assert client.get(f"/api/photos/{photo['id']}/w2560").status_code == 307
+    photo = client.get(f"/api/photos/{photo['id']}").json()
+    urls = [made["url"] for made in photo["renditions"]]
     assert [httpx.get(url).status_code for url in urls] == [200] * 4
     assert client.delete(f"/api/photos/{photo['id']}").status_code == 204
     assert [httpx.get(url).status_code for url in urls] == [404] * 4
@@ -169,3 +171,59 @@ def test_photo_that_cannot_be_rendered_leaves_nothing(app_server: AppServer, sit
     for _, status, name in app_server.rows(site.owner):
         assert status == "deleted"
         assert not app_server.is_stored(name)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_rendition_on_demand_is_made_and_redirected_to(
+    client: httpx.Client, app_server: AppServer, method: str
+) -> None:
+    width = 1_402 if method == "GET" else 1_403
+    photo = wait_for_renditions(client, upload(client, pictures.jpeg(width, 300)), 3)
+    page = client.get("/api/photos")
+    answer = client.request(method, f"/api/photos/{photo['id']}/w2560")
+    assert answer.status_code == 307
+    link = answer.headers["Location"]
+    stored = httpx.request(method, link)
+    assert (stored.status_code, stored.headers["Content-Type"]) == (200, "image/webp")
+    if method == "GET":
+        assert Image.open(io.BytesIO(stored.content)).size == (width, 300)
+    whole = client.get(f"/api/photos/{photo['id']}").json()
+    assert [made["name"] for made in whole["renditions"]] == ["w320", "w640", "w1280", "w2560"]
+    again = client.get("/api/photos", headers={"If-None-Match": page.headers["ETag"]})
+    assert again.status_code == 304, "no list has changed"
+    client.patch(f"/api/photos/{photo['id']}", json={"title": "x"})
+    (listed,) = client.get("/api/photos").json()
+    assert [made["name"] for made in listed["renditions"]] == ["w320", "w640", "w1280"]
+
+
+def test_photo_url_is_never_a_rendition_on_demand(client: httpx.Client) -> None:
+    photo = wait_for_renditions(client, upload(client, pictures.heic(1_400, 300)), 3)
+    assert client.get(f"/api/photos/{photo['id']}/w2560").status_code == 307
+    whole = client.get(f"/api/photos/{photo['id']}").json()
+    urls = {made["name"]: made["url"] for made in whole["renditions"]}
+    assert whole["photo_url"] == urls["w1280"]
+    assert client.get("/api/photos").json()[0]["photo_url"] == urls["w1280"]
+
+
+def test_unknown_rendition_is_404_with_the_names_that_exist(client: httpx.Client) -> None:
+    photo = upload(client, pictures.jpeg(300, 300))
+    answer = client.get(f"/api/photos/{photo['id']}/w9")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "There are: original, w320, w640, w1280, w2560." in answer.json()["detail"]
+
+
+def test_presets_are_listed(client: httpx.Client) -> None:
+    answer = client.get("/api/photos/presets")
+    found = answer.json()
+    assert [preset["name"] for preset in found] == ["w320", "w640", "w1280", "w2560"]
+    assert found[-1] == {
+        "name": "w2560",
+        "width": 2560,
+        "height": None,
+        "short_side": 1080,
+        "fit": "inside",
+        "content_type": "image/webp",
+        "when": "demand",
+    }
+    tag = answer.headers["ETag"]
+    assert client.get("/api/photos/presets", headers={"If-None-Match": tag}).status_code == 304

@@ -13,13 +13,11 @@ from sqlalchemy import delete, text
 from safelight import crash_points, keys
 from safelight.catalog.tables import uploads
 from safelight.errors import OperatorError
-from safelight.imaging.presets import build_presets
 from safelight.jobs import JobState
 from safelight.library import Library, StartedUpload
 from safelight.library.processing.renditions import RenderedPhoto, RenditionMaker
 from safelight.library.reconcile.findings import Finding, Kind, Progress, ReconcileOptions
 from safelight.models import Caption, Upload
-from safelight.settings import RenditionSettings
 from safelight.storage import Bucket
 from support.direct_uploads import send
 from support.parts import make_reconciler, make_renditions
@@ -217,9 +215,7 @@ async def test_orphan_that_becomes_a_rendition_again_is_kept(library: Library) -
     """A preset that is configured again finds its old object, which was an orphan until then."""
     photo = await add_photo(library)
     parts = library.backends
-    presets = build_presets(RenditionSettings(widths=(100,)))
-    others = make_renditions(parts, presets=presets)
-    await others.render_missing(photo)  # now the object of each old rendition is an orphan
+    await parts.catalog.renditions.remove(photo, [made.name for made in photo.renditions])
 
     class Slow(RenditionMaker):
         async def store(self, rendered: RenderedPhoto) -> None:

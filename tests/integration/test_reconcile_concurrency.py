@@ -74,7 +74,10 @@ class _Schedule:
         if photo := await self._any():
             presets = self.random.choice(PRESET_SETS)
             renditions = make_renditions(self.library.backends, presets=presets)
-            await renditions.render_missing(photo)
+            whole = await renditions.render_missing(photo)
+            names = {preset.name for preset in presets}
+            others = [made.name for made in whole.renditions if made.name not in names]
+            await self.library.backends.catalog.renditions.remove(whole, others)
 
     async def edit(self) -> None:
         if photo := await self._any():

@@ -36,7 +36,10 @@ def reconciler(
         backends.catalog.uploads, backends.bucket, backends.multipart, clock=now
     )
     return make_reconciler(
-        backends, partial(settle, sweep, cleanup), clock=lambda: now() + later, pause=pause
+        backends,
+        partial(settle, sweep, cleanup, library.renditions),
+        clock=lambda: now() + later,
+        pause=pause,
     )
 
 

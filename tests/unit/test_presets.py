@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from safelight import keys
 from safelight.imaging import presets
+from safelight.models import Fit, ImageFacts, Preset, Rendition
 from safelight.settings import RenditionSettings
 
 DIGESTS = [
@@ -23,6 +24,16 @@ PRESETS = presets.build_presets(RenditionSettings())
 def widths(settings: RenditionSettings, width: int) -> list[int]:
     found = presets.presets_for_size(presets.build_presets(settings), width, 20_000)
     return [min(preset.width, width) for preset in found]
+
+
+def made(preset: Preset, *, name: str = "") -> Rendition:
+    return Rendition(
+        name=name or preset.name,
+        key=keys.rendition("0" * 32, presets.digest(preset)),
+        width=preset.width,
+        height=1,
+        content_type="image/webp",
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,21 +107,25 @@ def test_tiny_image_gets_lossless_renditions_with_digests_of_their_own() -> None
 
 def test_lossy_renditions_of_tiny_images_stay_valid() -> None:
     tiny = presets.presets_for_size(PRESETS, 640, 1)
-    before = [keys.rendition("0" * 32, presets.digest(PRESETS[0]))]
-    assert presets.missing(tiny, before) == tiny[1:]
-    assert presets.missing(tiny, before, exact=True) == tiny
-    now = [keys.rendition("0" * 32, presets.digest(preset)) for preset in tiny]
-    assert presets.missing(tiny, now, exact=True) == ()
+    assert presets.missing(tiny, [made(PRESETS[0])]) == tiny[1:]
+    assert presets.missing(tiny, map(made, tiny)) == ()
 
 
 def test_digests_of_other_renditions_stay() -> None:
-    assert [presets.digest(preset) for preset in PRESETS] == DIGESTS
+    for size in ((4000, 3000), (3000, 4000), (1920, 1080), (6000, 2600)):
+        found = presets.presets_for_size(PRESETS, *size)
+        assert [presets.digest(preset) for preset in found] == DIGESTS[: len(found)], size
 
 
 def test_first_screen_renditions_are_made_at_upload() -> None:
     assert [preset.width for preset in presets.made_at_upload(PRESETS)] == [320, 640]
     large = presets.build_presets(RenditionSettings(widths=(1000, 2000)))
     assert [preset.width for preset in presets.made_at_upload(large)] == [1000]
+    crops = presets.build_presets(
+        RenditionSettings.model_validate({"presets": "avatar 96x96 cover upload, w320 320 later"})
+    )
+    found = presets.presets_for_size(crops, 200, 200)
+    assert [preset.name for preset in presets.made_at_upload(found)] == ["avatar", "w320"]
 
 
 def test_small_renditions_have_higher_default_quality() -> None:
@@ -129,7 +144,7 @@ def test_digest_depends_on_pixels_but_not_on_name() -> None:
 
 
 def test_missing_presets_are_found_by_existing_keys() -> None:
-    existing = [keys.rendition("0" * 32, presets.digest(preset)) for preset in PRESETS[:2]]
+    existing = [made(preset) for preset in PRESETS[:2]]
     assert presets.missing(PRESETS, existing) == PRESETS[2:]
     better = presets.build_presets(RenditionSettings(quality=90))
     assert presets.missing(better, existing) == better
@@ -139,3 +154,156 @@ def test_missing_presets_are_found_by_existing_keys() -> None:
 def test_invalid_widths_are_refused(steps: tuple[int, ...]) -> None:
     with pytest.raises(ValidationError):
         RenditionSettings(widths=steps)
+
+
+def parse(text: str) -> tuple[Preset, ...]:
+    """Return the presets of a setting."""
+    return presets.build_presets(RenditionSettings.model_validate({"presets": text}))
+
+
+def test_default_presets_are_made_at_upload_later_and_on_demand() -> None:
+    assert [(preset.name, preset.when) for preset in PRESETS] == [
+        ("w320", "upload"),
+        ("w640", "upload"),
+        ("w1280", "later"),
+        ("w2560", "demand"),
+    ]
+
+
+def test_presets_of_a_setting_are_added_and_replace_those_of_the_same_name() -> None:
+    found = {
+        preset.name: preset
+        for preset in parse("avatar 96x96 cover upload, w2560 2560 later, tall 300x4000, a 5 webp")
+    }
+    assert list(found) == ["a", "avatar", "tall", "w320", "w640", "w1280", "w2560"]
+    avatar = found["avatar"]
+    assert (avatar.width, avatar.height, avatar.fit, avatar.when) == (96, 96, "cover", "upload")
+    assert found["w2560"].when == "later"
+    assert (found["tall"].height, found["tall"].when) == (4000, "demand")
+    assert parse("") == PRESETS
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("avatar", "write a name and a size"),
+        ("avatar 0x96 cover", "1 to 4096 pixels, and not 0"),
+        ("avatar 96x0 cover", "1 to 4096 pixels, and not 0"),
+        ("avatar 96x20000 cover", "1 to 4096 pixels"),
+        ("wide 20000", "1 to 16383 pixels, and not 20000"),
+        ("avatar 96x96 contain", "'contain' is not known"),
+        ("avatar 96 cover", "cover needs a width and a height"),
+        ("avatar 96x96 cover upload later", "'later' is a second when"),
+        ("avatar 96x96 cover, avatar 50x50", "two presets have the name avatar"),
+        ("original 96x96", "it means the upload"),
+        ("Ünder 96", "can't be the name of a preset"),
+        ("a/b 96", "can't be the name of a preset"),
+        ("a -5", "write a name and a size"),
+        ("a 96x96x96", "write a name and a size"),
+        ("a 96x96 min=20", "min= is for presets with a width only"),
+        ("a 96 min=0", "1 to 16383 pixels, and not 0"),
+        ("w320 9 demand, w640 9 demand, w1280 9x9 cover later", "at least one preset must be"),
+        (",".join(f"p{n} 9" for n in range(17)), "at most 16"),
+    ],
+)
+def test_invalid_presets_are_refused_with_the_reason(text: str, problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        parse(text)
+
+
+@given(text=st.text("aw0319x= ,coverdmn", max_size=40) | st.text(max_size=20))
+def test_any_text_is_a_list_of_presets_or_refused(text: str) -> None:
+    try:
+        found = parse(text)
+    except ValidationError:
+        return
+    assert len({preset.name for preset in found}) == len(found)
+    assert any(preset.when != "demand" for preset in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "image", "scaled", "size"),
+    [
+        ("a 96x96 cover", (4000, 3000), (128, 96), (96, 96)),
+        ("a 96x96 cover", (3000, 4000), (96, 128), (96, 96)),
+        ("a 300x200 cover", (600, 600), (300, 300), (300, 200)),
+        ("a 300x200 cover", (150, 400), (150, 400), (150, 100)),
+        ("a 300x200 cover", (150, 50), (150, 50), (75, 50)),
+        ("a 300x200 cover", (1, 1), (1, 1), (1, 1)),
+        ("a 100x100 cover", (10, 200_000), (1, 16_383), (1, 1)),
+        ("a 300x200", (600, 600), (200, 200), (200, 200)),
+        ("a 300x200", (600, 100), (300, 50), (300, 50)),
+        ("a 300x200", (90, 90), (90, 90), (90, 90)),
+    ],
+)
+def test_box_is_filled_or_fitted_into(
+    text: str, image: tuple[int, int], scaled: tuple[int, int], size: tuple[int, int]
+) -> None:
+    (preset,) = (preset for preset in parse(text) if preset.name == "a")
+    assert preset.scaled_size(*image) == scaled
+    assert preset.size_for(*image) == size
+
+
+@given(
+    box=st.tuples(st.integers(1, 4096), st.integers(1, 4096)),
+    image=st.tuples(st.integers(1, 60_000), st.integers(1, 60_000)),
+)
+def test_crop_is_inside_the_box_and_the_image_and_has_the_proportions_of_the_box(
+    box: tuple[int, int], image: tuple[int, int]
+) -> None:
+    preset = replace(PRESETS[0], width=box[0], height=box[1], fit=Fit.COVER)
+    scaled, size = preset.scaled_size(*image), preset.size_for(*image)
+    assert all(1 <= side <= min(limits) for side, *limits in zip(size, box, scaled, image))  # noqa: B905
+    if image[0] >= box[0] and image[1] >= box[1] and max(scaled) < 16_383:
+        assert size == box
+    across, down = size[0] / box[0], size[1] / box[1]
+    assert abs(across - down) <= 1 / min(box)
+
+
+def test_large_rendition_of_a_panorama_has_a_minimum_height() -> None:
+    *_, medium, large = PRESETS
+    assert medium.size_for(18_000, 1_000) == (9_720, 540)
+    assert large.size_for(18_000, 1_000) == (16_383, 910)
+    assert large.size_for(16_382, 3_628) == (4_877, 1_080)
+    assert large.size_for(3_628, 16_382) == (2_560, 11_560)
+    assert large.size_for(5_000, 400) == (5_000, 400)
+    (panorama,) = presets.presets_for_size((large,), 16_382, 3_628)
+    assert presets.digest(panorama) not in DIGESTS
+    before = made(replace(panorama, short_side=None))
+    assert before.key.endswith(DIGESTS[3])
+    assert presets.missing([panorama], [before]) == (), "from before it had one, it stays valid"
+
+
+def test_box_that_makes_no_difference_does_not_change_the_digest() -> None:
+    (preset,) = (each for each in parse("w2560 2560x4000") if each.name == "w2560")
+    (landscape,) = presets.presets_for_size((preset,), 4000, 3000)
+    (portrait,) = presets.presets_for_size((preset,), 3000, 6000)
+    assert presets.digest(landscape) == DIGESTS[3]
+    assert presets.digest(portrait) not in DIGESTS
+    crop = replace(preset, width=100, height=100, fit=Fit.COVER)
+    (square,) = presets.presets_for_size((crop,), 500, 500)
+    assert presets.digest(square) != presets.digest(replace(square, fit=Fit.INSIDE))
+
+
+def test_small_photo_has_another_rendition_with_all_of_it() -> None:
+    small = ImageFacts(format="jpeg", content_type="image/jpeg", width=500, height=400)
+    found = presets.choose(PRESETS, small, "w2560")
+    assert found is not None
+    assert found.name == "w640"
+    medium = replace(small, width=2_000)
+    assert [each.name for each in presets.presets_for_image(PRESETS, medium)][-1] == "w2560"
+    unasked = parse("w2000 2000 later")
+    found = presets.choose(unasked, medium, "w2560")
+    assert found is not None
+    assert found.name == "w2000"
+    assert presets.choose(PRESETS, small, "w9") is None
+
+
+def test_rendition_is_outdated_if_no_preset_names_it_or_it_was_made_otherwise_on_demand() -> None:
+    facts = ImageFacts(format="jpeg", content_type="image/jpeg", width=4_000, height=3_000)
+    first, *_, large = presets.presets_for_image(PRESETS, facts)
+    assert not presets.is_outdated(PRESETS, facts, made(first))
+    assert not presets.is_outdated(PRESETS, facts, made(large))
+    assert presets.is_outdated(PRESETS, facts, made(first, name="w300"))
+    assert presets.is_outdated(PRESETS, facts, made(replace(large, quality=1)))
+    assert not presets.is_outdated(PRESETS, facts, made(replace(first, quality=1)))

@@ -6,11 +6,6 @@ const MAX_ORIGINAL_WIDTH = 1600
 const TILE_HEIGHT = 460
 /** What a browser may decode for one tile of a panorama, at 4 bytes per pixel: 80 MB. */
 const MAX_TILE_PIXELS = 20_000_000
-/**
- * What a browser may decode when zooming in: 200 MB, as for the photo of a phone with 50 megapixels.
- * Tabs on phones are closed if they need much more.
- */
-const MAX_ZOOM_PIXELS = 50_000_000
 
 /** Return a photo's average colour, from the head of its ThumbHash. */
 export function averageColour(photo: Photo): string | undefined {
@@ -31,13 +26,13 @@ export function averageColour(photo: Photo): string | undefined {
 export const bytesOf = (hash: string): Uint8Array =>
   Uint8Array.from(atob(hash), (character) => character.charCodeAt(0))
 
-interface Source {
+export interface Source {
   width: number
   url: string
 }
 
 /** Return the renditions of a photo, the smallest first, and the original if it has more pixels. */
-function sources(photo: Photo, isOriginalWanted: (largest: number) => boolean): Source[] {
+export function sources(photo: Photo, isOriginalWanted: (largest: number) => boolean): Source[] {
   const images = photo.renditions.map(({ width, url }) => ({ width, url }))
   const largest = Math.max(0, ...images.map(({ width }) => width))
   if (photo.displayable && largest < photo.width && isOriginalWanted(largest)) {
@@ -58,10 +53,6 @@ export const tileSources = (photo: Photo): Source[] =>
       ((largest * photo.height) / photo.width < TILE_HEIGHT &&
         photo.width * photo.height <= MAX_TILE_PIXELS),
   )
-
-/** Return the images to zoom into, up to the original. */
-export const zoomSources = (photo: Photo): Source[] =>
-  sources(photo, () => photo.width * photo.height <= MAX_ZOOM_PIXELS)
 
 /** Return the width at which a photo covers a tile, which crops panoramas. */
 export const coverWidth = (photo: Photo, width: number, height: number): number =>

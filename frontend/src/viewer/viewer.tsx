@@ -6,10 +6,12 @@ import type { Album } from '../album'
 import type { Photo } from '../api'
 import { bootstrap } from '../bootstrap'
 import type { Deletions } from '../deletions'
-import { srcset, zoomSources } from '../grid/images'
+import { srcset } from '../grid/images'
 import { placeholder } from '../grid/placeholder'
 import { photoName, texts } from '../texts'
 import { DetailsPanel } from './details-panel'
+import { Sharpener } from './sharpener'
+import { madeSources, zoomSources } from './sources'
 
 interface Options {
   album: Album
@@ -71,6 +73,7 @@ export class Viewer {
     pswp.on('uiRegister', () => this.#registerElements(pswp))
     pswp.on('change', () => this.#slideChanged())
     pswp.on('keydown', (event) => this.#keyPressed(event))
+    new Sharpener(pswp, (index) => this.#photo(index))
     pswp.on('destroy', () => this.#closed())
     pswp.init()
     const photo = this.#current
@@ -113,9 +116,11 @@ export class Viewer {
     if (!photo) return { html: '' }
     // Renditions are not animated: show the original of an animation.
     const isAnimation = photo.animated && photo.displayable
-    const images = isAnimation ? [] : zoomSources(photo)
+    // What exists is shown at once; the sharpener replaces it by a larger image where that helps.
+    const images = isAnimation ? [] : madeSources(photo)
     const largest = images.at(-1)
-    const width = largest?.width ?? photo.width
+    const width =
+      (isAnimation ? undefined : zoomSources(photo, bootstrap).at(-1)?.width) ?? photo.width
     return {
       src: largest?.url ?? (isAnimation ? photo.original_url : photo.photo_url),
       ...(largest ? { srcset: srcset(images) } : {}),

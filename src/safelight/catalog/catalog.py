@@ -25,6 +25,8 @@ from safelight.catalog.months.counts import MonthCounts
 from safelight.catalog.months.drift import MonthDrift
 from safelight.catalog.paging import Cursor, Month, Page
 from safelight.catalog.queries import BY_IDS, NEXT, PAGES
+from safelight.catalog.renditions.claims import RenderingClaims
+from safelight.catalog.renditions.rows import RenditionRows
 from safelight.catalog.reservations import Reservations
 from safelight.catalog.rows import COLUMNS, columns_from_facts, details_to_json, photo_from_row
 from safelight.catalog.scan import RowScan
@@ -74,6 +76,8 @@ class Catalog:
         self.bucket_record = BucketRecord(self._database)
         self.dates = PhotoDates(self._database)
         self.host = HostTransactions(self._database)
+        self.renditions = RenditionRows(self._database)
+        self.rendering_claims = RenderingClaims(self._database)
         self.month_counts = MonthCounts(self._database)
         self.month_drift = MonthDrift(self._database)
         self.reservations = Reservations(
@@ -180,30 +184,6 @@ class Catalog:
             .returning(*COLUMNS)
         )
         return await self._update(statement)
-
-    async def add_renditions(
-        self, photo: Photo, renditions: Sequence[Rendition], thumbhash: bytes
-    ) -> Photo | None:
-        """Store a photo's renditions; return None if the row has changed since `photo` was read.
-
-        In that case, the stored objects may have been deleted, since no row named them. Raises
-        NotFound if the photo was deleted meanwhile.
-        """
-        statement = (
-            update(photos)
-            .where(*_is_photo(photo.owner, photo.id), photos.c.version == photo.version)
-            .values(
-                version=photos.c.version + 1,
-                renditions=[asdict(rendition) for rendition in renditions],
-                thumbhash=thumbhash,
-            )
-            .returning(*COLUMNS)
-        )
-        try:
-            return await self._update(statement)
-        except NotFound:
-            await self.photo(photo.owner, photo.id)
-            return None
 
     async def reinspected(
         self,

@@ -25,14 +25,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
+from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
 from safelight.catalog.rows import COLUMNS, FACTS
 from safelight.catalog.tables import month_changes, month_counts, photos
 from safelight.models import Order
 
 _Columns = tuple[Any, ...]
-_Statement = Select[*_Columns] | ReturningInsert[*_Columns] | ReturningUpdate[*_Columns]
+_Statement = (
+    Select[*_Columns]
+    | ReturningInsert[*_Columns]
+    | ReturningUpdate[*_Columns]
+    | ReturningDelete[*_Columns]
+)
 
 _SORT_COLUMNS: Final = {Order.ADDED: photos.c.created_at, Order.TAKEN: photos.c.local_at}
 _READY: Final = text("status = 'ready'")

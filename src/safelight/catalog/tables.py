@@ -235,6 +235,16 @@ installation = Table(
     Column("value", Text, nullable=False),
 )
 
+# Claims of renditions that are being made on demand, by the keys of their objects.
+renderings = Table(
+    "safelight_renderings",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("claimed_by", Text, nullable=False),
+    # A claim that isn't renewed by then may be taken over.
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+
 __all__ = [
     "codes",
     "installation",
@@ -242,6 +252,7 @@ __all__ = [
     "month_changes",
     "month_counts",
     "photos",
+    "renderings",
     "sessions",
     "unique_sha256",
     "uploads",

@@ -22,6 +22,7 @@ from safelight.imaging.formats import (
     detect_format,
 )
 from safelight.imaging.headers import other_formats
+from safelight.imaging.presets import widest_first
 from safelight.models import ImageFacts, Preset
 
 __all__ = ["Darkroom", "Inspection", "RenderResult", "RenderedImage"]
@@ -94,6 +95,7 @@ class Darkroom(DecoderCalls):
         large is left out. Raises CorruptImage, as `inspect` does, or Busy.
         """
         descriptor = file if isinstance(file, int) else file.fileno()
+        presets = widest_first(presets, facts.width, facts.height)
         with open_read_only(descriptor) as photo, shared_memory() as (output, contents):
             return await self._run(
                 protocol.encode_render(facts, presets),
@@ -113,7 +115,8 @@ class _RenderNext:
 
     async def __call__(self, answer: Inspection, call: Call, *, is_large: bool) -> Inspection:
         facts = answer.facts
-        presets = self.choose(facts, is_large=is_large)
+        chosen = self.choose(facts, is_large=is_large)
+        presets = widest_first(chosen, facts.width, facts.height)
         with shared_memory() as (output, contents):
             message = await call(protocol.encode_render(facts, presets), [self.photo, output])
             return replace(answer, rendered=protocol.decode_render(message, presets, contents))

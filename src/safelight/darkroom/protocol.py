@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from mmap import mmap
-from operator import attrgetter
 from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
@@ -20,7 +19,14 @@ from safelight.imaging.formats import Format
 from safelight.imaging.limits import DecodeLimits
 from safelight.imaging.metadata import MAX_DATES
 from safelight.imaging.presets import LATEST_RENDERER
-from safelight.models import CaptureDate, DateSource, Details, ImageFacts, Preset
+from safelight.models import (
+    MAX_WEBP_SIDE,
+    CaptureDate,
+    DateSource,
+    Details,
+    ImageFacts,
+    Preset,
+)
 
 MAX_ANSWER_BYTES: Final = 65_536
 """A longer answer is cut off, and so isn't valid JSON."""
@@ -176,7 +182,7 @@ def encode_inspect(format_: Format, *, render_next: bool = False) -> bytes:
 
 
 def encode_render(facts: ImageFacts, presets: Sequence[Preset]) -> bytes:
-    """Encode the request to render the attached image."""
+    """Encode the request to render the attached image, in the order of `widest_first`."""
     return msgspec.json.encode(
         {
             "operation": "render",
@@ -245,6 +251,7 @@ def _capture_date(date: _Date) -> CaptureDate:
 def decode_render(message: bytes, presets: Sequence[Preset], output: mmap | bytes) -> RenderResult:
     """Decode the answer to a render request, and copy the renditions from the shared memory.
 
+    `presets` are those of the request, in its order; the renditions are returned in reverse.
     Only the first bytes of a rendition are checked: browsers decode it with the same caution as the
     original. Raises CorruptImage or ProtocolError.
     """
@@ -252,17 +259,17 @@ def decode_render(message: bytes, presets: Sequence[Preset], output: mmap | byte
     sizes = answer.renditions
     if sizes is None or answer.thumbhash is None or answer.colour is None:
         raise ProtocolError
-    widest_first = sorted(presets, key=attrgetter("width"), reverse=True)
-    if len(sizes) != len(widest_first):
+    if len(sizes) != len(presets):
         raise ProtocolError
     images, start = [], 0
-    for preset, size in zip(widest_first, sizes, strict=True):
+    for preset, size in zip(presets, sizes, strict=True):
         if size is None:
             continue
         width, height, length = size
         data = output[start : start + length]
         start += length
-        if width > preset.width or len(data) != length or not _WEBP.match(data):
+        widest = MAX_WEBP_SIDE if preset.short_side else preset.width
+        if width > widest or len(data) != length or not _WEBP.match(data):
             raise ProtocolError
         images.append(RenderedImage(preset=preset, width=width, height=height, data=data))
     return RenderResult(

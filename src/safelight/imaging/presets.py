@@ -1,22 +1,16 @@
 """The sizes in which photos are shown, and which of them an image gets."""
 
 import hashlib
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
-from operator import attrgetter
 from typing import Final
 
 from safelight.imaging.formats import FORMATS
-from safelight.models import ImageFacts, Photo, Preset, Rendition
+from safelight.models import Fit, ImageFacts, Photo, Preset, Rendition, When
 from safelight.settings import RenditionSettings
 
 CONTENT_TYPE: Final = "image/webp"
-FIRST_SCREEN_WIDTH: Final = 640
-"""The widest rendition on a page of thumbnails, in pixels. Renditions up to this width are made
-before an upload is answered, and the others by a job."""
-
 LOSSLESS_PIXELS: Final = 16_384
 """Images of at most this many pixels get lossless renditions: otherwise icons and pixel art lose
 their colours, and photographs of this size stay small (docs/decisions/0006-renditions.md)."""
@@ -34,12 +28,16 @@ def build_presets(settings: RenditionSettings) -> tuple[Preset, ...]:
     """Return the configured presets, narrowest first."""
     return tuple(
         Preset(
-            name=f"w{width}",
-            width=width,
-            quality=settings.quality or _default_quality(width),
+            name=preset.name,
+            width=preset.width,
+            height=preset.height,
+            short_side=preset.short_side,
+            fit=Fit(preset.fit),
+            when=When(preset.when),
+            quality=settings.quality or _default_quality(preset.width),
             effort=settings.effort,
         )
-        for width in sorted(settings.widths)
+        for preset in settings.all_presets
     )
 
 
@@ -58,41 +56,114 @@ def presets_for_image(presets: Sequence[Preset], facts: ImageFacts) -> tuple[Pre
 def presets_for_size(presets: Sequence[Preset], width: int, height: int) -> tuple[Preset, ...]:
     """Return the presets for an image of this size, in pixels as displayed.
 
-    Those narrower than the image, and the next one, which renders it at its own width. So there is
-    always one, and the last shows everything that the image has. Those of a tiny image are
-    lossless.
+    All crops, and of the others those narrower than the image, and the next one, which renders it
+    at its own size. One on demand is not chosen for an image of which another, made unasked, shows
+    everything already. Those of a tiny image are lossless.
     """
-    chosen = presets[: bisect_left(presets, width, key=attrgetter("width")) + 1]
+    chosen, is_shown = list[Preset](), False
+    for asked in (False, True):
+        for preset in presets:
+            if (preset.when == When.DEMAND) is not asked:
+                continue
+            shows_all = preset.shows_all(width, height)
+            if not (shows_all and is_shown):
+                chosen.append(preset)
+            is_shown = is_shown or shows_all
     is_tiny = width * height <= LOSSLESS_PIXELS
-    return tuple(replace(preset, lossless=True) for preset in chosen) if is_tiny else tuple(chosen)
+    return tuple(
+        _simplify(replace(preset, lossless=is_tiny), width, height)
+        for preset in sorted(chosen, key=presets.index)
+    )
+
+
+def _simplify(preset: Preset, width: int, height: int) -> Preset:
+    """Leave out what makes no difference for an image of this size: it would change the digest."""
+    simple = replace(preset, height=None, short_side=None)
+    is_simple = preset.fit == Fit.INSIDE and preset.size_for(width, height) == simple.size_for(
+        width, height
+    )
+    return simple if is_simple else preset
+
+
+def choose(presets: Sequence[Preset], facts: ImageFacts, name: str) -> Preset | None:
+    """Return the preset of this name for an image; None if none has the name.
+
+    A photo that is smaller than the preset may have another one that shows all of it already. That
+    is returned.
+    """
+    for_image = presets_for_image(presets, facts)
+    if found := next((preset for preset in for_image if preset.name == name), None):
+        return found
+    if all(preset.name != name for preset in presets):
+        return None
+    return next(preset for preset in for_image if preset.shows_all(facts.width, facts.height))
+
+
+def unasked(presets: Iterable[Preset]) -> tuple[Preset, ...]:
+    """Return those that are made before anyone asks for them."""
+    return tuple(preset for preset in presets if preset.when != When.DEMAND)
 
 
 def made_at_upload(presets: Sequence[Preset]) -> tuple[Preset, ...]:
-    """Return those of an image's presets that are rendered before its upload is answered."""
-    count = bisect_right(presets, FIRST_SCREEN_WIDTH, key=attrgetter("width"))
-    return tuple(presets[: max(count, 1)])
+    """Return those of an image's presets that are rendered before its upload is answered.
 
-
-def missing(
-    presets: Iterable[Preset], keys: Iterable[str], *, exact: bool = False
-) -> tuple[Preset, ...]:
-    """Return the presets of which no rendition is among these keys.
-
-    Before renditions of tiny images were lossless, they were not; those stay valid. With `exact`,
-    they are missing too.
+    There is always one that isn't a crop.
     """
-    digests = {key.rpartition("/")[2] for key in keys}
+    at_upload = [preset for preset in presets if preset.when == When.UPLOAD]
+    if all(preset.fit == Fit.COVER for preset in at_upload):
+        whole = [preset for preset in presets if preset.fit == Fit.INSIDE]
+        at_upload += [*unasked(whole), *whole][:1]
+    return tuple(at_upload)
+
+
+def widest_first(presets: Iterable[Preset], width: int, height: int) -> list[Preset]:
+    """Return presets in the order in which an image of this size is rendered."""
+    return sorted(presets, key=lambda preset: preset.scaled_size(width, height), reverse=True)
+
+
+def missing(presets: Iterable[Preset], renditions: Iterable[Rendition]) -> tuple[Preset, ...]:
+    """Return the presets of which there is no valid rendition of the same name.
+
+    Before renditions of tiny images were lossless, they were not; those stay valid. So do those of
+    panoramas, from before they had a minimum height.
+    """
+    made = {(rendition.name, _digest_in(rendition)) for rendition in renditions}
     return tuple(
         preset
         for preset in presets
-        if digests.isdisjoint([digest(preset)] if exact else valid_digests(preset))
+        if made.isdisjoint((preset.name, valid) for valid in valid_digests(preset))
+    )
+
+
+def is_outdated(presets: Sequence[Preset], facts: ImageFacts, rendition: Rendition) -> bool:
+    """Return whether no preset names a rendition of a photo, or it isn't what its preset makes.
+
+    Only what is made on demand counts as outdated for the second reason: others are replaced.
+    """
+    preset = next((each for each in presets if each.name == rendition.name), None)
+    if preset is None:
+        return True
+    if preset.when != When.DEMAND:
+        return False
+    return all(
+        missing([each], [rendition])
+        for each in presets_for_image(presets, facts)
+        if each.name == rendition.name
     )
 
 
 def valid_digests(preset: Preset) -> tuple[str, ...]:
     """Return the digests of the renditions that are valid for a preset, the best first."""
-    lossy = (digest(replace(preset, lossless=False)),) if preset.lossless else ()
-    return (digest(preset), *lossy)
+    valid = [preset]
+    if preset.short_side:
+        valid.append(replace(preset, short_side=None))
+    if preset.lossless:
+        valid += [replace(each, lossless=False) for each in valid]
+    return tuple(map(digest, valid))
+
+
+def _digest_in(rendition: Rendition) -> str:
+    return rendition.key.rpartition("/")[2]
 
 
 def is_displayable(photo: Photo) -> bool:
@@ -104,15 +175,34 @@ def is_displayable(photo: Photo) -> bool:
     return photo.facts.details.displayable and (format_ is None or format_.in_browsers)
 
 
-def display_rendition(photo: Photo) -> Rendition | None:
+def display_rendition(photo: Photo, avoided: Collection[str] = ()) -> Rendition | None:
     """Return the rendition to link to; None for the original, which has to be displayable.
 
-    An original with a location is not linked to either, unless there is no rendition at all.
+    An original with a location is not linked to either, unless there is no rendition at all. Those
+    with the `avoided` names, which are crops or made on demand, are linked to if there is no other.
     """
     if is_displayable(photo) and not photo.facts.details.located:
         return None
-    by_size = ((each.width * each.height, each) for each in photo.renditions)
-    return max(by_size, key=lambda sized: sized[0], default=(0, None))[1]
+    return max(
+        photo.renditions,
+        key=lambda each: (each.name not in avoided, each.width * each.height),
+        default=None,
+    )
+
+
+@cache
+def not_for_display(presets: tuple[Preset, ...]) -> frozenset[str]:
+    """Return the names of presets that don't stand for a photo: crops, and those on demand."""
+    return frozenset(
+        preset.name for preset in presets if preset.fit == Fit.COVER or preset.when == When.DEMAND
+    )
+
+
+def without_demanded(photo: Photo, presets: Iterable[Preset]) -> Photo:
+    """Return a photo without the renditions that are made on demand, as it is in lists."""
+    demanded = {preset.name for preset in presets if preset.when == When.DEMAND}
+    listed = tuple(each for each in photo.renditions if each.name not in demanded)
+    return photo if len(listed) == len(photo.renditions) else replace(photo, renditions=listed)
 
 
 @cache
@@ -121,4 +211,8 @@ def digest(preset: Preset) -> str:
     renderer = f"safelight {preset.renderer}"
     recipe = f"{renderer}/{CONTENT_TYPE}/{preset.width}/{preset.quality}/{preset.effort}"
     recipe += "/lossless" if preset.lossless else ""
+    # Only what is given, so that the renditions of earlier versions stay valid.
+    recipe += f"/height {preset.height}" if preset.height is not None else ""
+    recipe += f"/short side {preset.short_side}" if preset.short_side is not None else ""
+    recipe += f"/{preset.fit}" if preset.fit != Fit.INSIDE else ""
     return hashlib.blake2b(recipe.encode(), digest_size=_DIGEST_BYTES).hexdigest()

@@ -29,7 +29,7 @@ _OPAQUE: Final = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedRendition:
-    """One rendition, encoded as WebP. Sizes are pixels; `image` is the image that was encoded."""
+    """One rendition, encoded as WebP. Sizes are pixels; `image` is what was encoded, uncropped."""
 
     width: int
     height: int
@@ -81,15 +81,17 @@ def render(
     steps: tuple[_Step, ...] = _FIRST_STEPS
     if colour and image.interpretation != "cmyk":
         steps = (_remove_profile, _shrink_upright, partial(_convert, colour=colour), _compute)
-    for preset in sorted(presets, key=lambda preset: preset.width, reverse=True):
-        size = preset.size_for(width, height)
+    # As `presets.widest_first`, whose module imports the settings, which a decoder doesn't need.
+    for preset in sorted(presets, key=lambda each: each.scaled_size(width, height), reverse=True):
+        size = preset.scaled_size(width, height)
         for step in steps:
             image = step(image, size)
             if step is _compute and steps is not _NEXT_STEPS:
                 decoded()
         steps = _NEXT_STEPS
-        data = _encode(image, preset)
-        yield EncodedRendition(width=image.width, height=image.height, data=data, image=image)
+        shown = _crop(image, preset.size_for(width, height))
+        data = _encode(shown, preset)
+        yield EncodedRendition(width=shown.width, height=shown.height, data=data, image=image)
 
 
 def _shrink_to_srgb(image: Any, size: _Size) -> Any:
@@ -163,6 +165,14 @@ def _shrink(image: Any, size: _Size) -> Any:
 def _compute(image: Any, _size: _Size) -> Any:
     """Compute the pixels now: they are encoded, and also the source of the next rendition."""
     return image.copy_memory()
+
+
+def _crop(image: Any, size: _Size) -> Any:
+    """Return the middle of an image: all of it unless it is larger than the size."""
+    width, height = min(size[0], image.width), min(size[1], image.height)
+    if (width, height) == (image.width, image.height):
+        return image
+    return image.crop((image.width - width) // 2, (image.height - height) // 2, width, height)
 
 
 def _remove_profile(image: Any, _size: _Size) -> Any:

@@ -10,6 +10,7 @@ from safelight.jobs import Worker
 from safelight.library.backends import Backends
 from safelight.library.hooks import Hooks
 from safelight.library.ingest import Ingest
+from safelight.library.processing.on_demand import OnDemandRenditions
 from safelight.library.processing.reinspection import Reinspection
 from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.reconcile.reconciler import Reconciler
@@ -27,6 +28,7 @@ class Components:
     ingest: Ingest
     direct_uploads: DirectUploads
     renditions: RenditionMaker
+    on_demand: OnDemandRenditions
     reinspection: Reinspection
     sweep: Sweep
     reconciler: Reconciler
@@ -46,6 +48,13 @@ async def assemble(
     sweep = Sweep(catalog, bucket, clock=clock)
     cleanup = UploadCleanup(catalog.uploads, bucket, backends.multipart, clock=clock)
     renditions = RenditionMaker(darkroom, bucket, catalog, backends.spool, backends.presets)
+    on_demand = OnDemandRenditions(
+        renditions,
+        bucket,
+        catalog,
+        at_once=darkroom.queue.servers,
+        max_waiting=backends.limits.max_waiting,
+    )
     ingest = Ingest(
         darkroom,
         catalog.reservations,
@@ -73,7 +82,7 @@ async def assemble(
         clock=clock,
     )
     reconciler = Reconciler(
-        catalog, bucket, backends.multipart, partial(settle, sweep, cleanup), clock=clock
+        catalog, bucket, backends.multipart, partial(settle, sweep, cleanup, on_demand), clock=clock
     )
     reinspection = Reinspection(darkroom, bucket, catalog, backends.spool, renditions, clock=clock)
     tasks = make_tasks(
@@ -81,6 +90,7 @@ async def assemble(
         sweep,
         cleanup,
         renditions,
+        on_demand,
         reinspection=reinspection,
         clock=clock,
         reconcile=reconciler.run_daily,
@@ -91,9 +101,11 @@ async def assemble(
                 ingest=ingest,
                 direct_uploads=direct_uploads,
                 renditions=renditions,
+                on_demand=on_demand,
                 reinspection=reinspection,
                 sweep=sweep,
                 reconciler=reconciler,
             )
         finally:
+            await on_demand.close()
             await ingest.wait_for_undo()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from safelight.library.assembly import Components
     from safelight.library.backends import Backends
     from safelight.library.jobs import Jobs
+    from safelight.library.processing.on_demand import OnDemandRenditions
     from safelight.library.reconcile.reconciler import Reconciler
     from safelight.library.spool import Spool
     from safelight.library.uploads.direct_uploads import DirectUploads
@@ -44,6 +45,8 @@ class LibraryLifecycle:
     """What works on the backends."""
     uploads: "DirectUploads"
     """Uploads that clients send directly to the bucket."""
+    renditions: "OnDemandRenditions"
+    """Renditions that are made when they are asked for."""
     jobs: "Jobs"
     """The background jobs of all owners; for operators."""
     reconciler: "Reconciler"
@@ -148,7 +151,7 @@ class LibraryLifecycle:
             self._stack = stack.pop_all()
         self.backends, self.components = backends, components
         self.uploads, self.jobs = components.direct_uploads, Jobs(backends.catalog)
-        self.reconciler = components.reconciler
+        self.reconciler, self.renditions = components.reconciler, components.on_demand
         self.spool, self.limits = backends.spool, backends.limits
         self._is_started = True
 

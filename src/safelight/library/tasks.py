@@ -16,6 +16,7 @@ from safelight import jobs
 from safelight.catalog import Catalog
 from safelight.errors import NotFound, Unavailable
 from safelight.jobs import Task
+from safelight.library.processing.on_demand import OnDemandRenditions
 from safelight.library.processing.reinspection import Reinspection
 from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.results import JobBatch
@@ -103,6 +104,7 @@ def make_tasks(
     sweep: Sweep,
     uploads: UploadCleanup,
     renditions: RenditionMaker,
+    on_demand: OnDemandRenditions,
     *,
     reinspection: Reinspection,
     clock: Callable[[], datetime],
@@ -121,7 +123,7 @@ def make_tasks(
     async def sweep_all() -> None:
         # Not a task of its own: workers of an earlier version would fail its jobs.
         await catalog.month_counts.fold_all()
-        await settle(sweep, uploads)
+        await settle(sweep, uploads, on_demand)
 
     async def clear() -> None:
         await clear_expired(catalog, now=clock())
@@ -137,12 +139,18 @@ def make_tasks(
     ]
 
 
-async def settle(sweep: Sweep, uploads: UploadCleanup) -> None:
-    """Do what the rows call for: undo abandoned reservations, purge deleted photos and uploads."""
+async def settle(sweep: Sweep, uploads: UploadCleanup, on_demand: OnDemandRenditions) -> None:
+    """Do what the rows call for: undo abandoned reservations, purge deleted photos and uploads.
+
+    What can't be done doesn't hold up the rest.
+    """
     try:
         await sweep.run()
-    finally:  # photos that can't be purged must not hold up uploads
-        await uploads.run()
+    finally:
+        try:
+            await uploads.run()
+        finally:
+            await on_demand.undo_abandoned()
 
 
 async def clear_expired(catalog: Catalog, *, now: datetime) -> None:

@@ -8,6 +8,7 @@ durations are in seconds or ISO 8601 (``P7D``). docs/settings.md lists all setti
 from safelight.settings.delivery import LinkSettings, RenditionSettings
 from safelight.settings.limits import LimitSettings, UploadSettings
 from safelight.settings.observability import LogSettings, MetricsSettings, TraceSettings
+from safelight.settings.presets import PresetSettings
 from safelight.settings.s3 import S3Settings
 from safelight.settings.settings import Settings
 
@@ -16,6 +17,7 @@ __all__ = [
     "LinkSettings",
     "LogSettings",
     "MetricsSettings",
+    "PresetSettings",
     "RenditionSettings",
     "S3Settings",
     "Settings",

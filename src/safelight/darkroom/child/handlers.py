@@ -117,8 +117,9 @@ class Handlers:
         kept, self._kept = self._kept, None
         data = kept.data if kept else decode.prepare(data, form)
         if form.name == "jpeg" and jpeg.read_frame(data).can_shrink:
-            widest = max(preset.width for preset in presets)
-            shrink = render.shrink_on_load(request["width"], request["height"], widest)
+            size = request["width"], request["height"]
+            widest = max(preset.scaled_size(*size)[0] for preset in presets)
+            shrink = render.shrink_on_load(*size, widest)
         try:
             colour = colour_description(data, form.name)
             image = (

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from safelight import keys
 from safelight.errors import NotFound
 from safelight.imaging.formats import FORMATS
-from safelight.imaging.presets import display_rendition
+from safelight.imaging.presets import choose, display_rendition, not_for_display
 from safelight.library.captions import download_filename
 from safelight.library.lifecycle import LibraryLifecycle
 from safelight.models import Photo
@@ -17,10 +17,11 @@ from safelight.signing.links import Link, LinkMethod
 class PhotoLinks(NamedTuple):
     """The links to a photo; `renditions` has one for each of the photo's renditions.
 
-    All of them stay the same until `stable_until`, in UTC.
+    `display` is the one to show, as by `Library.link`. All stay the same until `stable_until`, UTC.
     """
 
     original: Link
+    display: Link
     renditions: list[Link]
     stable_until: datetime
 
@@ -39,12 +40,13 @@ class LinkMethods(LibraryLifecycle):
     ) -> Link:
         """Sign a link to `original`, or to a rendition by name. Raises NotFound.
 
-        The default is what to show in a browser: the original, or the largest rendition if browsers
-        don't show the original as it should be, or if it contains a location.
-        A store accepts a link with its own method only; a link for HEAD is valid for a few minutes.
+        The default is what to show in a browser: the original, or the largest rendition made
+        unasked if browsers don't show the original as it should be, or if it contains a location.
+        For a name that a photo lacks, call `renditions.get_or_make` first. A store accepts a link
+        with its own method only; a link for HEAD is valid for a few minutes.
         Raises StorageUnavailable while the embedded store is being restarted.
         """
-        key = _key(photo, rendition)
+        key = self._key(photo, rendition)
         self.backends.bucket.require_running()
         if method == "HEAD":
             return self.backends.link_signer.head(key, photo.storage_id, endpoint=endpoint)
@@ -57,7 +59,9 @@ class LinkMethods(LibraryLifecycle):
         signer = self.backends.link_signer
         objects = [keys.original(photo.storage_id), *map(attrgetter("key"), photo.renditions)]
         original, *renditions = signer.links(objects, photo.storage_id, endpoint=endpoint, now=now)
-        return PhotoLinks(original, renditions, signer.stable_until(photo.storage_id, now))
+        shown = display_rendition(photo, not_for_display(self.backends.presets))
+        display = original if shown is None else renditions[photo.renditions.index(shown)]
+        return PhotoLinks(original, display, renditions, signer.stable_until(photo.storage_id, now))
 
     def download_link(
         self, photo: Photo, *, method: LinkMethod = "GET", endpoint: str | None = None
@@ -73,20 +77,22 @@ class LinkMethods(LibraryLifecycle):
         filename = (
             download_filename(photo.filename, format_, default=default) if format_ else default
         )
-        key = _key(photo, "original")
+        key = keys.original(photo.storage_id)
         return self.backends.link_signer.download(
             key, photo.storage_id, filename, method=method, endpoint=endpoint
         )
 
-
-def _key(photo: Photo, rendition: str | None) -> str:
-    if rendition is None:
-        shown = display_rendition(photo)
-        return shown.key if shown else keys.original(photo.storage_id)
-    if rendition == "original":
-        return keys.original(photo.storage_id)
-    for made in photo.renditions:
-        if made.name == rendition:
-            return made.key
-    names = ", ".join(["original", *(made.name for made in photo.renditions)])
-    raise NotFound(f"This photo has no rendition {rendition!r}. It has: {names}.")
+    def _key(self, photo: Photo, rendition: str | None) -> str:
+        presets = self.backends.presets
+        if rendition is None:
+            shown = display_rendition(photo, not_for_display(presets))
+            return shown.key if shown else keys.original(photo.storage_id)
+        if rendition == "original":
+            return keys.original(photo.storage_id)
+        made = {each.name: each.key for each in photo.renditions}
+        if rendition not in made and (preset := choose(presets, photo.facts, rendition)):
+            rendition = preset.name  # the one with all of a photo that is smaller than the preset
+        if rendition not in made:
+            names = ", ".join(["original", *made])
+            raise NotFound(f"This photo has no rendition {rendition!r}. It has: {names}.")
+        return made[rendition]

@@ -1,4 +1,4 @@
-"""Make and store the renditions of photos: some at upload, the others by a job."""
+"""Make and store the renditions of photos: some at upload, others by a job."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ class RenditionMaker:
         self._bucket = bucket
         self._catalog = catalog
         self._spool = spool
-        self._ladder = ladder
+        self.ladder = ladder
         self._slots = asyncio.Semaphore(darkroom.queue.servers)
 
     async def render(
@@ -77,7 +77,8 @@ class RenditionMaker:
         facts, result = inspected.facts, inspected.rendered
         if result is None:
             raise TypeError("the darkroom has rendered nothing")
-        is_complete = len(result.images) == len(self._wanted(facts))
+        made = {image.preset.name for image in result.images}
+        is_complete = all(each.name in made for each in presets.unasked(self._wanted(facts)))
         return facts, _with_keys(result, storage_id, is_complete=is_complete)
 
     def _choose(self, facts: ImageFacts, *, is_large: bool) -> Sequence[Preset]:
@@ -91,22 +92,23 @@ class RenditionMaker:
                 rendition.key, image.data, content_type=rendition.content_type, same_size=False
             )
 
-    def missing(self, photo: Photo) -> tuple[Preset, ...]:
-        """Return the presets of which a photo has no rendition."""
+    def missing(self, photo: Photo, *, demanded: bool = False) -> tuple[Preset, ...]:
+        """Return the presets of which a photo has no rendition; with `demanded`, all of them."""
         wanted = self._wanted(photo.facts)
-        return presets.missing(wanted, (rendition.key for rendition in photo.renditions))
+        return presets.missing(wanted if demanded else presets.unasked(wanted), photo.renditions)
 
     def _wanted(self, facts: ImageFacts) -> tuple[Preset, ...]:
-        return presets.presets_for_image(self._ladder, facts)
+        return presets.presets_for_image(self.ladder, facts)
 
-    async def render_missing(self, photo: Photo) -> Photo:
+    async def render_missing(self, photo: Photo, *, demanded: bool = False) -> Photo:
         """Make the missing renditions from the stored original; repeating it does no harm.
 
-        Uploads that wait for the darkroom go first, for a while. Raises NotFound, and deletes what
-        it stored, if the photo is deleted meanwhile.
+        With `demanded`, also those that are made on demand. Uploads that wait for the darkroom go
+        first, for a while. Raises NotFound, and deletes what it stored, if the photo is deleted
+        meanwhile.
         """
         async with self.turn():
-            while (completed := await self._complete(photo)) is None:
+            while (completed := await self._complete(photo, demanded=demanded)) is None:
                 photo = await self._catalog.photo(photo.owner, photo.id)
             return completed
 
@@ -120,16 +122,24 @@ class RenditionMaker:
                         await asyncio.sleep(_POLL_SECONDS)
             yield
 
-    async def _complete(self, photo: Photo) -> Photo | None:
-        """Make the missing renditions; return None if the row has changed and must be reread."""
-        if not self.missing(photo):
-            return photo
+    async def render_stored(self, photo: Photo, wanted: Sequence[Preset]) -> RenderedPhoto:
+        """Make renditions of a stored photo, without storing them. Raises as `render` does."""
         with self._spool.file(photo.owner, hashed=False) as copy:
             original = keys.original(photo.storage_id)
             await self._bucket.fetch(original, copy.write, size=photo.size)
-            made = await self.make_missing(photo, copy.file)
+            return await self.render(
+                copy.file, photo.facts, photo.storage_id, wanted, owner=photo.owner
+            )
+
+    async def _complete(self, photo: Photo, *, demanded: bool) -> Photo | None:
+        """Make the missing renditions; return None if the row has changed and must be reread."""
+        wanted = self.missing(photo, demanded=demanded)
+        if not wanted:
+            return photo
+        made = await self.render_stored(photo, wanted)
+        await self.store(made)
         try:
-            return await self._catalog.add_renditions(photo, made.renditions, made.thumbhash)
+            return await self._catalog.renditions.add(photo, made.renditions, made.thumbhash)
         except NotFound:
             await self._bucket.delete_prefix(keys.prefix(photo.storage_id))
             raise
@@ -140,15 +150,9 @@ class RenditionMaker:
             file, photo.facts, photo.storage_id, self.missing(photo), owner=photo.owner
         )
         await self.store(made)
-        digests = {
-            rendition.key.rpartition("/")[2]: rendition
-            for rendition in (*photo.renditions, *made.renditions)
-        }
-        found = (
-            next(filter(None, map(digests.get, presets.valid_digests(preset))), None)
-            for preset in self._wanted(photo.facts)
-        )
-        return replace(made, renditions=tuple(rendition for rendition in found if rendition))
+        outdated = {preset.name for preset in self.missing(photo, demanded=True)}
+        valid = [each for each in photo.renditions if each.name not in outdated]
+        return replace(made, renditions=(*valid, *made.renditions))
 
 
 def _with_keys(result: RenderResult, storage_id: str, *, is_complete: bool) -> RenderedPhoto:

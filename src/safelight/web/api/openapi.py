@@ -16,6 +16,7 @@ from safelight.web.api.schemas import (
     PermitView,
     PhotoChanges,
     PhotoView,
+    PresetView,
     PutView,
     ReconcileLineView,
     SessionView,
@@ -78,7 +79,7 @@ def components() -> dict[str, Any]:
     """Return the schemas that requests and responses refer to."""
     _, schemas = msgspec.json.schema_components(
         [
-            *(PhotoView, MonthView, SessionView, JobsView, JobBatchView),
+            *(PhotoView, MonthView, PresetView, SessionView, JobsView, JobBatchView),
             *(PermitView, PutView, PartsView),
             *(UploadRequest, SignRequest, ReconcileLineView),
             *(PhotoChanges, BulkChanges, BulkResultView),

@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from fastapi import Request, Response
 
 from safelight.catalog import Month, Page
-from safelight.imaging.presets import display_rendition, is_displayable
+from safelight.imaging.presets import is_displayable, without_demanded
 from safelight.library import Library, PhotoLinks
 from safelight.models import Details, ImageFacts, Photo
 from safelight.web.api.routing import PRIVATE
@@ -96,7 +96,7 @@ class PhotoSerializer:
         self._library.metrics.misses["photos"] += len(missing)
         if missing:
             for photo in await self._library.photos(owner, missing):
-                shown[photo.id] = self._serialize(photo, endpoint, now)
+                shown[photo.id] = self._serialize_listed(photo, endpoint, now)
         return [shown[id_] for id_, _ in page.photos if id_ in shown]
 
     def respond(
@@ -119,10 +119,15 @@ class PhotoSerializer:
 
     def _serialize(self, photo: Photo, endpoint: str | None, now: datetime) -> _SerializedPhoto:
         links = self._library.photo_links(photo, endpoint=endpoint, now=now)
-        rendered = _SerializedPhoto(
-            photo.version, links.stable_until, msgspec.json.encode(make_view(photo, links))
-        )
-        self._photos[endpoint, photo.id] = rendered
+        view = msgspec.json.encode(make_view(photo, links))
+        return _SerializedPhoto(photo.version, links.stable_until, view)
+
+    def _serialize_listed(
+        self, photo: Photo, endpoint: str | None, now: datetime
+    ) -> _SerializedPhoto:
+        """Serialize a photo for lists: without what is made on demand, so that they stay stable."""
+        photo = without_demanded(photo, self._library.backends.presets)
+        rendered = self._photos[endpoint, photo.id] = self._serialize(photo, endpoint, now)
         return rendered
 
 
@@ -142,7 +147,7 @@ def make_view(photo: Photo, links: PhotoLinks) -> PhotoView:
     ]
     return PhotoView(
         id=photo.id,
-        photo_url=_display_url(photo, links.original.url, renditions),
+        photo_url=links.display.url,
         original_url=links.original.url,
         expires_at=links.original.expires_at,
         title=photo.title,
@@ -164,12 +169,6 @@ def make_view(photo: Photo, links: PhotoLinks) -> PhotoView:
         thumbhash=base64.b64encode(photo.thumbhash).decode() if photo.thumbhash else None,
         renditions=renditions,
     )
-
-
-def _display_url(photo: Photo, original: str, renditions: list[RenditionView]) -> str:
-    """Return the URL of the image to show; `renditions` are those of the photo, in its order."""
-    shown = display_rendition(photo)
-    return original if shown is None else renditions[photo.renditions.index(shown)].url
 
 
 def month_to_view(month: Month) -> MonthView:

@@ -8,7 +8,7 @@ import msgspec
 from safelight.library import MAX_SHIFT, Operation
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.library.reconcile.findings import Kind
-from safelight.models import DateSource
+from safelight.models import DateSource, Fit, When
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -28,14 +28,34 @@ class RenditionView(msgspec.Struct):
     url: str
 
 
+class PresetView(msgspec.Struct):
+    """A size of renditions. The box is in pixels; without a height, any will do.
+
+    The short side has at least `short_side` pixels, if the photo has as many.
+
+    `inside` makes the whole photo fit into the box, `cover` fills it and crops the rest. No
+    rendition has more pixels than the photo. Those with `when` ``demand`` are made when they are
+    first requested, and are not listed in pages of photos.
+    """
+
+    name: str
+    width: int
+    height: int | None
+    short_side: int | None
+    fit: Fit
+    content_type: str
+    when: When
+
+
 class PhotoView(msgspec.Struct):
     """A photo. Sizes are in bytes and pixels; URLs are valid until expires_at.
 
     `photo_url` is the image to show: the original if it is `displayable` and not `located`, else
-    the largest rendition. `displayable` is true if all common browsers show the original as it
-    should be; `located` is true if the original contains the location where it was taken.
-    `duration` is the length of an animation in seconds. `taken_at` is the camera's local
-    time, with an offset from UTC if that is known, and `taken_from` is where it comes from.
+    the largest rendition made unasked. `renditions` are those that are made; in pages of photos,
+    without those made on demand. `displayable` is true if all common browsers show the original as
+    it should be; `located` is true if the original contains the location where it was taken.
+    `duration` is the length of an animation in seconds. `taken_at` is the camera's local time, with
+    an offset from UTC if that is known, and `taken_from` is where it comes from.
     """
 
     id: int

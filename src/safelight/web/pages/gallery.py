@@ -5,6 +5,7 @@ from fastapi import Request, Response
 from markupsafe import Markup
 
 from safelight.library import Library
+from safelight.models import Fit, When
 from safelight.web.api.photo_json import month_to_view
 from safelight.web.api.routing import parse_id
 from safelight.web.auth.auth import Authenticator
@@ -51,6 +52,20 @@ class GalleryPage:
             "gallery.html",
             build=self._build,
             first_page=first_page if months else None,
+            large=_large_presets(self._library),
             # Only digits and base64: it cannot contain a closing tag.
             months=Markup(msgspec.json.encode(months).decode()),  # noqa: S704  see above
         )
+
+
+def _large_presets(library: Library) -> str:
+    """Return what the viewer can ask for: name, width and minimum short side of presets, as JSON.
+
+    Those of crops are left out, and those that are listed with each photo anyway.
+    """
+    found = [
+        (preset.name, preset.width, preset.short_side or 0)
+        for preset in library.backends.presets
+        if preset.when == When.DEMAND and preset.fit == Fit.INSIDE and preset.height is None
+    ]
+    return msgspec.json.encode(found).decode()

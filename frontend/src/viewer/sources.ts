@@ -1,0 +1,41 @@
+import type { Photo } from '../api'
+import { type Source, sources } from '../grid/images'
+
+/**
+ * What a browser may decode when zooming in: 200 MB, as for the photo of a phone with 50 megapixels.
+ * Tabs on phones are closed if they need much more.
+ */
+const MAX_ZOOM_PIXELS = 50_000_000
+/** The longest side of a rendition. */
+const MAX_SIDE = 16_383
+
+/** The renditions that the server makes when they are requested: name, width, least short side. */
+export interface Demand {
+  root: string
+  presets: [string, number, number][]
+}
+
+/** Return the renditions that exist already, to show at once; the smallest first. */
+export const madeSources = (photo: Photo): Source[] => sources(photo, () => false)
+
+/** Return all images to zoom into, up to the original; the smallest first. */
+export function zoomSources(photo: Photo, { root, presets }: Demand): Source[] {
+  const images = sources(photo, () => photo.width * photo.height <= MAX_ZOOM_PIXELS)
+  const made = Math.max(0, ...madeSources(photo).map(({ width }) => width))
+  const [shortest, longest] = [photo.width, photo.height].sort((a, b) => a - b) as [number, number]
+  for (const [name, across, shortSide] of presets) {
+    const scale = Math.min(
+      1,
+      Math.max(across / photo.width, shortSide / shortest),
+      MAX_SIDE / longest,
+    )
+    const width = Math.round(photo.width * scale)
+    if (width > made) images.push({ width, url: `${root}/api/photos/${photo.id}/${name}` })
+  }
+  // The sort is stable: an original comes before a rendition of the same width.
+  return images.sort((a, b) => a.width - b.width)
+}
+
+/** Return the smallest image with a width, or the largest there is. */
+export const atLeast = (images: Source[], width: number): Source | undefined =>
+  images.find((image) => image.width >= width) ?? images.at(-1)

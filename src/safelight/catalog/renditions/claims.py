@@ -1,0 +1,86 @@
+"""Claims: which process makes a rendition on demand, so that one does and others wait.
+
+A claim is a lease. Its process renews it, and another may take it once it has expired. All times
+are those of the database, since the clocks of two machines differ. A claim names the object's key
+and is committed before the object is written, so the sweep finds what a process that died has left.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import bindparam, delete, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from safelight.catalog.database import Database
+from safelight.catalog.queries import compile_query
+from safelight.catalog.tables import renderings
+
+LEASE: Final = timedelta(seconds=6)
+"""How long a claim is valid without being renewed. Clients wait longer than that."""
+
+_NOW: Final = text("clock_timestamp()")
+_UNTIL: Final = text(f"clock_timestamp() + interval '{LEASE.total_seconds():.0f} seconds'")
+
+_new = insert(renderings).values(
+    key=bindparam("key"), claimed_by=bindparam("claimed_by"), expires_at=_UNTIL
+)
+_TAKE: Final = compile_query(
+    _new.on_conflict_do_update(
+        index_elements=[renderings.c.key],
+        set_={"claimed_by": _new.excluded.claimed_by, "expires_at": _new.excluded.expires_at},
+        where=or_(
+            renderings.c.expires_at < _NOW, renderings.c.claimed_by == _new.excluded.claimed_by
+        ),
+    ).returning(renderings.c.key)
+)
+_OWN = (renderings.c.key == bindparam("own"), renderings.c.claimed_by == bindparam("claimed_by"))
+_RENEW: Final = compile_query(
+    update(renderings).where(*_OWN).values(expires_at=_UNTIL).returning(renderings.c.key)
+)
+_RELEASE: Final = compile_query(delete(renderings).where(*_OWN).returning(renderings.c.key))
+_VALID: Final = compile_query(
+    select(renderings.c.key).where(
+        renderings.c.key == bindparam("own"), renderings.c.expires_at >= _NOW
+    )
+)
+_OLD: Final = text("expires_at < clock_timestamp() - CAST(:age AS interval)")
+_EXPIRED: Final = compile_query(
+    select(renderings.c.key).where(_OLD).order_by(renderings.c.key).limit(bindparam("count"))
+)
+
+
+class RenderingClaims:
+    """The claims of all processes. All calls raise CatalogUnavailable when PostgreSQL is down."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take(self, key: str, *, claimed_by: str) -> bool:
+        """Claim the making of an object; return whether it is not claimed by another."""
+        parameters = {"key": key, "claimed_by": claimed_by}
+        return bool(await self._database.execute(_TAKE, parameters))
+
+    async def renew(self, key: str, *, claimed_by: str) -> bool:
+        """Extend a claim; return whether it still is this one's."""
+        parameters = {"own": key, "claimed_by": claimed_by}
+        return bool(await self._database.execute(_RENEW, parameters))
+
+    async def release(self, key: str, *, claimed_by: str) -> None:
+        """End a claim. Does nothing if another has taken it over."""
+        await self._database.execute(_RELEASE, {"own": key, "claimed_by": claimed_by})
+
+    async def is_taken(self, key: str) -> bool:
+        """Return whether an object is being made, by any process."""
+        return bool(await self._database.fetch_all(_VALID, {"own": key}))
+
+    async def list_expired(self, *, age: timedelta, limit: int) -> list[str]:
+        """List the keys of claims that expired that long ago: their processes have died."""
+        rows = await self._database.fetch_all(_EXPIRED, {"age": age, "count": limit})
+        return [key for (key,) in rows]
+
+
+async def delete_expired_claim(connection: AsyncConnection, key: str, *, age: timedelta) -> bool:
+    """Delete a claim that expired that long ago; return False if it has been taken meanwhile."""
+    statement = delete(renderings).where(renderings.c.key == key, _OLD)
+    return (await connection.execute(statement, {"age": age})).rowcount > 0
