@@ -178,8 +178,11 @@ class Client:
             return
         title = f"title {self._rng.getrandbits(32)}"
         record.titles.add(title)
+        changes = {"title": title}
+        if self._rng.random() < 0.5:  # another month
+            changes["taken_at"] = f"20{self._rng.randrange(10, 26)}-06-15T12:00:00"
         answer = await self._caller.request(
-            "edit", "PATCH", f"/api/photos/{record.id}", json={"title": title}
+            "edit", "PATCH", f"/api/photos/{record.id}", json=changes
         )
         if answer is None:
             return

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Fate, Ledger, Record, digest
@@ -26,6 +26,9 @@ from safelight.models import Status
 
 Rows = dict[str, tuple[str, set[str]]]
 """Status and keys of each row, by its storage id."""
+
+Counts = dict[tuple[str, str, str], int]
+"""Photos by owner, order and month."""
 
 _PAGE = 500
 _AT_ONCE = 4
@@ -110,6 +113,16 @@ class Invariants:
             self.counts["deleted, with a valid link before the reconcile"] += 1
             if self.jobs_are_done:
                 self.report(f"photo {record.id} was deleted, and its link is still valid")
+
+    async def check_counts(self, library: Library, when: str) -> None:
+        """Compare the counts of months with the rows, before and after they are folded."""
+        for state in ("before the fold", "after the fold"):
+            counted, existing = await _month_counts(library)
+            self.counts["counts of months"] = len(existing)
+            if counted != existing:
+                wrong = dict(counted.items() ^ existing.items())
+                self.report(f"{when}, {state}, {len(wrong)} counts of months are wrong: {wrong}")
+            await library.backends.catalog.month_counts.fold_all()
 
     async def check_reconcile(self, library: Library) -> None:
         """Reconcile without grace: first only report, then repair, then check independently."""
@@ -227,6 +240,31 @@ async def _rows(library: Library) -> Rows:
         }
 
     return await library.backends.catalog.read(read)
+
+
+async def _month_counts(library: Library) -> tuple[Counts, Counts]:
+    """Return the number of photos by owner, order and month: as counted, and as rows."""
+    counted = text(
+        "SELECT owner, sort, month::text AS month, sum(photos) AS photos FROM ("
+        "SELECT owner, sort, month, photos FROM safelight_month_counts UNION ALL"
+        " SELECT owner, sort, month, change FROM safelight_month_changes) AS summands"
+        " GROUP BY owner, sort, month HAVING sum(photos) <> 0"
+    )
+    existing = text(
+        "SELECT owner, sort, month::text AS month, count(*) AS photos FROM safelight_photos,"
+        " LATERAL (VALUES ('added', date_trunc('month', created_at AT TIME ZONE 'UTC')),"
+        " ('taken', date_trunc('month', local_at))) AS months (sort, month)"
+        " WHERE status = 'ready' GROUP BY owner, sort, month"
+    )
+
+    async def read(connection: AsyncConnection, query: TextClause) -> Counts:
+        rows = await connection.execute(query)
+        return {(row.owner, row.sort, row.month): int(row.photos) for row in rows}
+
+    async def read_both(connection: AsyncConnection) -> tuple[Counts, Counts]:
+        return await read(connection, counted), await read(connection, existing)
+
+    return await library.backends.catalog.read(read_both)
 
 
 async def _uploads(library: Library) -> set[str]:

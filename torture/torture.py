@@ -173,8 +173,10 @@ class Torture:
                 await self.invariants.check_photos(service, store)
             for program in (self._system.server, self._system.worker):
                 await program.stop()
+            await self.invariants.check_counts(library, "at the end")
             await self.invariants.check_reconcile(library)
             await self.invariants.check_much_later(library)
+            await self.invariants.check_counts(library, "days later")
 
     def table(self) -> str:
         """Return all counts as text."""
