@@ -1,11 +1,12 @@
 """Fill catalogs of any size within PostgreSQL: ours and the tutorial's, with equal photos."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 from psycopg import sql
 
-from safelight.catalog import Cursor
+from safelight.catalog import Catalog, Cursor
 from safelight.models import Order
 
 _NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,7 +29,7 @@ SELECT 'owner', 'ready', name, 'Photo ' || i, 'A description of the usual length
     FROM unnest((ARRAY[320, 640, 1280, 2560])[1:%(renditions)s]) AS width
   )
 FROM (
-  SELECT i, md5('a photo ' || i) AS name, %(newest)s - i * interval '1 second' AS at
+  SELECT i, md5('a photo ' || i) AS name, %(newest)s - i * %(every)s AS at
   FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
 ) AS made
 """,
@@ -40,7 +41,7 @@ _TUTORIALS = (
 INSERT INTO photos (key, title, description, content_type, created_at)
 SELECT md5('a photo ' || i) || '-IMG_' || i || '.jpg', 'Photo ' || i,
   'A description of the usual length, number ' || i, 'image/jpeg',
-  %(newest)s - i * interval '1 second'
+  %(newest)s - i * %(every)s
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
 """,
 )
@@ -56,8 +57,18 @@ def make_database(superuser_url: str, name: str, owner: str) -> None:
         )
 
 
-def fill(url: str, rows: int, *, renditions: int = 0, tutorials: bool = True) -> None:
-    """Fill our existing table, and with `tutorials` also the tutorial's, up to `rows` photos."""
+def fill(
+    url: str,
+    rows: int,
+    *,
+    renditions: int = 0,
+    tutorials: bool = True,
+    every: timedelta = _SECOND,
+) -> None:
+    """Fill our existing table, and with `tutorials` also the tutorial's, up to `rows` photos.
+
+    They are `every` so long apart.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
         for table, statement in (_OURS, _TUTORIALS) if tutorials else (_OURS,):
             name = sql.Identifier(table)
@@ -70,12 +81,21 @@ def fill(url: str, rows: int, *, renditions: int = 0, tutorials: bool = True) ->
                     "first": existing + 1,
                     "last": rows,
                     "renditions": renditions,
+                    "every": every,
                 },
             )
             connection.execute(sql.SQL("VACUUM ANALYZE {}").format(name))
+    asyncio.run(_fold(url))
 
 
-def cursor_after(row: int) -> str:
-    """Return the cursor of the page that begins after `row` photos."""
-    at = _NEWEST - row * _SECOND
-    return str(Cursor(order=Order.ADDED, at=at, id=row))
+async def _fold(url: str) -> None:
+    """Fold the changes of the counts of months, as a worker does every minute."""
+    catalog = Catalog(url)
+    await catalog.month_counts.fold_all()
+    await catalog.close()
+
+
+def cursor_after(row: int, *, every: timedelta = _SECOND, taken: bool = False) -> str:
+    """Return the cursor of the page that begins after `row` photos, by default in order=added."""
+    at = _NEWEST - row * every
+    return str(Cursor(order=Order.TAKEN if taken else Order.ADDED, at=at, id=row))

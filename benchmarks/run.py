@@ -12,6 +12,7 @@ from pathlib import Path
 
 import busy
 import footprint
+import growth
 import pages
 import photograph
 import plot
@@ -46,7 +47,12 @@ Measured on: {machine}
 | photos | {names} |
 | --- | {rules} |
 {figures}
+
+{growth_heading}
+
+{growth}
 """
+_GROWTH_HEADING = "## The gallery by number of photos"
 
 
 def _arguments() -> argparse.Namespace:
@@ -60,6 +66,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--write", action="store_true", help="write docs/benchmarks.md and its plot"
     )
+    parser.add_argument(
+        "--growth",
+        action="store_true",
+        help="only the gallery by number of photos; --write replaces its part of the page",
+    )
     return parser.parse_args()
 
 
@@ -67,12 +78,21 @@ def _print(text: str) -> None:
     print(f"… {text}", file=sys.stderr, flush=True)
 
 
-def _measure(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str, float]]]:
-    effort = pages.Effort(
+def _effort(*, quick: bool) -> pages.Effort:
+    return pages.Effort(
         rounds=6 if quick else 15,
         seconds=0.5 if quick else 1.0,
         rows=100_000 if quick else 1_000_000,
     )
+
+
+def _measure_growth(*, quick: bool) -> growth.Growth:
+    with stage() as on:
+        return growth.measure(on, _effort(quick=quick), _print)
+
+
+def _measure(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str, float]]]:
+    effort = _effort(quick=quick)
     _print("starting")
     rows = starting.measure(rounds=5 if quick else 11)
     _print("signing")
@@ -101,7 +121,7 @@ def _measure(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str,
     return rows, points
 
 
-def _document(table: str, points: dict[int, dict[str, float]]) -> str:
+def _document(table: str, points: dict[int, dict[str, float]], by_growth: str) -> str:
     sizes = sorted(points)
     names = list(points[sizes[0]])
     figures = [
@@ -114,18 +134,35 @@ def _document(table: str, points: dict[int, dict[str, float]]) -> str:
         names=" | ".join(names),
         rules=" | ".join("---" for _ in names),
         figures="\n".join(figures),
+        growth_heading=_GROWTH_HEADING,
+        growth=by_growth,
     )
+
+
+def _replace_growth(page: str, by_growth: str) -> str:
+    """Return the page with another part about growth, which is its last."""
+    others = page.partition(_GROWTH_HEADING)[0].rstrip()
+    return f"{others}\n\n{_GROWTH_HEADING}\n\n{by_growth}\n"
 
 
 def main() -> None:
     arguments = _arguments()
-    rows, points = _measure(quick=arguments.quick, long=arguments.long)
-    table = markdown(rows)
-    print(f"\n{machine()}\n\n{table}")
-    if arguments.write:
-        (DOCS / "benchmarks.md").write_text(_document(table, points))
-        (DOCS / "page-time.svg").write_text(plot.svg(points))
-    missed = [row.what for row in rows if row.met is False]
+    page = DOCS / "benchmarks.md"
+    grown = _measure_growth(quick=arguments.quick)
+    by_growth = growth.markdown(grown)
+    missed = list(grown.missed)
+    if arguments.growth:
+        print(f"\n{machine()}\n\n{by_growth}")
+        if arguments.write:
+            page.write_text(_replace_growth(page.read_text(), by_growth))
+    else:
+        rows, points = _measure(quick=arguments.quick, long=arguments.long)
+        table = markdown(rows)
+        print(f"\n{machine()}\n\n{table}\n\n{by_growth}")
+        if arguments.write:
+            page.write_text(_document(table, points, by_growth))
+            (DOCS / "page-time.svg").write_text(plot.svg(points))
+        missed += [row.what for row in rows if row.met is False]
     if missed:
         print("\nMissed: " + "; ".join(missed))
 
