@@ -59,6 +59,15 @@ describe('zoomSources', () => {
     expect(last(photo(8_000, 6_000, { located: true }))).toBe('original')
   })
 
+  it('has an original of 200 megapixels if the machine has the memory', () => {
+    const last = (shown: Photo, gigabytes: number) =>
+      urls(zoomSources(shown, demand, gigabytes)).at(-1)
+    expect(last(photo(16_320, 12_240), 4)).toBe(large)
+    expect(last(photo(16_320, 12_240), 8)).toBe('original')
+    expect(last(photo(20_000, 12_240), 8)).toBe(large)
+    expect(last(photo(16_320, 12_240, { displayable: false }), 8)).toBe(large)
+  })
+
   it('has what is made on demand, in the order of width', () => {
     const images = zoomSources(photo(8_000, 6_000), demand)
     expect(images.map(({ width }) => width)).toEqual([320, 640, 1280, 2560, 8_000])

@@ -6,6 +6,9 @@ import { type Source, sources } from '../grid/images'
  * Tabs on phones are closed if they need much more.
  */
 const MAX_ZOOM_PIXELS = 50_000_000
+/** The same for a machine with at least 8 GB, which is the most that browsers report: 200 megapixels. */
+const MAX_ZOOM_PIXELS_WITH_MEMORY = 210_000_000
+const MUCH_MEMORY = 8
 /** The longest side of a rendition. */
 const MAX_SIDE = 16_383
 
@@ -18,9 +21,17 @@ export interface Demand {
 /** Return the renditions that exist already, to show at once; the smallest first. */
 export const madeSources = (photo: Photo): Source[] => sources(photo, () => false)
 
-/** Return all images to zoom into, up to the original; the smallest first. */
-export function zoomSources(photo: Photo, { root, presets }: Demand): Source[] {
-  const images = sources(photo, () => photo.width * photo.height <= MAX_ZOOM_PIXELS)
+/**
+ * Return all images to zoom into, up to the original; the smallest first. `gigabytes` is the memory
+ * of the machine, which Firefox and Safari don't report.
+ */
+export function zoomSources(
+  photo: Photo,
+  { root, presets }: Demand,
+  gigabytes = deviceMemory(),
+): Source[] {
+  const most = gigabytes >= MUCH_MEMORY ? MAX_ZOOM_PIXELS_WITH_MEMORY : MAX_ZOOM_PIXELS
+  const images = sources(photo, () => photo.width * photo.height <= most)
   const made = Math.max(0, ...madeSources(photo).map(({ width }) => width))
   const [shortest, longest] = [photo.width, photo.height].sort((a, b) => a - b) as [number, number]
   for (const [name, across, shortSide] of presets) {
@@ -35,6 +46,9 @@ export function zoomSources(photo: Photo, { root, presets }: Demand): Source[] {
   // The sort is stable: an original comes before a rendition of the same width.
   return images.sort((a, b) => a.width - b.width)
 }
+
+const deviceMemory = (): number =>
+  (globalThis.navigator as { deviceMemory?: number } | undefined)?.deviceMemory ?? 0
 
 /** Return the smallest image with a width, or the largest there is. */
 export const atLeast = (images: Source[], width: number): Source | undefined =>
