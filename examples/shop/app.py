@@ -19,11 +19,26 @@ from models import Product, User
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from safelight import Library, Settings, add_error_handlers, photo_router
+from safelight import (
+    Library,
+    PresetSettings,
+    RenditionSettings,
+    Settings,
+    add_error_handlers,
+    photo_router,
+)
 
 DATABASE_URL = os.environ["DATABASE_URL"]
 
-library = Library.from_settings(Settings(database_url=DATABASE_URL, alembic_filtered=True))
+AVATAR = PresetSettings(name="avatar", width=96, height=96, fit="cover")
+
+library = Library.from_settings(
+    Settings(
+        database_url=DATABASE_URL,
+        alembic_filtered=True,
+        renditions=RenditionSettings(presets=(AVATAR,)),
+    )
+)
 engine = create_async_engine(DATABASE_URL.replace("postgresql://", "postgresql+psycopg://"))
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 templates = Environment(autoescape=True)
@@ -62,7 +77,7 @@ async def set_avatar(me: Me, photo: UploadFile) -> dict[str, str]:
         session.add(user)
         added = await library.add(me, photo, within=session)
         user.avatar_id = added.photo.id
-    return {"url": (await library.rendition(added.photo, "w320")).url}
+    return {"url": (await library.rendition(added.photo, "avatar")).url}
 
 
 @app.post("/products", status_code=201)

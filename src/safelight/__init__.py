@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from safelight.settings import (
         LimitSettings,
         LinkSettings,
+        PresetSettings,
         RenditionSettings,
         S3Settings,
         Settings,
@@ -88,6 +89,7 @@ __all__ = [
     "Order",
     "Photo",
     "PhotoPage",
+    "PresetSettings",
     "PresignedRequest",
     "Refused",
     "Rendition",
@@ -133,8 +135,8 @@ _NAMES = {
         *("Rendition", "Upload"),
     ),
     "settings": (
-        *("LimitSettings", "LinkSettings", "RenditionSettings", "S3Settings", "Settings"),
-        "UploadSettings",
+        *("LimitSettings", "LinkSettings", "PresetSettings", "RenditionSettings", "S3Settings"),
+        *("Settings", "UploadSettings"),
     ),
     "signing.links": ("Link",),
     "signing.uploads": ("PresignedRequest",),

@@ -23,6 +23,8 @@ from safelight import (
     Library,
     NotFound,
     Photo,
+    PresetSettings,
+    RenditionSettings,
     Settings,
     TooLarge,
     UsageError,
@@ -326,8 +328,28 @@ async def test_duplicates_are_kept_apart_if_the_settings_say_so(
 
 async def test_wrong_name_of_a_rendition_lists_the_right_ones(memory_library: Library) -> None:
     photo = await _add(memory_library, "ann", 1)
-    with pytest.raises(NotFound, match="original, w320"):
+    with pytest.raises(NotFound, match=r"original, w320\. .*w2560"):
         memory_library.link(photo, "w321")
+    with pytest.raises(NotFound, match=r"original, w320.*w2560"):
+        await memory_library.rendition(photo, "w321")
+
+
+async def test_rendition_is_made_when_it_is_asked_for(
+    postgres: EmbeddedEngines, tmp_path: Path
+) -> None:
+    avatar = PresetSettings(name="avatar", width=32, height=32, fit="cover")
+    renditions = RenditionSettings(presets=(avatar,))
+    with database(postgres) as url:
+        async with open_memory_library(url, tmp_path, renditions=renditions) as library:
+            photo = await _add(library, "ann", 1)
+            with pytest.raises(NotFound, match=r"Made on demand: .*avatar"):
+                library.link(photo, "avatar")
+            link = await library.rendition(photo, "avatar")
+            assert link == await library.rendition(photo, "avatar")
+            photo = await library.photo("ann", photo.id)
+            assert library.link(photo, "avatar") == link
+            assert link.url not in library.srcset(photo)
+            assert (await library.rendition(photo, "original")).url == library.link(photo).url
 
 
 def _whole(photo: Photo) -> Photo:

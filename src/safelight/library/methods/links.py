@@ -42,8 +42,9 @@ class LinkMethods(LibraryLifecycle):
 
         The default is what to show in a browser: the original, or the largest rendition made
         unasked if browsers don't show the original as it should be, or if it contains a location.
-        For a name that a photo lacks, call `renditions.get_or_make` first. A store accepts a link
-        with its own method only; a link for HEAD is valid for a few minutes.
+        Of the names, only those of renditions that have been made are found: call `rendition` for
+        others. A store accepts a link with its own method only; a link for HEAD is valid for 15
+        minutes. `endpoint` is where the client reaches the store, if not at the configured one.
         Raises StorageUnavailable while the embedded store is being restarted.
         """
         key = self._key(photo, rendition)
@@ -51,6 +52,16 @@ class LinkMethods(LibraryLifecycle):
         if method == "HEAD":
             return self.backends.link_signer.head(key, photo.storage_id, endpoint=endpoint)
         return self.backends.link_signer.link(key, photo.storage_id, endpoint=endpoint, now=now)
+
+    async def rendition(self, photo: Photo, name: str) -> Link:
+        """Return a link to a rendition of this name, which is made first if it is missing.
+
+        It is made once, however many ask, and stored. The call reads the photo's row, and waits for
+        up to 10 seconds; for a list of photos, name renditions that are made at upload, and use
+        `link`. Raises NotFound for a name that no preset has, with those that exist, and for a
+        photo that was deleted; CorruptImage if it can't be rendered; Busy if too many are waiting.
+        """
+        return self.link(await self.renditions.get_or_make(photo.owner, photo.id, name), name)
 
     def photo_links(
         self, photo: Photo, *, endpoint: str | None = None, now: datetime | None = None
@@ -94,5 +105,9 @@ class LinkMethods(LibraryLifecycle):
             rendition = preset.name  # the one with all of a photo that is smaller than the preset
         if rendition not in made:
             names = ", ".join(["original", *made])
-            raise NotFound(f"This photo has no rendition {rendition!r}. It has: {names}.")
+            others = ", ".join(each.name for each in presets if each.name not in made)
+            raise NotFound(
+                f"This photo has no rendition {rendition!r}. It has: {names}."
+                f"{f' Made on demand: {others}.' if others else ''}"
+            )
         return made[rendition]

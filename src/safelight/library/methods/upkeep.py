@@ -1,21 +1,12 @@
 """Make missing renditions, and inspect originals again."""
 
-from safelight.library.methods.links import LinkMethods
+from safelight.library.lifecycle import LibraryLifecycle
 from safelight.library.results import JobBatch
 from safelight.models import Photo
-from safelight.signing.links import Link
 
 
-class UpkeepMethods(LinkMethods):
+class UpkeepMethods(LibraryLifecycle):
     """The methods that bring stored photos up to date."""
-
-    async def rendition(self, photo: Photo, name: str) -> Link:
-        """Return a link to a rendition, which is made first if it is missing.
-
-        Raises NotFound for an unknown name, and lists the names that exist; Busy if too many photos
-        are waiting to be rendered.
-        """
-        return self.link(await self.render(photo.owner, photo.id), name)
 
     async def render(self, owner: str, id_: int) -> Photo:
         """Make the renditions that a photo lacks; repeating it does no harm. Raises NotFound."""
