@@ -24,7 +24,7 @@ SECRET_KEY = "matrixsecretmatrixsecret"
 BUCKET = "safelight"
 REGION = "us-east-1"
 DOMAIN = "s3.example"
-"""What the servers are told that their host is called, with buckets before it."""
+"""The host name that the servers are configured with, with buckets before it."""
 _GRPC = 10_000
 """SeaweedFS adds this to a port for gRPC."""
 

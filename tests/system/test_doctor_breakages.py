@@ -307,7 +307,7 @@ def _read_only_database(it: Installation) -> None:
 
 @breaks("database: privileges", "GRANT CREATE, USAGE ON SCHEMA public")
 def _user_who_may_not_create_tables(it: Installation) -> None:
-    name = f"visitor_{uuid4().hex[:8]}"
+    name = f"guest_{uuid4().hex[:8]}"
     it.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
     it.stack.callback(it.sql, f"DROP OWNED BY {name}; DROP ROLE {name}")
     it.sql(f"GRANT USAGE ON SCHEMA public TO {name}")

@@ -35,6 +35,6 @@ async def require_photos(catalog: Catalog, bucket: Bucket, name: str) -> int:
         raise OperatorError(
             f"The bucket {name!r} doesn't have all photos of this database: {missing} of"
             f" {len(photos)} that were looked up are missing or have another size. Copy all objects"
-            " first, or correct the name. To set it all the same, add --force."
+            " first, or correct the name. To set it anyway, add --force."
         )
     return len(photos)
