@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 from itertools import accumulate
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from safelight.catalog import catalog
 from support import pictures
 from support.app_server import AppServer, Site
 
@@ -54,6 +55,22 @@ def test_skip_without_a_cursor_counts_from_the_newest(
 ) -> None:
     assert list_ids(client, skip=10, limit=5) == photo_ids[10:15]
     assert list_ids(client, skip=1_000) == []
+
+
+def test_large_skips_reach_the_same_photos(
+    client: httpx.Client, photo_ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "SKIP_MONTHS_AT", 1)
+    for skip in (1, 2, 3, 4, 5, 60, 74, 75, 76, 1_000_000):
+        assert list_ids(client, skip=skip) == photo_ids[skip:]
+    second = client.get("/api/photos/months").json()[1]
+    for skip in (1, 2, 70, 71, 72, 73, 1_000_000):
+        assert list_ids(client, after=second["after"], skip=skip) == photo_ids[3 + skip :]
+    link = client.get("/api/photos", params={"order": "taken", "limit": 5}).links["next"]["url"]
+    after = parse_qs(urlsplit(link).query)["after"][0]
+    assert list_ids(client, after=after, skip=3) == photo_ids[8:]
+    added = client.get("/api/photos", params={"limit": 500, "skip": 10}).json()
+    assert [photo["id"] for photo in added] == photo_ids[10:]
 
 
 def test_next_page_continues_after_a_skip(client: httpx.Client, photo_ids: list[int]) -> None:

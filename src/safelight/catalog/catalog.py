@@ -21,7 +21,7 @@ from safelight.catalog.host.alembic import has_host_alembic
 from safelight.catalog.host.transactions import HostTransactions
 from safelight.catalog.installation.bucket import BucketRecord
 from safelight.catalog.migrate import operator_errors, upgrade
-from safelight.catalog.months.counts import MonthCounts
+from safelight.catalog.months.counts import SKIP_MONTHS_AT, MonthCounts
 from safelight.catalog.months.drift import MonthDrift
 from safelight.catalog.paging import Cursor, Month, Page
 from safelight.catalog.queries import BY_IDS, NEXT, PAGES
@@ -150,6 +150,8 @@ class Catalog:
         self, owner: str, *, order: Order, after: Cursor | None, limit: int, skip: int = 0
     ) -> Page:
         """List ids and versions, newest first, without the first `skip`."""
+        if skip >= SKIP_MONTHS_AT:
+            after, skip = await self.month_counts.skip_months(owner, order, after, skip)
         parameters: dict[str, object] = {"owner": owner, "count": limit + 1, "skip": skip}
         if after:
             parameters |= {"at": after.at, "id": after.id}

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
-from safelight.catalog.paging import Month
+from safelight.catalog.paging import Cursor, Month
 from safelight.catalog.queries import MONTHS
 from safelight.errors import SafelightError
 from safelight.models import Order
@@ -22,6 +22,8 @@ LOCK: Final = 0x5AFE_C0047
 
 BATCH: Final = 10_000
 """Changes in a batch: some tens of milliseconds."""
+SKIP_MONTHS_AT: Final = 5000
+"""Photos to skip from which it is cheaper to read the months first."""
 _FOLD_AT: Final = 1000
 """A read that finds more changes folds a batch."""
 _FOLD_EVERY: Final = 512
@@ -74,6 +76,27 @@ class MonthCounts:
         if sum(changes for _, _, changes in rows) > _FOLD_AT:
             await self._try_to_fold()
         return [Month.from_row(order, begins, photos) for begins, photos, _ in rows if photos > 0]
+
+    async def skip_months(
+        self, owner: str, order: Order, after: Cursor | None, skip: int
+    ) -> tuple[Cursor | None, int]:
+        """Return a later cursor with fewer photos to skip, for the same page.
+
+        Photos are skipped one by one, but whole months at once. That needs the start of the list
+        or the cursor of a month; any other is returned as it is.
+        """
+        months = await self.read(owner, order)
+        if after is not None:
+            cursors = [month.after for month in months]
+            if after not in cursors:
+                return after, skip
+            del months[: cursors.index(after)]
+        for month in months:
+            after = month.after
+            if skip < month.count or month is months[-1]:
+                break
+            skip -= month.count
+        return after, skip
 
     async def fold_sometimes(self, photo: int) -> None:
         """Fold a batch after every 512th photo, by the id of the one that was just added.
