@@ -66,3 +66,12 @@ def test_every_server_of_a_url_is_named(servers: list[tuple[str, int]]) -> None:
 def test_url_that_cannot_be_read_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="SAFELIGHT_DATABASE_URL"):
         parse_url(url)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:a@hush@h/d", "postgresql://u:a@hush@h,i/d"])
+def test_password_with_an_unencoded_at_sign_is_not_taken_for_a_host(url: str) -> None:
+    """The message about a host that can't be resolved would contain it."""
+    with pytest.raises(SettingsError, match="write @ as %40") as caught:
+        parse_url(url)
+    assert "hush" not in str(caught.value)
+    assert parse_url("postgresql://u:a%40hush@h/d").host == "h"

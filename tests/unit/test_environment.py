@@ -329,3 +329,24 @@ def test_embedded_store_is_opened_for_proxies_elsewhere_only(
     s3 = {"endpoint_url": endpoint, "public_endpoint_url": public_endpoint}
     settings = Settings(host=host, trusted_proxies=proxies, s3=s3)  # type: ignore[arg-type]  # validated
     assert has_remote_proxies(settings) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("S3", '{"secret_key": "hush-hush"', "SAFELIGHT_S3: write it as JSON"),
+        ("ORIGINS", "https://me:hush-hush@app.example", "SAFELIGHT_ORIGINS: 'https://…@app"),
+        ("ALLOWED_HOSTS", "me:hush-hush@app.example", "SAFELIGHT_ALLOWED_HOSTS: "),
+        ("S3__SESSION_TOKEN", "a\r\nhush-hush", "SAFELIGHT_S3__SESSION_TOKEN: it may contain only"),
+        ("S3__ACCESS_KEY", "hush-hush é", "SAFELIGHT_S3__ACCESS_KEY: it may contain only"),
+        ("S3__SIGNING_ACCESS_KEY", "hush-hush\x7f", "SAFELIGHT_S3__SIGNING_ACCESS_KEY: it may"),
+    ],
+)
+def test_mistake_is_named_without_its_secret(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, advice: str
+) -> None:
+    monkeypatch.setenv(f"SAFELIGHT_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert advice in str(caught.value)
+    assert "hush-hush" not in str(caught.value)

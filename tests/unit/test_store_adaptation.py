@@ -22,6 +22,7 @@ from safelight.storage import (
 )
 from safelight.storage.features import MAX_DELETE_BATCH
 from safelight.storage.responses import StoreError
+from safelight.web.problems import problem_response
 from support.fake_store import (
     CREDENTIALS,
     FakeStore,
@@ -382,3 +383,27 @@ async def test_store_that_has_revoked_the_signing_keys_is_not_ready(
         await bucket.ping()
         await bucket.close()
     assert store.objects == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<Code>" + b" " * 65_536,
+        b"<Code>" * 10_000,
+        b"<Code>" + b" x" * 30_000,
+        b"<html><title>" + b" " * 65_536,
+        b"<html>" + b"<title" * 10_000,
+        b" " * 4_000_000,
+    ],
+    ids=["spaces", "tags", "words", "title", "titles", "blank"],
+)
+def test_hostile_response_is_read_in_linear_time(body: bytes) -> None:
+    """Most of these once took longer than a test may."""
+    assert StoreError.parse(403, body).code == ""
+
+
+def test_long_response_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    error = StorageUnavailable()
+    error.__cause__ = RuntimeError("x" * 1_000_000)
+    problem_response(error)
+    assert len(caplog.text) < 2_000

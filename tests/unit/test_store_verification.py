@@ -374,6 +374,13 @@ async def test_dead_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hush-hush" not in message
 
 
+async def test_malformed_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:hush-hush@127.0.0.1:9x")
+    message = await _message(BucketConfig(endpoint_url="http://s.lan", bucket="bucket", region="r"))
+    assert "through the proxy http://127.0.0.1:9x (Invalid port: '9x')" in message
+    assert "hush-hush" not in message
+
+
 @pytest.mark.parametrize("scheme", ["ftp", "socks5"])
 async def test_unsupported_proxy_is_named(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"{scheme}://user:hush-hush@127.0.0.1:1")

@@ -1,16 +1,20 @@
 """Read a server's settings from environment variables."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError as PydanticSettingsError
 
 from safelight.environment import clean_variables
 from safelight.errors import SettingsError
 from safelight.settings.names import PREFIX, known_variables, suggest_variable
 from safelight.settings.settings import Settings
 
+_LOGIN: Final = re.compile(r"[^\s/'\"]*:[^\s/'\"]*@")
+"""The user and password in a URL, which no message repeats."""
 _OF_TESTS: Final = "SAFELIGHT_TEST_"
 _EXPLAIN_QUOTES: Final = frozenset({"SAFELIGHT_ALLOWED_HOSTS", "SAFELIGHT_ORIGINS"})
 """Lists whose own checks show the right spelling."""
@@ -29,6 +33,8 @@ def read_settings() -> Settings:
             if not (problem["type"] == "extra_forbidden" and problems)
         ]
         raise SettingsError("; ".join(problems)) from error
+    except PydanticSettingsError as error:  # of a group's own variable, whose value is JSON
+        raise SettingsError("; ".join([*problems, _describe_group(str(error))])) from error
     if problems:
         raise SettingsError("; ".join(problems))
     return settings
@@ -55,6 +61,13 @@ def _suggest(name: str) -> str:
 
 def _describe(location: tuple[int | str, ...], message: str) -> str:
     """Prefix a message with its variable or group; top-level messages name their variables."""
-    name = "__".join(str(step) for step in location).upper()
-    message = message.removeprefix("Value error, ")
+    # A step that isn't the name of a setting is one of the kinds of value that it may have.
+    name = "__".join(step for step in map(str, location) if step.isidentifier()).upper()
+    message = _LOGIN.sub("…@", message.removeprefix("Value error, "))
     return f"SAFELIGHT_{name}: {message}" if name else message
+
+
+def _describe_group(message: str) -> str:
+    found = re.search(r'field "(\w+)"', message)
+    name = f"{PREFIX}{found[1].upper()}" if found else "A variable of a group"
+    return f"{name}: write it as JSON, or set its members one by one, like {name}__NAME"

@@ -1,12 +1,15 @@
 """Settings for the object store."""
 
+import re
 from datetime import timedelta
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from safelight.settings.validators import Group, Secret, is_ip_address, parse_endpoint
+from safelight.settings.validators import Group, Secret, is_ip_address, parse_endpoint, reveal
+
+_HEADER_VALUE = re.compile(r"[!-~]+")
 
 
 class S3Settings(Group):
@@ -48,6 +51,14 @@ class S3Settings(Group):
         return bucket
 
     _check_urls = field_validator("endpoint_url", "public_endpoint_url")(parse_endpoint)
+
+    @field_validator("access_key", "session_token", "signing_access_key")
+    @classmethod
+    def _check_header_value(cls, value: Secret | None) -> Secret | None:
+        # Otherwise the error of the HTTP client would contain it.
+        if value is not None and not _HEADER_VALUE.fullmatch(reveal(value)):
+            raise ValueError("it may contain only printable ASCII characters, and no spaces")
+        return value
 
     @model_validator(mode="after")
     def _check_key_pairs(self) -> Self:

@@ -19,6 +19,7 @@ from safelight.storage.s3_client import ObjectStore
 _DELETES_AT_ONCE = 10
 _MAX_TIMEOUTS = 2
 """After this number in a row the store is considered down, not slow."""
+_MAX_TEXT = 500
 _is_unreadable = re.compile(
     r"invalid DeleteObjects response|missing field|deserializ|unexpected (?:event|end)",
     re.IGNORECASE,
@@ -118,4 +119,4 @@ def _may_be_unsupported(refusal: StoreError) -> bool:
 
 
 def _first_line(error: BaseError) -> str:
-    return str(error).partition("\n")[0]
+    return str(error).partition("\n")[0][:_MAX_TEXT]

@@ -8,12 +8,16 @@ from typing import Final, Self
 from obstore.exceptions import BaseError
 
 _status = re.compile(r"status code: (\d{3})\b").search
-_fields = re.compile(rb"<(Code|Message|Region|Endpoint)>\s*([^<]*?)\s*</").findall
-_title = re.compile(rb"<title[^>]*>\s*([^<]{1,100}?)\s*<", re.IGNORECASE).search
+# A response may come from anything that answers at the address: these take linear time.
+_fields = re.compile(rb"<(Code|Message|Region|Endpoint)>([^<]*)</").findall
+_title = re.compile(rb"<title[^<>]*>([^<]{1,4096})<", re.IGNORECASE).search
 _is_page = re.compile(
     rb"\s*(?:\xef\xbb\xbf)?<(?:!doctype\s+html|html\b|head\b)", re.IGNORECASE
 ).match
 _MAX_TEXT: Final = 300
+_MAX_TITLE: Final = 100
+_MAX_BODY: Final = 64 * 1024
+"""Bytes that are read of an error document."""
 
 UNSUPPORTED: Final = frozenset(
     {
@@ -47,16 +51,17 @@ class StoreError:
     @classmethod
     def parse(cls, status: int, body: bytes) -> Self:
         """Read a response's body."""
-        found = {name.decode(): _text(value) for name, value in reversed(_fields(body[:65536]))}
+        body = body[:_MAX_BODY]
+        found = {name.decode(): _text(value) for name, value in reversed(_fields(body))}
         page = _is_page(body)
-        title = _title(body[:65536]) if page else None
+        title = _title(body) if page else None
         return cls(
             status=status,
             code=found.get("Code", "") if not page else "",
             message=found.get("Message", "") if not page else "",
             region=found.get("Region", ""),
             endpoint=found.get("Endpoint", ""),
-            page_title=(_text(title[1]) if title else "") if page else None,
+            page_title=(_text(title[1])[:_MAX_TITLE] if title else "") if page else None,
         )
 
     @classmethod

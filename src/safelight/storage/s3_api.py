@@ -158,7 +158,8 @@ class BucketAPI:
         if self._client is None:
             try:
                 self._client = self._open_client()
-            except (ImportError, OSError, ValueError) as error:  # a proxy or SSL_CERT_FILE
+            except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+                # A proxy of the environment, or SSL_CERT_FILE.
                 raise StorageUnavailable from error
         response = await self._client.send(request, stream=True)
         try:

@@ -19,6 +19,8 @@ from safelight.web.http.security_headers import add_security_headers
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_MAX_CAUSE = 1_000
+"""Characters of an engine's error in the log."""
 
 
 def headers_of(error: errors.SafelightError) -> dict[str, str]:
@@ -62,7 +64,7 @@ def problem_response(error: errors.SafelightError) -> Response:
 def _first_line(cause: BaseException | None) -> str:
     """Return the first line of an engine's error, without its library's hints."""
     first, *_ = str(cause).splitlines() or [""]
-    return f"{type(cause).__name__}: {first}" if cause else "unknown cause"
+    return f"{type(cause).__name__}: {first[:_MAX_CAUSE]}" if cause else "unknown cause"
 
 
 class ErrorPage(Protocol):

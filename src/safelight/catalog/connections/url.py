@@ -29,6 +29,11 @@ def parse_url(url: str) -> URL:
             "SAFELIGHT_DATABASE_URL is not a valid URL. Write it as"
             " postgresql://USER:PASSWORD@HOST:PORT/NAME."
         ) from error
+    if "@" in _parameters(parsed).get("host", "") or _count_at_signs(url) > 1:
+        raise SettingsError(
+            "SAFELIGHT_DATABASE_URL has more than one @. In the user and the password, write @ as"
+            " %40, / as %2F, : as %3A and % as %25."
+        )
     if count_hosts(parsed) > 1 and "target_session_attrs" not in parsed.query:
         parsed = parsed.update_query_dict({"target_session_attrs": "read-write"})
     try:
@@ -53,6 +58,11 @@ def count_hosts(url: URL) -> int:
 
 def _parameters(url: URL) -> dict[str, Any]:
     return dict(url.get_dialect()().create_connect_args(url)[1])
+
+
+def _count_at_signs(url: str) -> int:
+    """Return how many there are between the scheme and the path."""
+    return re.split(r"[/?]", url.partition("://")[2], maxsplit=1)[0].count("@")
 
 
 def _with_hosts_as_options(url: str) -> str:

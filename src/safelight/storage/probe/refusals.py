@@ -28,6 +28,7 @@ _UNKNOWN_KEY: Final = frozenset(
 )
 _MISMATCH: Final = "SignatureDoesNotMatch"
 _TOKEN: Final = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})
+_MAX_PAGE: Final = 64 * 1024
 _FAR: Final = timedelta(minutes=5)
 """Beyond this, a refusal without a clear reason is blamed on the clocks."""
 _SKEWED: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
@@ -143,7 +144,7 @@ def _explain_foreign(
             f"The proxy {proxy} gave a response ({error}), and not the store at {url}:"
             f" {proxy_advice(config)}."
         )
-    if url.startswith("http:") and (_wants_tls(response.body) or speaks_tls(config)):
+    if url.startswith("http:") and (_wants_tls(response.body[:_MAX_PAGE]) or speaks_tls(config)):
         return "address", explain_expected_tls(config)
     if location := response.headers.get("location"):
         target = urlsplit(location)
