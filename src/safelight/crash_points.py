@@ -35,6 +35,12 @@ COMPLETE: Final = (
 )
 """The steps of completing a direct upload, besides those of adding its photo."""
 
+ADOPT: Final = (
+    "adopt: fetched",
+    "adopt: recorded",
+)
+"""The steps of adopting an object, besides those of adding its photo."""
+
 REFUSE: Final = (
     "refuse: upload ended",
     "refuse: incoming gone",
@@ -83,7 +89,8 @@ DEMAND: Final = (
 """The steps of making a rendition on demand; the last is for one that the sweep undoes."""
 
 CRASH_POINTS: Final = (
-    *(*ADD, *DELETE, *COMPLETE, *REFUSE, *ABORT, *SWEEP, *INCOMING, *RECONCILE, *DEMAND),
+    *(*ADD, *DELETE, *ADOPT, *COMPLETE, *REFUSE, *ABORT, *SWEEP, *INCOMING, *RECONCILE),
+    *DEMAND,
 )
 """All crash points."""
 

@@ -18,6 +18,7 @@ SOURCE = ROOT / "src" / "safelight"
 METHODS = {
     "Start and close": ("from_settings", "lifespan", "start", "close", "ready", "database_url"),
     "Add and list": ("add", "list_photos", "photo", "photos", "months"),
+    "Adopt": ("adopt",),
     "Change": ("edit", "set_dates", "shift_dates"),
     "Delete": ("delete", "delete_owner", "unattached"),
     "Hooks": ("on_added", "on_deleted"),

@@ -19,6 +19,7 @@ from safelight.catalog.dates import PhotoDates, date_values, keep_owners_date
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts
 from safelight.catalog.host.alembic import has_host_alembic
 from safelight.catalog.host.transactions import HostTransactions
+from safelight.catalog.installation.adoptions import Adoptions
 from safelight.catalog.installation.bucket import BucketRecord
 from safelight.catalog.migrate import operator_errors, upgrade
 from safelight.catalog.months.counts import SKIP_MONTHS_AT, MonthCounts
@@ -73,6 +74,7 @@ class Catalog:
         finds_duplicates: bool = True,
     ) -> None:
         self._database = Database(url, deadline=deadline)
+        self.adoptions = Adoptions(self._database)
         self.bucket_record = BucketRecord(self._database)
         self.dates = PhotoDates(self._database)
         self.host = HostTransactions(self._database)

@@ -245,7 +245,19 @@ renderings = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
+# The objects of other programs that were adopted, so that each is adopted once. Rows stay when the
+# photo is deleted. `source` is a digest, since keys and owners may be names of people.
+adoptions = Table(
+    "safelight_adoptions",
+    metadata,
+    Column("source", LargeBinary, primary_key=True),
+    # Not a foreign key: the photo may be deleted.
+    Column("photo_id", BigInteger, nullable=False),
+    Column("adopted_at", DateTime(timezone=True), nullable=False),
+)
+
 __all__ = [
+    "adoptions",
     "codes",
     "installation",
     "metadata",

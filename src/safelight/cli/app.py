@@ -9,7 +9,7 @@ import safelight
 from safelight.cli.admin import db, doctor, jobs, token
 from safelight.cli.options import option
 from safelight.cli.photos import edit, photos, render, upload
-from safelight.cli.store import bucket, reconcile
+from safelight.cli.store import adopt, bucket, reconcile
 from safelight.errors import SafelightError
 from safelight.terminal import close_stdout, configure_streams, print_note, print_result
 
@@ -36,6 +36,7 @@ app.command(photos.rm, usage="Usage: safelight rm [OPTIONS] ID…")
 app.command(render.render, usage="Usage: safelight render --missing [OPTIONS]")
 app.command(render.reinspect)
 app.command(reconcile.reconcile)
+app.command(adopt.adopt, usage="Usage: safelight adopt [OPTIONS] s3://BUCKET/PREFIX")
 app.command(doctor.doctor)
 
 

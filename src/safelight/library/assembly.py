@@ -16,6 +16,7 @@ from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.reconcile.reconciler import Reconciler
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import make_tasks, settle
+from safelight.library.uploads.adoption import Adoption
 from safelight.library.uploads.direct_uploads import DirectUploads
 from safelight.library.uploads.upload_cleanup import UploadCleanup
 from safelight.metrics import LibraryMetrics
@@ -25,6 +26,7 @@ from safelight.metrics import LibraryMetrics
 class Components:
     """The parts of a started library."""
 
+    adoption: Adoption
     ingest: Ingest
     direct_uploads: DirectUploads
     renditions: RenditionMaker
@@ -81,6 +83,16 @@ async def assemble(
         limits=backends.limits,
         clock=clock,
     )
+    adoption = Adoption(
+        catalog,
+        bucket,
+        darkroom=darkroom,
+        spool=backends.spool,
+        ingest=ingest,
+        metrics=metrics,
+        max_bytes=backends.limits.max_direct_bytes,
+        clock=clock,
+    )
     reconciler = Reconciler(
         catalog, bucket, backends.multipart, partial(settle, sweep, cleanup, on_demand), clock=clock
     )
@@ -98,6 +110,7 @@ async def assemble(
     async with Worker(catalog.conninfo, tasks).running() if runs_jobs else nullcontext():
         try:
             yield Components(
+                adoption=adoption,
                 ingest=ingest,
                 direct_uploads=direct_uploads,
                 renditions=renditions,

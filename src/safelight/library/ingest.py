@@ -7,7 +7,7 @@ deleted.
 import asyncio
 import logging
 import mmap
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -31,6 +31,9 @@ from safelight.metrics import LibraryMetrics
 from safelight.models import Caption
 from safelight.signing.links import LinkSigner
 from safelight.storage import Bucket
+
+OriginalWriter = Callable[[str, mmap.mmap, str], Awaitable[None]]
+"""Writes an original: its key, its bytes and their type."""
 
 _log = logging.getLogger(__name__)
 
@@ -103,14 +106,17 @@ class Ingest:
         modified_at: datetime | None = None,
         within: AsyncConnection | None = None,
         hooks: Sequence[PhotoHook] = (),
+        created_at: datetime | None = None,
+        write: OriginalWriter | None = None,
     ) -> AddResult:
         """Check a file that no one else can change, store it, and publish its photo.
 
         The steps: look for a duplicate, inspect, render, reserve a row, store the objects, publish
         the row. The SHA-256 is the spool's: a decoder has no say in what a photo is the duplicate
         of. Renditions that the first screen doesn't need are made by a job. `hooks` run in the
-        transaction that publishes a new photo. Raises ChecksumMismatch if `sha256` is given and
-        differs, and what `Darkroom.inspect` raises.
+        transaction that publishes a new photo. `created_at` is when it was added, by default now.
+        `write` writes the original in another way than by sending it. Raises ChecksumMismatch if
+        `sha256` is given and differs, and what `Darkroom.inspect` raises.
         """
         file, digest = upload.file, await upload.sha256()
         if sha256 not in {None, digest}:
@@ -142,7 +148,7 @@ class Ingest:
             # Mapped rather than read, so that the kernel may drop its pages. It is not closed
             # here, since a write that was abandoned may still use it.
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            await self._bucket.put(keys.original(storage_id), data, content_type=facts.content_type)
+            await (write or self._put)(keys.original(storage_id), data, facts.content_type)
             reached("add: object written")
             await self._renditions.store(rendered)
             reached("add: renditions written")
@@ -151,7 +157,7 @@ class Ingest:
                 facts,
                 size=len(data),
                 sha256=digest,
-                now=self._clock(),
+                now=created_at or self._clock(),
                 thumbhash=rendered.thumbhash,
                 within=within,
                 hooks=[
@@ -169,6 +175,9 @@ class Ingest:
         if photo.id != reservation.id:
             self._start_undo(reservation)
         return AddResult(photo=photo, created=photo.id == reservation.id)
+
+    async def _put(self, key: str, data: mmap.mmap, content_type: str) -> None:
+        await self._bucket.put(key, data, content_type=content_type)
 
     async def wait_for_undo(self) -> None:
         """Wait up to five seconds for reservations that are being undone."""

@@ -1,5 +1,6 @@
 """The library: add, list, change and delete photos, and sign links to them."""
 
+from safelight.library.methods.adoption import AdoptionMethods
 from safelight.library.methods.changes import ChangeMethods
 from safelight.library.methods.deletion import DeletionMethods
 from safelight.library.methods.markup import MarkupMethods
@@ -7,7 +8,9 @@ from safelight.library.methods.photos import PhotoMethods
 from safelight.library.methods.upkeep import UpkeepMethods
 
 
-class Library(PhotoMethods, ChangeMethods, DeletionMethods, MarkupMethods, UpkeepMethods):
+class Library(
+    AdoptionMethods, PhotoMethods, ChangeMethods, DeletionMethods, MarkupMethods, UpkeepMethods
+):
     """Photos of any number of owners, in one bucket and one catalog.
 
     Methods about photos take the `owner`, an opaque string of the caller. Use a library between

@@ -2,6 +2,7 @@
 
 from safelight.storage.bucket import Bucket
 from safelight.storage.config import BucketConfig
+from safelight.storage.copying import ObjectVersion
 from safelight.storage.features import StoreFeatures
 from safelight.storage.multipart import MultipartUploads, UnfinishedUpload
 from safelight.storage.objects import StoredObject
@@ -35,6 +36,7 @@ __all__ = [
     "FeatureProbe",
     "LinkProbe",
     "MultipartUploads",
+    "ObjectVersion",
     "ProbeReport",
     "SetupOutcome",
     "SetupStep",

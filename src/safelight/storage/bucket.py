@@ -15,7 +15,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from safelight.errors import NotFound, StorageUnavailable
 from safelight.signing.credentials import CredentialProvider
 from safelight.storage.config import BucketConfig
-from safelight.storage.deletion import ObjectDeletion
+from safelight.storage.copying import ObjectCopies
 from safelight.storage.features import WRITES_WITHOUT, StoreFeatures
 from safelight.storage.objects import CACHE_CONTROL, PROBE_PREFIX, probe_key
 from safelight.storage.probe.link_probe import LinkFailure, LinkProbe
@@ -32,7 +32,7 @@ _READ_CHUNK = 256 * 1024
 """Larger chunks would only use more memory."""
 
 
-class Bucket(ObjectDeletion):
+class Bucket(ObjectCopies):
     """One bucket. Every call ends within `timeout`, or raises StorageUnavailable.
 
     A transfer gets another second for each MB. `links` opens links that other keys sign than those

@@ -72,6 +72,7 @@ class SyncLibrary:
         return cls(Library.from_settings(settings, worker=worker))
 
     add = _blocking(Library.add)
+    adopt = _blocking(Library.adopt)
     photo = _blocking(Library.photo)
     photos = _blocking(Library.photos)
     list_photos = _blocking(Library.list_photos)
