@@ -162,7 +162,8 @@ def test_invalid_grace_is_an_error_before_any_request(tmp_path: Path) -> None:
     result = Shell(tmp_path, {"SAFELIGHT_URL": "http://127.0.0.1:9"}).run(
         "reconcile", "--grace", "a while"
     )
-    assert "--grace" in result.line
+    assert (result.code, result.out) == (2, "")
+    assert "--grace" in result.err
 
 
 def test_command_prints_nothing_if_the_server_is_unreachable(tmp_path: Path) -> None:
