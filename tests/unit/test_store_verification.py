@@ -502,3 +502,60 @@ async def test_other_bytes_than_were_written_are_a_failure(store: FakeStore) -> 
         )
     ]
     assert "other bytes than were written" in await _message(store.config)
+
+
+BOMB = b"""<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "0123456789">%s]>
+<ListBucketResult><Contents><Key>&j;</Key></Contents></ListBucketResult>""" % b"".join(
+    b'<!ENTITY %c "%s">' % (name, b"&%c;" % (name - 1) * 10) for name in b"bcdefghij"
+)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        store_error(403, "Access\x1b[2JDenied", "\x07" + "Look! " * 200_000),
+        store_error(403, "AccessDenied&#27;[2J&#x202e;", "&#10;failure database"),
+        store_error(400, "AuthorizationHeaderMalformed", "", "<Region>eu; rm -rf ~</Region>"),
+        store_error(301, "PermanentRedirect", "", "<Endpoint>evil.example/?a b</Endpoint>"),
+        store_error(301, "", "", location="http://" + "a" * 20_000),
+        store_error(301, "", "", location="http://[::1"),
+        StoreAnswer(200, BOMB),
+        StoreAnswer(200, b"<a>" * 200_000),
+        StoreAnswer(403, b"<html><title>\x1b]0;" + b"t" * 5_000 + b"</title>"),
+    ],
+    ids=[
+        "escapes",
+        "entities",
+        "region",
+        "endpoint",
+        "redirect",
+        "no address",
+        "bomb",
+        "depth",
+        "title",
+    ],
+)
+async def test_hostile_response_becomes_one_short_line(
+    store: FakeStore, answer: StoreAnswer
+) -> None:
+    store.hooks = [_refuse(answer)]
+    message = await _message(store.config)
+    assert message.isprintable()
+    assert len(message) < 1_200
+    for part in ("rm -rf", "https://evil"):
+        assert f"={part}" not in message
+    assert "SAFELIGHT_S3__REGION=eu;" not in message
+
+
+@pytest.mark.parametrize("modified", ["", "yesterday", "2020-01-01T00:00:00", "0000-00-00"])
+async def test_list_with_a_malformed_date_is_read(store: FakeStore, modified: str) -> None:
+    listing = (
+        "<ListBucketResult><Contents><Key>photos/-/probe-1</Key>"
+        f"<LastModified>{modified}</LastModified></Contents></ListBucketResult>"
+    )
+    store.hooks = [
+        lambda each: StoreAnswer(200, listing.encode()) if "list-type" in each.query else None
+    ]
+    report = await _probe(store)
+    assert report.failure is None
+    assert store.count("DELETE") == 1

@@ -67,12 +67,16 @@ async def check_links(
             written = await api.request("PUT", {}, key=key, body=body, headers={})
             if not written.is_success:  # `check_store` has the reason
                 return
-            for result in (await probe.run(key, body)).results:
-                yield _named("links", result)
-            await api.request("DELETE", {}, key=key)
+            try:
+                results = (await probe.run(key, body)).results
+            finally:
+                await api.request("DELETE", {}, key=key)
         except SafelightError as error:
             message = f"The store stopped answering: {error.__cause__ or error}"
             yield CheckResult(check="links", outcome=CheckOutcome.FAILURE, message=message)
+            return
+    for result in results:
+        yield _named("links", result)
 
 
 async def check_setup(

@@ -47,6 +47,9 @@ _region_in_message = re.compile(
     r"(?:expecting|expected|must be|should be|one of)[: ]*['\"`]?([a-z][a-z0-9-]{1,62})\b",
     re.IGNORECASE,
 ).search
+# People copy these from the message, and the store may be anyone's.
+_is_region = re.compile(r"[a-z0-9-]{1,64}").fullmatch
+_is_host = re.compile(r"[A-Za-z0-9.-]{1,253}").fullmatch
 _wants_tls = re.compile(
     rb"plain HTTP request|HTTP request to an HTTPS|HTTPS port", re.IGNORECASE
 ).search
@@ -147,10 +150,9 @@ def _explain_foreign(
     if url.startswith("http:") and (_wants_tls(response.body[:_MAX_PAGE]) or speaks_tls(config)):
         return "address", explain_expected_tls(config)
     if location := response.headers.get("location"):
-        target = urlsplit(location)
         return "address", (
-            f"The server at {url} redirects to {target.scheme}://{target.netloc}, and a signature"
-            " is for one address only: correct SAFELIGHT_S3__ENDPOINT_URL."
+            f"The server at {url} redirects to {_origin(location)}, and a signature is for one"
+            " address only: correct SAFELIGHT_S3__ENDPOINT_URL."
         )
     if error.page_title is not None:
         return "address", (
@@ -163,13 +165,21 @@ def _explain_foreign(
     )
 
 
+def _origin(location: str) -> str:
+    try:
+        target = urlsplit(location)
+    except ValueError:
+        return "another address"
+    return f"{target.scheme}://{target.netloc[:253]}"
+
+
 def _named_region(response: APIResponse, error: StoreError, config: BucketConfig) -> str:
     """Return the bucket's region, if the store names one that isn't ours."""
     region = error.region or response.headers.get("x-amz-bucket-region", "")
     if not region and error.code in _REGION:
         match = _region_in_message(error.message)
         region = match[1] if match else ""
-    return region if region != config.region else ""
+    return region if region != config.region and _is_region(region) else ""
 
 
 def _explain_region(region: str, error: StoreError, config: BucketConfig) -> str:
@@ -178,7 +188,7 @@ def _explain_region(region: str, error: StoreError, config: BucketConfig) -> str
         message = f"{start}: set SAFELIGHT_S3__REGION={region}"
     else:
         message = f"{start}: {error.message} Correct SAFELIGHT_S3__REGION"
-    if error.endpoint:
+    if _is_host(error.endpoint):
         host = error.endpoint.removeprefix(f"{config.bucket}.")
         message += f" and SAFELIGHT_S3__ENDPOINT_URL=https://{host}"
     return f"{message}."

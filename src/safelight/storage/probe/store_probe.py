@@ -168,5 +168,12 @@ def _abandoned(response: APIResponse, *, before: datetime) -> list[str] | None:
         if (key := stored.findtext("{*}Key"))
         and key.startswith(_LIST_QUERY["prefix"])
         and (modified := stored.findtext("{*}LastModified"))
-        and datetime.fromisoformat(modified) < before
+        and _is_older(modified, before)
     ]
+
+
+def _is_older(modified: str, before: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(modified) < before
+    except (ValueError, TypeError):  # not a date, or one without a zone
+        return False
