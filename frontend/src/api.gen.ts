@@ -268,6 +268,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/renditions/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove renditions that no preset names, from one batch of photos */
+        post: operations["prune_api_renditions_prune_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/reinspections": {
         parameters: {
             query?: never;
@@ -520,6 +537,18 @@ export interface components {
          */
         JobBatchView: {
             photos: number;
+            next: number | null;
+        };
+        /**
+         * PrunedBatchView
+         * @description What a batch of photos lost, or would lose, and where the next batch starts.
+         *
+         *         Photos that lack other renditions are `skipped`.
+         */
+        PrunedBatchView: {
+            photos: number;
+            renditions: number;
+            skipped: number;
             next: number | null;
         };
         /**
@@ -2275,6 +2304,8 @@ export interface operations {
             query?: {
                 /** @description The `next` of the previous batch */
                 after?: number;
+                /** @description Also those that are made on demand */
+                demanded?: boolean;
             };
             header?: never;
             path?: never;
@@ -2341,6 +2372,91 @@ export interface operations {
                 };
             };
             /** @description `catalog_unavailable` */
+            503: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prune_api_renditions_prune_post: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the previous batch */
+                after?: number;
+                /** @description Remove them, instead of counting them */
+                apply?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The number of photos and renditions, of the photos that were skipped since they lack others, and where the next batch starts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrunedBatchView"];
+                };
+            };
+            /** @description `unknown_host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `catalog_unavailable` or `storage_unavailable` */
             503: {
                 headers: {
                     /** @description Seconds */

@@ -88,9 +88,12 @@ DEMAND: Final = (
 )
 """The steps of making a rendition on demand; the last is for one that the sweep undoes."""
 
+PRUNE: Final = ("prune: row changed",)
+"""The step between the row and the objects of renditions that no preset names."""
+
 CRASH_POINTS: Final = (
     *(*ADD, *DELETE, *ADOPT, *COMPLETE, *REFUSE, *ABORT, *SWEEP, *INCOMING, *RECONCILE),
-    *DEMAND,
+    *(*DEMAND, *PRUNE),
 )
 """All crash points."""
 

@@ -76,9 +76,12 @@ async def test_panorama_is_sharp_in_the_grid(
         assert await sharpness(image, scale) >= ENOUGH, title
 
 
-@pytest.mark.parametrize(("title", "scale"), [("Wide", 1), ("Wide", 2), ("Tall", 2)])
-async def test_panorama_fills_the_window_with_its_original_when_zoomed(
-    open_session: OpenBrowserSession, panoramas: Service, title: str, scale: float
+@pytest.mark.parametrize(
+    ("title", "scale", "name"),
+    [("Wide", 1, "w2560"), ("Wide", 2, "original"), ("Tall", 2, "original")],
+)
+async def test_panorama_fills_the_window_with_an_image_that_is_large_enough_when_zoomed(
+    open_session: OpenBrowserSession, panoramas: Service, title: str, scale: float, name: str
 ) -> None:
     gallery = GalleryPage(await open_session(panoramas, scale=scale))
     await gallery.photo(title).click()
@@ -89,8 +92,10 @@ async def test_panorama_fills_the_window_with_its_original_when_zoomed(
     )
     async with panoramas.api() as api:
         photos = (await api.get("/api/photos")).json()
-    original = next(photo["original_url"] for photo in photos if photo["title"] == title)
-    await expect(image).to_have_js_property("currentSrc", original)
+    photo = next(photo for photo in photos if photo["title"] == title)
+    on_demand = f"{panoramas.url}/api/photos/{photo['id']}/{name}"
+    expected = photo["original_url"] if name == "original" else on_demand
+    await expect(image).to_have_js_property("currentSrc", expected)
     await gallery.page.wait_for_function(_FILLS, arg=await image.element_handle())
 
 

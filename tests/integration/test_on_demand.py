@@ -15,11 +15,15 @@ from safelight.catalog import remove_renditions
 from safelight.catalog.tables import renderings
 from safelight.darkroom.pool import RenderResult
 from safelight.imaging import presets
+from safelight.imaging.presets import build_presets
 from safelight.library import Library
 from safelight.library.processing import on_demand
 from safelight.library.processing.on_demand import OnDemandRenditions
+from safelight.library.processing.pruning import Pruning
 from safelight.models import ImageFacts, Photo, Preset
+from safelight.settings import RenditionSettings
 from support import pictures
+from support.parts import make_renditions
 from support.reconcile import keys_of, list_objects
 
 OWNER = "o"
@@ -359,3 +363,23 @@ async def test_closing_ends_what_is_being_made(memory_library: Library, darkroom
     with pytest.raises(errors.Busy):
         await asked
     assert await claims(memory_library) == []
+
+
+async def test_pruning_removes_what_no_preset_names(memory_library: Library) -> None:
+    photo = await add(memory_library)
+    parts = memory_library.backends
+    whole = await memory_library.renditions.get_or_make(OWNER, photo.id, NAME)
+    lacking = await add(memory_library, 1_401)
+    await parts.catalog.renditions.remove(lacking, ["w1280"])
+    narrow = build_presets(RenditionSettings(widths=(640, 1280)))
+    pruning = Pruning(parts.catalog, parts.bucket, make_renditions(parts, presets=narrow))
+    counted = await pruning.run(OWNER, after=0, apply=False)
+    assert (counted.photos, counted.renditions, counted.skipped, counted.next) == (1, 2, 1, None)
+    assert await memory_library.photo(OWNER, photo.id) == whole
+    assert await pruning.run(OWNER, after=0, apply=True) == counted
+    pruned = await memory_library.photo(OWNER, photo.id)
+    assert [each.name for each in pruned.renditions] == ["w640", "w1280"]
+    stored = await list_objects(memory_library)
+    assert stored & keys_of(whole) == keys_of(pruned)
+    assert pruned.version == whole.version + 1
+    assert (await pruning.run(OWNER, after=0, apply=True)).photos == 0

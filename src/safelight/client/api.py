@@ -4,12 +4,14 @@ An error response is raised as the error in `safelight.errors` that has its `cod
 connection is an OperatorError with advice.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, BinaryIO, Final, Self, cast
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -24,6 +26,7 @@ from safelight.client.responses import (
     JobCounts,
     JobFields,
     PhotoFields,
+    PruneCounts,
     SessionFields,
 )
 from safelight.client.settings import ClientSettings
@@ -34,6 +37,7 @@ _UPLOADS: Final = "api/uploads"
 _SESSIONS: Final = "api/sessions"
 _JOBS: Final = "api/jobs"
 _MISSING_RENDITIONS: Final = "api/renditions/missing"
+_PRUNE: Final = "api/renditions/prune"
 _REINSPECTIONS: Final = "api/reinspections"
 _RECONCILE: Final = "api/reconcile"
 _NOT_ROUTED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
@@ -180,23 +184,32 @@ class Client:
         jobs: dict[str, Any] = self._decode(self._request("GET", _JOBS).content, JobFields)
         return jobs
 
-    def render_missing(self) -> int:
+    def render_missing(self, *, demanded: bool = False) -> int:
         """Enqueue missing renditions, and return the number of photos that lack some."""
-        return self._enqueue_all(_MISSING_RENDITIONS)
+        query = "&demanded=true" if demanded else ""
+        return self._sum_batches(_MISSING_RENDITIONS, EnqueuedBatch, query)["photos"]
 
     def reinspect(self) -> int:
         """Enqueue photos that an earlier version inspected, and return their number."""
-        return self._enqueue_all(_REINSPECTIONS)
+        return self._sum_batches(_REINSPECTIONS, EnqueuedBatch)["photos"]
 
-    def _enqueue_all(self, path: str) -> int:
-        photos = 0
-        after: int | None = 0
+    def prune_renditions(self, *, apply: bool) -> Counter[str]:
+        """Remove or count the renditions that no preset names; return the sum of all batches."""
+        return self._sum_batches(_PRUNE, PruneCounts, f"&apply={str(apply).lower()}")
+
+    def _sum_batches(self, path: str, kind: object, query: str = "") -> Counter[str]:
+        counts, after = Counter[str](), cast("int | None", 0)
         while after is not None:
-            response = self._request("POST", f"{path}?after={after}")
-            batch = self._decode(response.content, EnqueuedBatch)
-            photos += batch["photos"]
-            after = batch["next"]
-        return photos
+            response = self._request("POST", f"{path}?after={after}{query}")
+            batch = self._decode(response.content, kind)
+            after = batch.pop("next")
+            counts.update(batch)
+        return counts
+
+    def rendition_link(self, id_: str, name: str) -> str:
+        """Return the link to a rendition, which is made if it is missing. Raises NotFound."""
+        path = f"{_path(_PHOTOS, id_)}/{quote(name, safe='')}"
+        return str(self._request("GET", path).headers["Location"])
 
     def job_progress(self, task: str) -> JobProgress:
         """Return the progress of the jobs of a task."""
@@ -247,7 +260,7 @@ class Client:
             response = self._http.request(method, path, **body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._convert_error(error) from error
-        if response.is_success:
+        if response.is_success or response.status_code == HTTPStatus.TEMPORARY_REDIRECT:
             return response
         if response.status_code == HTTPStatus.NOT_FOUND and path.partition("?")[0] == _PHOTOS:
             raise not_safelight(self._settings)

@@ -49,6 +49,15 @@ class EnqueuedBatch(msgspec.Struct):
     next: int | None
 
 
+class PruneCounts(msgspec.Struct):
+    """What a batch of photos lost, or would lose."""
+
+    photos: int
+    renditions: int
+    skipped: int
+    next: int | None
+
+
 class BulkOutcome(msgspec.Struct):
     """The ids of the photos that a request has changed, and those that don't exist."""
 

@@ -11,6 +11,7 @@ from safelight.library.backends import Backends
 from safelight.library.hooks import Hooks
 from safelight.library.ingest import Ingest
 from safelight.library.processing.on_demand import OnDemandRenditions
+from safelight.library.processing.pruning import Pruning
 from safelight.library.processing.reinspection import Reinspection
 from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.reconcile.reconciler import Reconciler
@@ -31,6 +32,7 @@ class Components:
     direct_uploads: DirectUploads
     renditions: RenditionMaker
     on_demand: OnDemandRenditions
+    pruning: Pruning
     reinspection: Reinspection
     sweep: Sweep
     reconciler: Reconciler
@@ -115,6 +117,7 @@ async def assemble(
                 direct_uploads=direct_uploads,
                 renditions=renditions,
                 on_demand=on_demand,
+                pruning=Pruning(catalog, bucket, renditions),
                 reinspection=reinspection,
                 sweep=sweep,
                 reconciler=reconciler,

@@ -35,6 +35,19 @@ class PhotoPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrunedBatch:
+    """The number of photos that lost renditions, of these, and of the photos that were skipped.
+
+    Those lack other renditions. `next` continues the scan, None at the end.
+    """
+
+    photos: int
+    renditions: int
+    skipped: int
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobBatch:
     """The number of photos that got a job; `next` continues the scan, None at the end."""
 

@@ -5,7 +5,7 @@ Each may run twice, or several times at once; none relies on another having run 
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -66,14 +66,24 @@ def enqueue_render_for_row(connection: AsyncConnection, *, owner: str, id_: int)
 
 
 async def enqueue_missing_renditions(
-    catalog: Catalog, renditions: RenditionMaker, owner: str, *, after: int
+    catalog: Catalog,
+    renditions: RenditionMaker,
+    owner: str,
+    *,
+    after: int,
+    demanded: bool = False,
 ) -> JobBatch:
-    """Enqueue the missing renditions of the owner's next photos, by their ids."""
+    """Enqueue the missing renditions of the owner's next photos, by their ids.
+
+    With `demanded`, also those that are made on demand.
+    """
 
     def lacks_some(photo: Photo) -> bool:
-        return bool(renditions.missing(photo))
+        return bool(renditions.missing(photo, demanded=demanded))
 
-    return await _enqueue_for_photos(catalog, RENDER, lacks_some, owner, after=after)
+    # Not for others: an earlier version doesn't know the argument.
+    args = {"demanded": True} if demanded else {}
+    return await _enqueue_for_photos(catalog, RENDER, lacks_some, owner, after=after, args=args)
 
 
 async def enqueue_reinspections(catalog: Catalog, owner: str, *, after: int) -> JobBatch:
@@ -86,11 +96,19 @@ async def enqueue_reinspections(catalog: Catalog, owner: str, *, after: int) -> 
 
 
 async def _enqueue_for_photos(
-    catalog: Catalog, task: str, is_needed: Callable[[Photo], bool], owner: str, *, after: int
+    catalog: Catalog,
+    task: str,
+    is_needed: Callable[[Photo], bool],
+    owner: str,
+    *,
+    after: int,
+    args: Mapping[str, str | int] | None = None,
 ) -> JobBatch:
     photos = await catalog.next_photos(owner, after=after, limit=_BATCH)
     wanted: list[dict[str, str | int]] = [
-        {"owner": photo.owner, "id": photo.id} for photo in photos if is_needed(photo)
+        {"owner": photo.owner, "id": photo.id, **(args or {})}
+        for photo in photos
+        if is_needed(photo)
     ]
     if wanted:
         await catalog.transaction(
@@ -112,9 +130,9 @@ def make_tasks(
 ) -> list[Task]:
     """List all tasks of a library. `reconcile` repairs what is safe to repair unattended."""
 
-    async def render(*, owner: str, id: int) -> None:  # noqa: A002  the name in the job
+    async def render(*, owner: str, id: int, demanded: bool = False) -> None:  # noqa: A002  the name in the job
         with contextlib.suppress(NotFound):  # the photo was deleted meanwhile
-            await renditions.render_missing(await catalog.photo(owner, id))
+            await renditions.render_missing(await catalog.photo(owner, id), demanded=demanded)
 
     async def reinspect(*, owner: str, id: int) -> None:  # noqa: A002  the name in the job
         with contextlib.suppress(NotFound):

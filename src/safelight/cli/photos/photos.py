@@ -14,7 +14,7 @@ from safelight.terminal import confirm, print_note, print_result, sanitize
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from safelight.client.api import Photo
+    from safelight.client.api import Client, Photo
 
 _COLUMNS: Final = (
     *("id", "created_at", "content_type", "width", "height", "size", "filename", "title"),
@@ -125,7 +125,7 @@ def url(
             photo = client.photo(id_)
         except NotFound as error:
             raise OperatorError(f"There is no photo {id_}: see 'safelight ls'.") from error
-    link = _link(photo, rendition)
+        link = _link(client, photo, rendition)
     print_result(sanitize(link))
     if link == photo["original_url"]:
         _warn_of_original(photo)
@@ -133,14 +133,19 @@ def url(
         _print_qr(link)
 
 
-def _link(photo: "Photo", rendition: str | None) -> str:
-    """Return the link to a rendition or the original; by default to what browsers show best."""
+def _link(client: "Client", photo: "Photo", rendition: str | None) -> str:
+    """Return the link to a rendition or the original; by default to what browsers show best.
+
+    A rendition that is made on demand may have to be made first.
+    """
     links: dict[str | None, str] = {None: photo["photo_url"], "original": photo["original_url"]}
     links |= {made["name"]: made["url"] for made in photo["renditions"]}
-    if rendition not in links:
-        names = ", ".join(name for name in links if name)
-        raise OperatorError(f"Photo {photo['id']} has no rendition {rendition!r}, only: {names}.")
-    return links[rendition]
+    if rendition is None or rendition in links:
+        return links[rendition]
+    try:
+        return client.rendition_link(str(photo["id"]), rendition)
+    except NotFound as error:
+        raise OperatorError(f"Photo {photo['id']}: {error}") from error
 
 
 def _warn_of_original(photo: "Photo") -> None:

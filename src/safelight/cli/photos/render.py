@@ -3,6 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Annotated, Final
 
+from cyclopts import Parameter
+
 from safelight.cli.options import option, usage_error
 from safelight.client.settings import client_settings
 from safelight.terminal import print_json, print_note, print_result
@@ -19,24 +21,34 @@ _REINSPECT: Final = "reinspect"
 
 def render(
     *,
-    missing: Annotated[bool, option("Create missing renditions (required).")] = False,
+    missing: Annotated[bool, option("Create the missing renditions.")] = False,
+    demanded: Annotated[
+        bool, Parameter(name="--all", negative=(), help="Also create those made on demand.")
+    ] = False,
+    prune: Annotated[bool, option("Count the renditions that no preset names.")] = False,
+    apply: Annotated[bool, option("With --prune: remove them. Links to them die.")] = False,
     no_wait: Annotated[bool, _NO_WAIT] = False,
     json: Annotated[bool, _JSON] = False,
 ) -> int:
-    """Create missing renditions on a running server.
+    """Create missing renditions on a running server, or remove old ones.
 
     Use it after changing SAFELIGHT_RENDITIONS__… settings. The server works in
     the background: Ctrl-C stops the progress display; the server continues.
+    --missing leaves out the presets that are made on demand, and --all doesn't.
 
     Example: safelight render --missing
     """
     from safelight.client.api import Client
 
-    if not missing:
-        raise usage_error("Add --missing: only missing renditions can be created.")
+    if missing + demanded + prune != 1:
+        raise usage_error("Add --missing, --all or --prune.")
+    if apply and not prune:
+        raise usage_error("--apply is for --prune only.")
     with Client(client_settings()) as client:
+        if prune:
+            return _prune(client, apply=apply, json=json)
         failed_before = client.job_progress(_RENDER).failed
-        photos = client.render_missing()
+        photos = client.render_missing(demanded=demanded)
         failed = 0 if no_wait else _wait(client, _RENDER, photos, failed_before)
     if json:
         print_json({"photos": photos, "failed": failed})
@@ -47,6 +59,28 @@ def render(
     else:
         print_result(f"{photos - failed} of {photos} photos have all their renditions.")
     return _exit_code(failed)
+
+
+def _prune(client: "Client", *, apply: bool, json: bool) -> int:
+    counts = client.prune_renditions(apply=apply)
+    photos, renditions = counts["photos"], counts["renditions"]
+    if json:
+        print_json(dict(counts))
+    elif not renditions:
+        print_result("No photo has a rendition that no preset names.")
+    elif apply:
+        print_result(f"Removed {renditions} renditions of {photos} photos.")
+    else:
+        print_result(
+            f"{renditions} renditions of {photos} photos are named by no preset. Nothing was"
+            " changed; --apply removes them."
+        )
+    if counts["skipped"]:
+        print_note(
+            f"{counts['skipped']} photos lack new renditions and keep the old ones: run"
+            " 'safelight render --missing' first."
+        )
+    return 0
 
 
 def reinspect(

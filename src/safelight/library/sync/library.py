@@ -87,6 +87,7 @@ class SyncLibrary:
     rendition = _blocking(Library.rendition)
     render = _blocking(Library.render)
     render_missing = _blocking(Library.render_missing)
+    prune_renditions = _blocking(Library.prune_renditions)
     reinspect = _blocking(Library.reinspect)
     reinspect_outdated = _blocking(Library.reinspect_outdated)
     ready = _blocking(Library.ready)

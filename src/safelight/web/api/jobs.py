@@ -11,7 +11,7 @@ from safelight.errors import NotFound
 from safelight.library import Library
 from safelight.web.api import openapi
 from safelight.web.api.routing import PathId, ProblemRoute, parse_id
-from safelight.web.api.schemas import JobBatchView, JobsView, JobView
+from safelight.web.api.schemas import JobBatchView, JobsView, JobView, PrunedBatchView
 from safelight.web.auth.auth import Authenticator
 
 _ACCESS = (errors.Unauthenticated, errors.ForbiddenOrigin, errors.TooManyAttempts)
@@ -61,9 +61,40 @@ def job_router(library: Library, authenticator: Authenticator) -> APIRouter:
         after: Annotated[
             int, Query(ge=0, le=2**63 - 1, description="The `next` of the previous batch")
         ] = 0,
+        *,
+        demanded: Annotated[bool, Query(description="Also those that are made on demand")] = False,
     ) -> Response:
-        batch = await library.render_missing(owner, after=after)
+        batch = await library.render_missing(owner, after=after, demanded=demanded)
         return _json(JobBatchView(photos=batch.photos, next=batch.next))
+
+    @router.post(
+        "/renditions/prune",
+        summary="Remove renditions that no preset names, from one batch of photos",
+        response_class=Response,
+        responses={
+            200: openapi.response(
+                "The number of photos and renditions, of the photos that were skipped since they"
+                " lack others, and where the next batch starts",
+                PrunedBatchView,
+            ),
+            **openapi.problems(
+                *_ACCESS,
+                errors.InvalidRequest,
+                errors.CatalogUnavailable,
+                errors.StorageUnavailable,
+            ),
+        },
+    )
+    async def prune(
+        owner: Annotated[str, Depends(authenticator)],
+        after: Annotated[
+            int, Query(ge=0, le=2**63 - 1, description="The `next` of the previous batch")
+        ] = 0,
+        *,
+        apply: Annotated[bool, Query(description="Remove them, instead of counting them")] = False,
+    ) -> Response:
+        batch = await library.prune_renditions(owner, after=after, apply=apply)
+        return _json(PrunedBatchView(**asdict(batch)))
 
     @router.post(
         "/reinspections",

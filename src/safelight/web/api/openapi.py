@@ -17,6 +17,7 @@ from safelight.web.api.schemas import (
     PhotoChanges,
     PhotoView,
     PresetView,
+    PrunedBatchView,
     PutView,
     ReconcileLineView,
     SessionView,
@@ -79,7 +80,8 @@ def components() -> dict[str, Any]:
     """Return the schemas that requests and responses refer to."""
     _, schemas = msgspec.json.schema_components(
         [
-            *(PhotoView, MonthView, PresetView, SessionView, JobsView, JobBatchView),
+            *(PhotoView, MonthView, PresetView, SessionView),
+            *(JobsView, JobBatchView, PrunedBatchView),
             *(PermitView, PutView, PartsView),
             *(UploadRequest, SignRequest, ReconcileLineView),
             *(PhotoChanges, BulkChanges, BulkResultView),

@@ -212,6 +212,18 @@ class JobBatchView(msgspec.Struct):
     next: int | None
 
 
+class PrunedBatchView(msgspec.Struct):
+    """What a batch of photos lost, or would lose, and where the next batch starts.
+
+    Photos that lack other renditions are `skipped`.
+    """
+
+    photos: int
+    renditions: int
+    skipped: int
+    next: int | None
+
+
 class FindingView(msgspec.Struct):
     """One discrepancy: an object's key, with the photo id and size in bytes if known."""
 
