@@ -22,7 +22,7 @@ import scores
 import sharp
 from pages import ratio
 from safelight.darkroom.pool import Darkroom
-from safelight.imaging.presets import build_presets
+from safelight.imaging.presets import build_presets, made_at_upload
 from safelight.models import ImageFacts, Preset
 from safelight.settings import LimitSettings, RenditionSettings
 from table import Row
@@ -71,10 +71,11 @@ def measure(folder: Path, *, rounds: int) -> list[Row]:
             ours=f"{size / 1024:.0f} KiB",
             theirs=f"Pillow {pillows_size / 1024:.0f} KiB",
             figure=size / pillows_size,
-            limit=1.15,
+            limit=1.2,
         ),
         *_scores(plain, made, pillows),
         *_sharp(plain, presets, rounds, ours=median(ours), made=made),
+        *_immich(plain, made_at_upload(presets), rounds),
     ]
 
 
@@ -83,7 +84,9 @@ def _against_bare(what: str, ours: list[float], bare: list[float]) -> Row:
     return _against(what, ours, bare, name="bare", limit=1.15)
 
 
-def _against(what: str, ours: list[float], theirs: list[float], *, name: str, limit: float) -> Row:
+def _against(
+    what: str, ours: list[float], theirs: list[float], *, name: str, limit: float = 1.1
+) -> Row:
     """Return both medians, and the median of the rounds' ratios."""
     return Row(
         what=what,
@@ -136,6 +139,35 @@ def _sharp(
             figure=ours / theirs,
         )
     ]
+
+
+def _immich(photo: Path, presets: tuple[Preset, ...], rounds: int) -> list[Row]:
+    """Compare what is made at upload with what Immich makes by sharp, alternately."""
+    try:
+        tool = sharp.get()
+    except sharp.NotAvailable:
+        return []
+    ours, both = asyncio.run(_turns_with_immich(tool, photo, presets, rounds))
+    widths = ", ".join(str(preset.width) for preset in presets)
+    what = f"{widths} pixels of it, made at upload, compared with Immich's two sizes by sharp"
+    return [
+        _against(f"{what}: each from the file", ours, [one for one, _ in both], name="sharp"),
+        _against(f"{what}: as Immich does it", ours, [other for _, other in both], name="sharp"),
+    ]
+
+
+async def _turns_with_immich(
+    tool: sharp.Sharp, photo: Path, presets: tuple[Preset, ...], rounds: int
+) -> tuple[list[float], list[tuple[float, float]]]:
+    room = Darkroom(LimitSettings(), children=1)
+    await room.start()
+    ours, both = [], []
+    with tool.immich() as immich:
+        for _ in range(rounds + 1):
+            ours.append((await _ours(room, photo, presets))[0])
+            both.append(immich(photo))
+    await room.close()
+    return ours[1:], both[1:]
 
 
 async def _turns(

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from safelight import keys
 from safelight.engines import EmbeddedEngines
 from safelight.library import Library
+from safelight.settings import RenditionSettings
 from support import pictures
 from support.app_server import AppServer, Site, run_app_server, settings_for
 from support.databases import EMPTY, database
@@ -104,6 +105,15 @@ async def memory_library(postgres: EmbeddedEngines, tmp_path: Path) -> AsyncIter
     """An empty library with a bucket in memory and no worker."""
     with database(postgres) as url:
         async with open_memory_library(url, tmp_path) as library:
+            yield library
+
+
+@pytest.fixture
+async def library_with_jobs(postgres: EmbeddedEngines, tmp_path: Path) -> AsyncIterator[Library]:
+    """The same, but 1280 pixels are rendered by jobs."""
+    later = RenditionSettings.model_validate({"presets": "w1280 1280 later"})
+    with database(postgres) as url:
+        async with open_memory_library(url, tmp_path, renditions=later) as library:
             yield library
 
 

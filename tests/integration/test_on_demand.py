@@ -136,34 +136,35 @@ async def test_two_processes_make_a_rendition_once(
 
 
 async def test_rendition_on_demand_changes_no_version_but_others_do(
-    memory_library: Library,
+    library_with_jobs: Library,
 ) -> None:
-    photo = await add(memory_library)
-    made = await memory_library.renditions.get_or_make(OWNER, photo.id, NAME)
+    photo = await add(library_with_jobs)
+    made = await library_with_jobs.renditions.get_or_make(OWNER, photo.id, NAME)
     assert made.version == photo.version
-    assert (await memory_library.page(OWNER)).photos == ((photo.id, photo.version),)
-    new = (await memory_library.add(OWNER, io.BytesIO(pictures.jpeg(1_500, 900)))).photo
+    assert (await library_with_jobs.page(OWNER)).photos == ((photo.id, photo.version),)
+    new = (await library_with_jobs.add(OWNER, io.BytesIO(pictures.jpeg(1_500, 900)))).photo
     assert [each.name for each in new.renditions] == ["w320", "w640"]
-    waited = await memory_library.renditions.get_or_make(OWNER, new.id, "w1280")
+    waited = await library_with_jobs.renditions.get_or_make(OWNER, new.id, "w1280")
     assert [each.name for each in waited.renditions] == ["w320", "w640", "w1280"]
     assert waited.version == new.version + 1
-    assert (await memory_library.render(OWNER, new.id)) == waited
+    assert (await library_with_jobs.render(OWNER, new.id)) == waited
 
 
 async def test_job_keeps_what_was_made_on_demand_meanwhile(
-    memory_library: Library, darkroom: Darkroom
+    library_with_jobs: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photo = (await memory_library.add(OWNER, io.BytesIO(pictures.jpeg(1_400, 900)))).photo
+    darkroom = Darkroom(library_with_jobs, monkeypatch)
+    photo = (await library_with_jobs.add(OWNER, io.BytesIO(pictures.jpeg(1_400, 900)))).photo
     darkroom.may_go_on.clear()
     darkroom.started.clear()
-    job = asyncio.create_task(memory_library.render(OWNER, photo.id))
+    job = asyncio.create_task(library_with_jobs.render(OWNER, photo.id))
     await darkroom.started.wait()
-    asked = asyncio.create_task(memory_library.renditions.get_or_make(OWNER, photo.id, NAME))
+    asked = asyncio.create_task(library_with_jobs.renditions.get_or_make(OWNER, photo.id, NAME))
     darkroom.may_go_on.set()
     await asyncio.gather(job, asked)
-    found = await memory_library.photo(OWNER, photo.id)
+    found = await library_with_jobs.photo(OWNER, photo.id)
     assert [each.name for each in found.renditions] == ["w320", "w640", "w1280", NAME]
-    assert await list_objects(memory_library) == keys_of(found)
+    assert await list_objects(library_with_jobs) == keys_of(found)
 
 
 async def test_small_photo_needs_no_rendition_of_its_own(memory_library: Library) -> None:

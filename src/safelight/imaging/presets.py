@@ -15,9 +15,11 @@ LOSSLESS_PIXELS: Final = 16_384
 """Images of at most this many pixels get lossless renditions: otherwise icons and pixel art lose
 their colours, and photographs of this size stay small (docs/decisions/0006-renditions.md)."""
 
-_QUALITIES: Final = {320: 82, 1280: 81}
+_QUALITIES: Final = {320: 82, 640: 81, 1280: 82}
 _LARGE_QUALITY: Final = 80
 """The qualities up to these widths, and above; measured in docs/decisions/0006-renditions.md."""
+_EARLIER_QUALITIES: Final = {(1280, 82): 81}
+"""By width and quality: what the renditions of version 0.1 were made with. They stay valid."""
 
 _DIGEST_BYTES: Final = 16
 LATEST_RENDERER: Final = 2
@@ -125,7 +127,7 @@ def missing(presets: Iterable[Preset], renditions: Iterable[Rendition]) -> tuple
     """Return the presets of which there is no valid rendition of the same name.
 
     Before renditions of tiny images were lossless, they were not; those stay valid. So do those of
-    panoramas, from before they had a minimum height.
+    panoramas, from before they had a minimum height, and those of an earlier quality.
     """
     made = {(rendition.name, _digest_in(rendition)) for rendition in renditions}
     return tuple(
@@ -157,6 +159,8 @@ def valid_digests(preset: Preset) -> tuple[str, ...]:
     valid = [preset]
     if preset.short_side:
         valid.append(replace(preset, short_side=None))
+    if quality := _EARLIER_QUALITIES.get((preset.width, preset.quality)):
+        valid += [replace(each, quality=quality) for each in valid]
     if preset.lossless:
         valid += [replace(each, lossless=False) for each in valid]
     return tuple(map(digest, valid))

@@ -21,7 +21,7 @@ from safelight.dates import choose_date
 from safelight.errors import Busy, ChecksumMismatch, NotFound, SafelightError, UsageError
 from safelight.library.captions import validate
 from safelight.library.hooks import Hooks
-from safelight.library.processing.renditions import RenditionMaker
+from safelight.library.processing.renditions import RenditionMaker, finish_all
 from safelight.library.results import AddResult
 from safelight.library.spool import Spool, SpooledUpload
 from safelight.library.sweep import Sweep
@@ -113,10 +113,10 @@ class Ingest:
 
         The steps: look for a duplicate, inspect, render, reserve a row, store the objects, publish
         the row. The SHA-256 is the spool's: a decoder has no say in what a photo is the duplicate
-        of. Renditions that the first screen doesn't need are made by a job. `hooks` run in the
-        transaction that publishes a new photo. `created_at` is when it was added, by default now.
-        `write` writes the original in another way than by sending it. Raises ChecksumMismatch if
-        `sha256` is given and differs, and what `Darkroom.inspect` raises.
+        of. Renditions that are made later are made by a job. `hooks` run in the transaction that
+        publishes a new photo. `created_at` is when it was added, by default now. `write` writes the
+        original in another way than by sending it. Raises ChecksumMismatch if `sha256` is given and
+        differs, and what `Darkroom.inspect` raises.
         """
         file, digest = upload.file, await upload.sha256()
         if sha256 not in {None, digest}:
@@ -148,9 +148,15 @@ class Ingest:
             # Mapped rather than read, so that the kernel may drop its pages. It is not closed
             # here, since a write that was abandoned may still use it.
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            await (write or self._put)(keys.original(storage_id), data, facts.content_type)
+            original = keys.original(storage_id)
+            # At once: a store that syncs each object to disk has one write wait for another.
+            await finish_all(
+                [
+                    (write or self._put)(original, data, facts.content_type),
+                    self._renditions.store(rendered),
+                ]
+            )
             reached("add: object written")
-            await self._renditions.store(rendered)
             reached("add: renditions written")
             photo = await self._reservations.publish(
                 reservation,

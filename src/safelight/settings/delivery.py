@@ -10,12 +10,12 @@ from safelight.settings.presets import Presets, PresetSettings, When, check_name
 from safelight.settings.validators import Group, split_list
 
 _MAX_WIDTHS = 8
-_AT_UPLOAD = 640
-"""The widest rendition on a page of thumbnails, in pixels. They are made before an upload is
-answered."""
-_UNASKED = 1280
-"""The widest rendition that is made before anyone asks for it. Most photos are never opened at full
-size, and the larger ones are most of the work and of the bytes."""
+_FIRST_SCREEN = 640
+"""The widest rendition on a page of thumbnails, in pixels."""
+_AT_UPLOAD = 1280
+"""The widest rendition that is made before anyone asks for it: before an upload is answered, since
+another decode would cost more. Most photos are never opened at full size, and the larger ones are
+most of the work and of the bytes."""
 _WIDEST_RATIO = 64, 27
 """Of the larger ones: a wider panorama as wide as the screen would be a strip. Cinemas' ratio."""
 
@@ -45,12 +45,12 @@ class RenditionSettings(Group):
     widths: Annotated[tuple[Annotated[int, Field(ge=16, le=16_383)], ...], NoDecode] = (
         *(320, 640, 1280, 2560),
     )
-    """Widths in pixels. A photo gets those that are no wider than the photo itself: up to 640 at
-    upload, up to 1280 later, and others when they are asked for."""
+    """Widths in pixels. A photo gets those that are no wider than the photo itself: up to 1280
+    at upload, and others when they are asked for."""
     presets: Annotated[Presets, NoDecode] = ()
     """More presets, or others of the same names as the widths' (w320 and so on)."""
     quality: int | None = Field(default=None, ge=1, le=100)
-    """WebP quality. None: 82 up to 320 pixels, 81 up to 1280, and 80 above."""
+    """WebP quality. None: 82 up to 320 pixels, 81 up to 640, 82 up to 1280, and 80 above."""
     effort: int = Field(default=2, ge=0, le=6)
     """WebP encoder effort, from 0 (fast) to 6 (small files)."""
 
@@ -85,11 +85,9 @@ class RenditionSettings(Group):
 
 def _preset(width: int, *, narrowest: int) -> PresetSettings:
     """Return the preset of a width. The narrowest is always made at upload."""
-    when: When = "later" if width <= _UNASKED else "demand"
-    if width <= max(narrowest, _AT_UPLOAD):
-        when = "upload"
+    when: When = "upload" if width <= max(narrowest, _AT_UPLOAD) else "demand"
     across, down = _WIDEST_RATIO
-    short_side = width * down // across if width > _AT_UPLOAD else None
+    short_side = width * down // across if width > _FIRST_SCREEN else None
     return PresetSettings(name=f"w{width}", width=width, when=when, short_side=short_side)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
@@ -35,7 +35,7 @@ class RenderedPhoto:
 
 
 class RenditionMaker:
-    """Makes renditions: those for the first screen at upload, the others later."""
+    """Makes renditions: at upload, later by a job, or on demand."""
 
     def __init__(
         self,
@@ -86,11 +86,16 @@ class RenditionMaker:
         return wanted if is_large else presets.made_at_upload(wanted)
 
     async def store(self, rendered: RenderedPhoto) -> None:
-        """Store renditions under their keys, whose prefix is that of a committed row."""
-        for rendition, image in zip(rendered.renditions, rendered.images, strict=True):
-            await self._bucket.put(
+        """Store renditions under their keys, whose prefix is that of a committed row.
+
+        Nothing is written any more when this returns or raises.
+        """
+        await finish_all(
+            self._bucket.put(
                 rendition.key, image.data, content_type=rendition.content_type, same_size=False
             )
+            for rendition, image in zip(rendered.renditions, rendered.images, strict=True)
+        )
 
     def missing(self, photo: Photo, *, demanded: bool = False) -> tuple[Preset, ...]:
         """Return the presets of which a photo has no rendition; with `demanded`, all of them."""
@@ -153,6 +158,13 @@ class RenditionMaker:
         outdated = {preset.name for preset in self.missing(photo, demanded=True)}
         valid = [each for each in photo.renditions if each.name not in outdated]
         return replace(made, renditions=(*valid, *made.renditions))
+
+
+async def finish_all(writes: Iterable[Awaitable[None]]) -> None:
+    """Run all of them at once, wait until all have ended, and raise the first error."""
+    for result in await asyncio.gather(*writes, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 def _with_keys(result: RenderResult, storage_id: str, *, is_complete: bool) -> RenderedPhoto:
