@@ -234,6 +234,7 @@ def test_scans_after_end_marker_are_ignored() -> None:
         ((40, 20), [(0, 0, 60, 50)], (60, 50), True),
         ((40, 20), [(0, 0, 40, 20), (35, 15, 10, 10)], (40, 20), True),
         ((40, 20), [(30, 0, 20, 20), (0, 0, 90, 90)], (50, 20), False),
+        ((40, 20), [(0, 0, 20, 30)], (40, 30), False),
         ((0, 0), [(3, 4, 12, 10)], (15, 14), False),
         ((0, 0), [(0, 0, 12, 10), (0, 0, 30, 30)], (12, 10), True),
         ((0, 20), [(0, 0, 12, 10)], (12, 20), False),
@@ -254,6 +255,9 @@ def test_gif_has_the_size_that_browsers_show(
     header = gif.read_header(data)
     assert (header.width, header.height, header.frames) == (*size, len(frames))
     assert gif.read_canvas(data).is_covered is is_covered
+    left, top, width, height = frames[0]
+    is_extended = left + width > canvas[0] or top + height > canvas[1]
+    assert gif.read_canvas(data).is_extended is is_extended
 
 
 LOOP = b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
