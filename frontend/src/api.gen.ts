@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * List photos, newest first
-         * @description The URL of the next page is in the `Link` header, with `rel=next`.
+         * @description The URL of the next page is in the `Link` header, with `rel=next`. With `links=parts`, a page has less than half of the bytes, and the client joins the URLs. Each is `base + folder + path + before + date + after + signature`.
          */
         get: operations["list_api_photos_get"];
         put?: never;
@@ -392,6 +392,12 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * LinkForm
+         * @description How a page of photos contains their URLs.
+         * @enum {string}
+         */
+        LinkForm: "full" | "parts";
+        /**
          * Order
          * @description The order of a list of photos, newest first: by time added, or by capture time.
          * @enum {string}
@@ -450,6 +456,82 @@ export interface components {
             height: number;
             content_type: string;
             url: string;
+        };
+        /**
+         * PartsPageView
+         * @description A page of photos with ``links=parts``.
+         */
+        PartsPageView: {
+            groups: components["schemas"]["PhotoGroupView"][];
+            photos: components["schemas"]["PhotoPartsView"][];
+        };
+        /**
+         * PhotoGroupView
+         * @description What photos of a page have in common.
+         *
+         *         A URL is the group's `base`, the photo's `folder`, a path (`original`, or that of a rendition),
+         *         `before`, the photo's `date`, `after` and a signature, joined.
+         */
+        PhotoGroupView: {
+            base: string;
+            before: string;
+            after: string;
+            original: string;
+            renditions: components["schemas"]["RenditionGroupView"][];
+        };
+        /**
+         * RenditionGroupView
+         * @description What the renditions of one preset have in common.
+         */
+        RenditionGroupView: {
+            name: string;
+            content_type: string;
+            path: string;
+        };
+        /**
+         * PhotoPartsView
+         * @description A photo: the fields of a PhotoView, with its URLs in parts.
+         *
+         *         `group` is the index of its group in the page, `original` the signature of its original. `shown`
+         *         names the image to show, `original` or a rendition: its URL is the `photo_url` of a PhotoView.
+         */
+        PhotoPartsView: {
+            group: number;
+            id: number;
+            folder: string;
+            date: string;
+            shown: string;
+            original: string;
+            /** Format: date-time */
+            expires_at: string;
+            title: string;
+            description: string;
+            filename: string;
+            content_type: string;
+            size: number;
+            sha256: string;
+            width: number;
+            height: number;
+            animated: boolean;
+            duration: number | null;
+            camera: string | null;
+            located: boolean;
+            displayable: boolean;
+            taken_at: string | null;
+            taken_from: components["schemas"]["DateSource"] | null;
+            /** Format: date-time */
+            created_at: string;
+            thumbhash: string | null;
+            renditions: components["schemas"]["RenditionPartsView"][];
+        };
+        /**
+         * RenditionPartsView
+         * @description A rendition; its group has one at the same index.
+         */
+        RenditionPartsView: {
+            width: number;
+            height: number;
+            signature: string;
         };
         /**
          * MonthView
@@ -1352,6 +1434,8 @@ export interface operations {
                 after?: string | null;
                 /** @description Number of photos to skip from there */
                 skip?: number;
+                /** @description `parts`: the URLs in parts, to be joined by the client */
+                links?: components["schemas"]["LinkForm"];
             };
             header?: never;
             path?: never;
@@ -1359,7 +1443,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of photos */
+            /** @description A page of photos: `PartsPageView` with `links=parts` */
             200: {
                 headers: {
                     /** @description Changes with the response */
@@ -1369,7 +1453,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PhotoView"][];
+                    "application/json": components["schemas"]["PhotoView"][] | components["schemas"]["PartsPageView"];
                 };
             };
             /** @description Not changed since the ETag in If-None-Match */

@@ -4,6 +4,8 @@ import { Observable } from './observable'
 import { texts } from './texts'
 
 export type Photo = components['schemas']['PhotoView']
+type PartsPage = components['schemas']['PartsPageView']
+type PhotoParts = PartsPage['photos'][number]
 export type { Month }
 
 /** An error response of the server (RFC 9457). */
@@ -81,9 +83,25 @@ async function problemFrom(response: Response): Promise<Problem> {
 /** Return a page of photos by capture time: the first one without `position`. */
 export async function fetchPage(position?: { after: string; skip: number; limit: number }) {
   const url = position
-    ? `${bootstrap.root}/api/photos?limit=${position.limit}&order=taken&after=${position.after}&skip=${position.skip}`
+    ? `${bootstrap.root}/api/photos?limit=${position.limit}&order=taken&links=parts&after=${position.after}&skip=${position.skip}`
     : bootstrap.firstPage
-  return (await (await send(url, {})).json()) as Photo[]
+  const page = (await (await send(url, {})).json()) as PartsPage
+  return page.photos.map((photo) => joinUrls(page, photo))
+}
+
+/** Return a photo with its URLs. In full they would be most of the bytes of a page. */
+export function joinUrls({ groups }: Pick<PartsPage, 'groups'>, photo: PhotoParts): Photo {
+  const { folder, date, shown, original, renditions, ...facts } = photo
+  const group = groups[photo.group] as PartsPage['groups'][number]
+  const join = (path: string, signature: string) =>
+    group.base + folder + path + group.before + date + group.after + signature
+  const original_url = join(group.original, original)
+  const made = group.renditions.map(({ path, ...preset }, n) => {
+    const { signature = '', ...size } = renditions[n] ?? { width: 0, height: 0 }
+    return { ...preset, ...size, url: join(path, signature) }
+  })
+  const photo_url = made.find(({ name }) => name === shown)?.url ?? original_url
+  return { ...facts, photo_url, original_url, renditions: made }
 }
 
 export async function fetchMonths(): Promise<Month[]> {

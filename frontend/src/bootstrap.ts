@@ -13,7 +13,7 @@ export const bootstrap = {
   element,
   root: data.root ?? '',
   /** Must equal the address that the page preloads. */
-  firstPage: `${data.root}/api/photos?limit=60&order=taken`,
+  firstPage: `${data.root}/api/photos?limit=60&order=taken&links=parts`,
   months: JSON.parse(document.getElementById('months')?.textContent || '[]') as Month[],
   maxTitle: Number(data.maxTitle),
   maxDescription: Number(data.maxDescription),

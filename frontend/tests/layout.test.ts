@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Sizes } from '../src/grid/columns'
 import { type Block, Layout, type Slots } from '../src/grid/layout'
+import type { Sizes } from '../src/grid/sizes'
 
 const SIZES: Sizes = {
   width: 1000,

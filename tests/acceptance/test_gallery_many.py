@@ -60,7 +60,7 @@ async def test_first_screen_needs_one_api_call(gallery: GalleryPage) -> None:
     await wait_for_image(gallery.photo("planted 49").get_by_role("img").first)
     await gallery.page.wait_for_load_state("networkidle")
     calls = [url for url in gallery.session.requests if "/api/" in url]
-    assert calls == [f"{gallery.session.service.url}/api/photos?limit=60&order=taken"]
+    assert calls == [f"{gallery.session.service.url}/api/photos?limit=60&order=taken&links=parts"]
 
 
 async def test_jumping_to_the_oldest_month_needs_at_most_three_api_calls(

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -110,6 +111,7 @@ def test_photos_with_the_same_time_are_all_listed(
         "limit=many",
         "limit=1e9",
         "order=name",
+        "links=half",
         "order=",
         "after=",
         "after=x",
@@ -174,6 +176,70 @@ def test_list_is_compressed_if_the_client_accepts_gzip(app_server: AppServer, si
     assert gzip.decompress(packed.body) == plain.body
     assert len(packed.body) < len(plain.body) / 2
     assert "accept-encoding" in plain.headers["vary"].lower()
+
+
+def join_urls(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a page whose links are in parts as the plain list has it."""
+    photos = []
+    for photo in page["photos"]:
+        names = ("group", "folder", "date", "shown", "original")
+        index, folder, date, shown, original = (photo.pop(name) for name in names)
+        group = page["groups"][index]
+        start, end = group["base"] + folder, group["before"] + date + group["after"]
+        urls = {"original": start + group["original"] + end + original}
+        for common, rendition in zip(group["renditions"], photo["renditions"], strict=True):
+            url = start + common["path"] + end + rendition.pop("signature")
+            rendition |= {"name": common["name"], "content_type": common["content_type"]}
+            urls[common["name"]] = rendition["url"] = url
+        photos.append({**photo, "original_url": urls["original"], "photo_url": urls[shown]})
+    return photos
+
+
+def test_links_in_parts_are_those_of_the_plain_list(client: httpx.Client) -> None:
+    for data in (pictures.jpeg(1_400, 900), pictures.gif(), pictures.jpeg(700, 900)):
+        assert client.post("/api/photos", files={"photo": data}).status_code == 201
+    plain, parts = client.get("/api/photos"), client.get("/api/photos?links=parts")
+    assert join_urls(parts.json()) == plain.json()
+    assert client.get("/api/photos?links=full").content == plain.content
+    assert len(parts.content) < len(plain.content) * 0.6
+    for photo in plain.json():
+        assert httpx.get(photo["photo_url"]).status_code == 200
+
+
+def test_page_of_links_in_parts_has_what_they_have_in_common_once(
+    app_server: AppServer, site: Site, client: httpx.Client
+) -> None:
+    """Links are signed on two days at most: their windows start throughout the day."""
+    app_server.insert_photos(site.owner, 60)
+    page = client.get("/api/photos?links=parts").json()
+    assert len(page["groups"]) <= 2
+    assert {photo["group"] for photo in page["photos"]} == set(range(len(page["groups"])))
+    assert join_urls(page) == client.get("/api/photos").json()
+    assert client.get("/api/photos?links=parts&skip=60").json() == {"groups": [], "photos": []}
+
+
+def test_each_form_of_the_list_has_its_own_etag(client: httpx.Client) -> None:
+    where = client.post("/api/photos", files={"photo": pictures.jpeg()}).headers["Location"]
+    addresses = ("/api/photos", "/api/photos?links=parts")
+    tags = [client.get(address).headers["ETag"] for address in addresses]
+    assert tags[0] != tags[1]
+    for address, own, other in zip(addresses, tags, tags[::-1], strict=True):
+        assert client.get(address, headers={"If-None-Match": own}).status_code == 304
+        assert client.get(address, headers={"If-None-Match": other}).status_code == 200
+    client.patch(where, json={"title": "New"})
+    for address, tag in zip(addresses, tags, strict=True):
+        again = client.get(address, headers={"If-None-Match": tag})
+        assert again.status_code == 200
+        assert again.headers["ETag"] != tag
+
+
+def test_next_page_has_the_same_form(
+    app_server: AppServer, site: Site, client: httpx.Client
+) -> None:
+    inserted = app_server.insert_photos(site.owner, 5)
+    link = client.get("/api/photos?limit=2&links=parts").headers["Link"]
+    page = client.get(link[1:].partition(">")[0]).json()
+    assert [photo["id"] for photo in page["photos"]] == inserted[1:3][::-1]
 
 
 def test_change_shows_in_the_list_at_once(client: httpx.Client) -> None:

@@ -63,6 +63,39 @@ def cached(signer: LinkSigner) -> int:
     return len(signer._recent) + len(signer._older)
 
 
+@given(
+    STORAGE_IDS,
+    MOMENTS,
+    st.sampled_from([ENDPOINT, "https://s3.example", "http://[2001:db8::1]:9000"]),
+    st.sampled_from([None, "a/session+token=="]),
+    st.lists(st.binary(min_size=8, max_size=32).map(bytes.hex), max_size=4),
+)
+def test_links_to_a_photo_differ_in_two_of_their_parts(
+    storage_id: str, now: datetime, endpoint: str, token: str | None, digests: list[str]
+) -> None:
+    credentials = Credentials(access_key="AKID/E+X", secret_key="secret", session_token=token)
+    signer = make_signer(credentials=lambda: credentials)
+    objects = [keys.original(storage_id), *(keys.rendition(storage_id, each) for each in digests)]
+    signer.link(objects[-1], storage_id, endpoint=endpoint, now=now - timedelta(hours=20))
+    links = signer.links(objects, storage_id, endpoint=endpoint, now=now)
+    parts = [link.parts for link in links]
+    assert ["".join(each) for each in parts] == [link.url for link in links]
+    assert {each._replace(path="", signature="") for each in parts} == {
+        parts[0]._replace(path="", signature="")
+    }
+    assert [each.path for each in parts] == ["original", *digests]
+    assert parts[0].folder == f"{storage_id}/"
+    assert datetime.strptime(parts[0].date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) <= now
+
+
+@given(STORAGE_IDS, STORAGE_IDS)
+def test_links_signed_on_one_day_have_the_same_common_parts(one: str, other: str) -> None:
+    signer = make_signer()
+    parts = [signer.link(keys.original(each), each).parts for each in (one, other)]
+    same_day = parts[0].date[:8] == parts[1].date[:8]
+    assert (len({(each.base, each.before, each.after) for each in parts}) == 1) is same_day
+
+
 @given(STORAGE_IDS, MOMENTS)
 def test_link_is_presigned_for_the_start_of_its_window(storage_id: str, now: datetime) -> None:
     link = make_signer().link(keys.original(storage_id), storage_id, now=now)

@@ -1,16 +1,6 @@
 /** Months side by side in one row. Lengths are in CSS pixels. */
 
-import type { RowSizes } from './rows'
-
-export interface Sizes extends RowSizes {
-  headingHeight: number
-  /** The space below the last row of a month. */
-  monthGap: number
-  /** The space between months that share a row. */
-  columnGap: number
-  /** The least width of a month that shares a row, for its heading. */
-  columnWidth: number
-}
+import type { Sizes } from './sizes'
 
 /** Photos of one month. */
 export interface Column {

@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import type { Album } from '../album'
 import { useObservable } from '../observable'
 import { monthAndYear, photoCount } from '../texts'
-import type { Sizes } from './columns'
+import { sizesFor } from './sizes'
 import { type Block, Layout } from './layout'
 import { neighbour } from './neighbours'
 import { ScrollMap } from './scroll-map'
@@ -21,7 +21,6 @@ interface Props {
   onMonth: (month: number) => void
 }
 
-const NARROW = 640
 /** How long the first screen loads before rows outside the window are rendered. */
 const OVERSCAN_DELAY = 1_500
 /** How many window heights of rows are rendered above and below the window. */
@@ -30,19 +29,6 @@ const OVERSCAN = 0.5
 const FOCUS_TIME = 30_000
 /** The least width of a month in which its number of photos has room beside its name. */
 const COUNT_WIDTH = 225
-
-function sizesFor(width: number): Sizes {
-  const isNarrow = width < NARROW
-  return {
-    width,
-    rowHeight: isNarrow ? 118 : width < 1200 ? 190 : 230,
-    gap: isNarrow ? 3 : 6,
-    headingHeight: isNarrow ? 44 : 56,
-    monthGap: isNarrow ? 12 : 20,
-    columnGap: isNarrow ? 14 : 28,
-    columnWidth: 150,
-  }
-}
 
 /** The block that keeps its position in the window when the layout changes. */
 interface Anchor {
@@ -54,8 +40,10 @@ interface Anchor {
   offset: number
 }
 
-/** The rendered blocks, and the scroller's offset. */
+/** The part of the grid that is rendered, its blocks in a layout, and the scroller's offset. */
 interface View {
+  top: number
+  bottom: number
   layout: Layout
   blocks: Block[]
   offset: number
@@ -84,7 +72,7 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
     [album, album.version, width],
   )
   const map = useMemo(() => new ScrollMap(layout.height), [layout.height])
-  const [view, setView] = useState<View>({ layout, blocks: [], offset: 0 })
+  const [view, setView] = useState<View>({ top: 0, bottom: 0, layout, blocks: [], offset: 0 })
   const scroller = useRef<Scroller | undefined>(undefined)
   const anchor = useRef<Anchor | undefined>(undefined)
   /** The month that was chosen last, until the user scrolls. */
@@ -95,7 +83,9 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
   const updateView = () => {
     const { y = 0, offset = 0 } = scroller.current ?? {}
     const margin = innerHeight * overscan.current
-    const next = { layout, offset, blocks: layout.between(y - margin, y + innerHeight + margin) }
+    const top = y - margin
+    const bottom = y + innerHeight + margin
+    const next = { top, bottom, layout, blocks: layout.between(top, bottom), offset }
     setView((before) => (isSame(before, next) ? before : next))
     const [first, second = first] = layout.between(y, y + innerHeight)
     const month = album.months.findIndex(({ month }) => month === chosen.current)
@@ -208,12 +198,14 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
     toSlot(to, true)
   }
 
-  const rows = [...view.blocks]
+  // The view is that of the layout before until the effects have run: months may be gone.
+  const isCurrent = view.layout === layout
+  const rows = isCurrent ? [...view.blocks] : layout.between(view.top, view.bottom)
   const focused = slotOf(document.activeElement)
   album.pinned = focused < 0 ? undefined : focused
   if (focused >= 0 && !rows.some((row) => row.slots.includes(focused))) {
     // Keep the row that has the focus, or the next Tab would start at the top of the page.
-    const row = view.layout.rowOf(focused)
+    const row = layout.rowOf(focused)
     if (row) rows[row.y < (rows[0]?.y ?? 0) ? 'unshift' : 'push'](row)
   }
 
@@ -229,9 +221,7 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
       }}
     >
       {rows.map((block) => {
-        const { month, count } = album.months[block.month] ?? {}
-        // The blocks are those of the layout before, until the effects have run.
-        if (month === undefined || count === undefined) return null
+        const { month = '', count = 0 } = album.months[block.month] ?? {}
         const style = {
           left: `${block.x}px`,
           top: `${block.y - view.offset}px`,
@@ -251,7 +241,7 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
             class="row"
             style={{ ...style, gap: `${layout.sizes.gap}px` }}
           >
-            {view.layout.spans(block).map(({ slot, width }) => {
+            {layout.spans(block).map(({ slot, width }) => {
               const photo = album.photos.get(slot)
               return (
                 <Tile

@@ -8,8 +8,9 @@
  */
 
 import { firstIndex } from '../month-index'
-import { type Column, columnWidth, sharedHeight, type Sizes } from './columns'
+import { type Column, columnWidth, sharedHeight } from './columns'
 import { breakIntoRows } from './rows'
+import type { Sizes } from './sizes'
 
 /** The part of the album that the layout depends on. */
 export interface Slots {

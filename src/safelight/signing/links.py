@@ -32,6 +32,25 @@ _NEVER = 1 << 62
 _MIN_REMAINING_SECONDS = MIN_REMAINING // _SECOND
 _RETRY = timedelta(seconds=30)
 _DOWNLOAD_LIFETIME = 900
+_DATE = len("20130524T000000Z")
+_SIGNATURE = 64
+
+
+class LinkParts(NamedTuple):
+    """The URL of a link is these parts, joined.
+
+    Links to one photo at one time differ only in `path`, the last segment of the key, and
+    `signature`. `base`, `before` and `after` are those of all links that are signed on one day, for
+    one endpoint and with one set of credentials.
+    """
+
+    base: str
+    folder: str
+    path: str
+    before: str
+    date: str
+    after: str
+    signature: str
 
 
 class Link(NamedTuple):
@@ -48,6 +67,21 @@ class Link(NamedTuple):
     def expires_at(self) -> datetime:
         """When the link expires, in UTC."""
         return datetime.fromtimestamp(self.expires, UTC)
+
+    @property
+    def signature(self) -> str:
+        """The last part of the URL."""
+        return self.url[-_SIGNATURE:]
+
+    @property
+    def parts(self) -> LinkParts:
+        """The parts of the URL."""
+        address, mark, query = self.url.partition("?")
+        root, storage_id, path = address.rsplit("/", 2)
+        before, name, rest = query.partition("X-Amz-Date=")
+        date, after = rest[:_DATE], rest[_DATE:-_SIGNATURE]
+        start = mark + before + name
+        return LinkParts(f"{root}/", f"{storage_id}/", path, start, date, after, self.signature)
 
 
 LinkMethod = Literal["GET", "HEAD"]

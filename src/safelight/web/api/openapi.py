@@ -6,6 +6,7 @@ import msgspec
 
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
+from safelight.web.api.photo_parts import PartsPageView
 from safelight.web.api.schemas import (
     BulkChanges,
     BulkResultView,
@@ -80,7 +81,7 @@ def components() -> dict[str, Any]:
     """Return the schemas that requests and responses refer to."""
     _, schemas = msgspec.json.schema_components(
         [
-            *(PhotoView, MonthView, PresetView, SessionView),
+            *(PhotoView, PartsPageView, MonthView, PresetView, SessionView),
             *(JobsView, JobBatchView, PrunedBatchView),
             *(PermitView, PutView, PartsView),
             *(UploadRequest, SignRequest, ReconcileLineView),

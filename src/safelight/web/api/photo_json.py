@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 from cachetools import LRUCache
@@ -19,6 +20,12 @@ from safelight.catalog import Month, Page
 from safelight.imaging.presets import is_displayable, without_demanded
 from safelight.library import Library, PhotoLinks
 from safelight.models import Details, ImageFacts, Photo
+from safelight.web.api.photo_parts import (
+    LinkForm,
+    SerializedParts,
+    join_parts,
+    serialize_parts,
+)
 from safelight.web.api.routing import PRIVATE
 from safelight.web.api.schemas import MonthView, PhotoView, RenditionView
 from safelight.web.hosts import link_endpoint
@@ -28,12 +35,12 @@ from safelight.web.hosts import link_endpoint
 class _SerializedPhoto:
     version: int
     stale_at: datetime
-    json: bytes
+    json: bytes | SerializedParts
 
 
 @dataclass(frozen=True)
 class SerializedPage:
-    """A page as a JSON array, with an ETag that changes with it.
+    """A page as JSON, with an ETag that changes with it.
 
     It is valid until `stale_at`, or until one of its photos changes.
     """
@@ -48,7 +55,8 @@ class SerializedPage:
         return gzip.compress(self.json, compresslevel=5, mtime=0)
 
 
-_PageKey = tuple[str | None, tuple[tuple[int, int], ...]]
+_PageKey = tuple[str | None, LinkForm, tuple[tuple[int, int], ...]]
+_PhotoKey = tuple[str | None, LinkForm, int]
 _PAGES_BYTES = 16 * 1024 * 1024
 
 
@@ -62,41 +70,47 @@ class PhotoSerializer:
 
     def __init__(self, library: Library, *, capacity: int = 5_000) -> None:
         self._library = library
-        self._photos: LRUCache[tuple[str | None, int], _SerializedPhoto] = LRUCache(capacity)
+        self._photos: LRUCache[_PhotoKey, _SerializedPhoto] = LRUCache(capacity)
         self._pages: LRUCache[_PageKey, SerializedPage] = LRUCache(_PAGES_BYTES, getsizeof=_cost)
 
     async def page(
-        self, owner: str, page: Page, *, endpoint: str | None, now: datetime
+        self,
+        owner: str,
+        page: Page,
+        *,
+        endpoint: str | None,
+        now: datetime,
+        form: LinkForm = LinkForm.FULL,
     ) -> SerializedPage:
         """Serialize a page of an owner's photos, without those deleted in the meantime."""
-        key = (endpoint, page.photos)
+        key = (endpoint, form, page.photos)
         metrics = self._library.metrics
         cached = self._pages.get(key)
         if cached is not None and now < cached.stale_at:
             metrics.hits["pages"] += 1
             return cached
         metrics.misses["pages"] += 1
-        rendered = await self._load(owner, page, endpoint, now)
-        view = _join_page(rendered, now)
+        rendered = await self._load(owner, page, endpoint, form, now)
+        view = _join_page(rendered, form, now)
         if len(rendered) == len(page.photos):
             self._pages[key] = view
         return view
 
     async def _load(
-        self, owner: str, page: Page, endpoint: str | None, now: datetime
+        self, owner: str, page: Page, endpoint: str | None, form: LinkForm, now: datetime
     ) -> list[_SerializedPhoto]:
         # Hold references: concurrent requests may evict them from the cache.
         shown = {
             id_: cached
             for id_, version in page.photos
-            if (cached := self._find_cached(endpoint, id_, version, now))
+            if (cached := self._find_cached((endpoint, form, id_), version, now))
         }
         missing = [id_ for id_, _ in page.photos if id_ not in shown]
         self._library.metrics.hits["photos"] += len(shown)
         self._library.metrics.misses["photos"] += len(missing)
         if missing:
             for photo in await self._library.photos(owner, missing):
-                shown[photo.id] = self._serialize_listed(photo, endpoint, now)
+                shown[photo.id] = self._serialize_listed(photo, endpoint, form, now)
         return [shown[id_] for id_, _ in page.photos if id_ in shown]
 
     def respond(
@@ -104,30 +118,37 @@ class PhotoSerializer:
     ) -> Response:
         """Return the response with one photo and its signed links."""
         endpoint = link_endpoint(request, self._library)
+        serialized = self._serialize(photo, endpoint, LinkForm.FULL, self._library.now())
         return Response(
-            self._serialize(photo, endpoint, self._library.now()).json,
+            serialized.json,
             status_code=status,
             media_type="application/json",
             headers={**PRIVATE, **headers},
         )
 
-    def _find_cached(
-        self, endpoint: str | None, id_: int, version: int, now: datetime
-    ) -> _SerializedPhoto | None:
-        cached = self._photos.get((endpoint, id_))
+    def _find_cached(self, key: _PhotoKey, version: int, now: datetime) -> _SerializedPhoto | None:
+        cached = self._photos.get(key)
         return cached if cached and cached.version == version and now < cached.stale_at else None
 
-    def _serialize(self, photo: Photo, endpoint: str | None, now: datetime) -> _SerializedPhoto:
+    def _serialize(
+        self, photo: Photo, endpoint: str | None, form: LinkForm, now: datetime
+    ) -> _SerializedPhoto:
         links = self._library.photo_links(photo, endpoint=endpoint, now=now)
-        view = msgspec.json.encode(make_view(photo, links))
-        return _SerializedPhoto(photo.version, links.stable_until, view)
+        view = make_view(photo, links)
+        json = (
+            msgspec.json.encode(view)
+            if form is LinkForm.FULL
+            else serialize_parts(photo, links, view)
+        )
+        return _SerializedPhoto(photo.version, links.stable_until, json)
 
     def _serialize_listed(
-        self, photo: Photo, endpoint: str | None, now: datetime
+        self, photo: Photo, endpoint: str | None, form: LinkForm, now: datetime
     ) -> _SerializedPhoto:
         """Serialize a photo for lists: without what is made on demand, so that they stay stable."""
         photo = without_demanded(photo, self._library.backends.presets)
-        rendered = self._photos[endpoint, photo.id] = self._serialize(photo, endpoint, now)
+        rendered = self._serialize(photo, endpoint, form, now)
+        self._photos[endpoint, form, photo.id] = rendered
         return rendered
 
 
@@ -199,8 +220,9 @@ def matches_etag(request: Request, etag: str) -> bool:
     }
 
 
-def _join_page(rendered: list[_SerializedPhoto], now: datetime) -> SerializedPage:
-    body = b"[" + b",".join([photo.json for photo in rendered]) + b"]"
+def _join_page(rendered: list[_SerializedPhoto], form: LinkForm, now: datetime) -> SerializedPage:
+    photos: list[Any] = [photo.json for photo in rendered]
+    body = b"[" + b",".join(photos) + b"]" if form is LinkForm.FULL else join_parts(photos)
     stale_at = min((photo.stale_at for photo in rendered), default=now)
     return SerializedPage(body, etag_of(body), stale_at)
 

@@ -15,6 +15,7 @@ from safelight.web.api import openapi
 from safelight.web.api.bulk import BulkCalls
 from safelight.web.api.photo_json import PhotoSerializer, etag_of, matches_etag, month_to_view
 from safelight.web.api.photo_links import LinkCalls
+from safelight.web.api.photo_parts import LinkForm, PartsPageView
 from safelight.web.api.routing import (
     PRIVATE,
     EmbeddedRoute,
@@ -91,10 +92,20 @@ class _Calls:
             "/photos",
             self.list,
             summary="List photos, newest first",
-            description="The URL of the next page is in the `Link` header, with `rel=next`.",
+            description=(
+                "The URL of the next page is in the `Link` header, with `rel=next`. With"
+                " `links=parts`, a page has less than half of the bytes, and the client joins the"
+                " URLs. Each is `base + folder + path + before + date + after + signature`."
+            ),
             responses={
                 200: openapi.with_headers(
-                    openapi.response("A page of photos", list[PhotoView]), "ETag", "Link"
+                    openapi.response(
+                        "A page of photos: `PartsPageView` with `links=parts`",
+                        list[PhotoView],
+                        PartsPageView,
+                    ),
+                    "ETag",
+                    "Link",
                 ),
                 304: openapi.not_modified(),
                 **openapi.problems(*_ACCESS, errors.InvalidRequest, errors.CatalogUnavailable),
@@ -176,22 +187,31 @@ class _Calls:
     async def list(
         self,
         request: Request,
+        *,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
         order: Order = Order.ADDED,
         after: Annotated[str | None, Query(description="Where the page starts; opaque")] = None,
         skip: Annotated[
             int, Query(ge=0, le=MAX_SKIP, description="Number of photos to skip from there")
         ] = 0,
+        links: Annotated[
+            LinkForm, Query(description="`parts`: the URLs in parts, to be joined by the client")
+        ] = LinkForm.FULL,
     ) -> Response:
         """Return a page, or 304 if the client already has it."""
         owner = owner_of(request)
         page = await self._library.page(owner, order=order, after=after, limit=limit, skip=skip)
         serialized = await self._serializer.page(
-            owner, page, endpoint=link_endpoint(request, self._library), now=self._library.now()
+            owner,
+            page,
+            endpoint=link_endpoint(request, self._library),
+            now=self._library.now(),
+            form=links,
         )
         headers = {"ETag": serialized.etag, **PRIVATE}
         if page.next:
-            query = urlencode({"limit": limit, "order": order, "after": str(page.next)})
+            form = {} if links is LinkForm.FULL else {"links": links}
+            query = urlencode({"limit": limit, "order": order, "after": str(page.next), **form})
             headers["Link"] = f'<{public_path(request.scope)}?{query}>; rel="next"'
         if matches_etag(request, serialized.etag):
             return Response(status_code=304, headers=headers)

@@ -13,7 +13,7 @@ from safelight.web.http.paths import root_path
 from safelight.web.pages.gallery_files import GalleryBuild
 from safelight.web.pages.renderer import PageRenderer
 
-FIRST_PAGE = "/api/photos?limit=60&order=taken"
+FIRST_PAGE = "/api/photos?limit=60&order=taken&links=parts"
 """The frontend's first request, exactly: the page preloads it."""
 
 
