@@ -87,6 +87,14 @@ async def test_photos_are_listed_in_pages(memory_library: Library) -> None:
         await memory_library.list_photos("ann", limit=501)
 
 
+async def test_photos_have_the_order_of_their_ids(memory_library: Library) -> None:
+    first, second = [(await _add(memory_library, "ann", seed)).id for seed in range(2)]
+    foreign = (await _add(memory_library, "ben", 0)).id
+    for ids in ([first, second], [second, foreign, first]):
+        photos = await memory_library.photos("ann", ids)
+        assert [photo.id for photo in photos] == [id_ for id_ in ids if id_ != foreign]
+
+
 def _received(data: bytes, filename: str) -> UploadFile:
     return UploadFile(io.BytesIO(data), filename=filename, headers=Headers())
 

@@ -58,8 +58,9 @@ class PhotoMethods(LibraryLifecycle):
         return await self.backends.catalog.photo(owner, id_)
 
     async def photos(self, owner: str, ids: Sequence[int]) -> list[Photo]:
-        """Return those of the owner's photos that have one of the ids, in any order."""
-        return await self.backends.catalog.photos(owner, ids)
+        """Return those of the owner's photos that have one of the ids, in the order of the ids."""
+        found = {photo.id: photo for photo in await self.backends.catalog.photos(owner, ids)}
+        return [found[id_] for id_ in ids if id_ in found]
 
     async def list_photos(
         self,
@@ -78,9 +79,8 @@ class PhotoMethods(LibraryLifecycle):
         """
         page = await self.page(owner, order=order, after=after, limit=limit, skip=skip)
         ids = [id_ for id_, _ in page.photos]
-        found = {photo.id: photo for photo in await self.photos(owner, ids)} if ids else {}
         return PhotoPage(
-            photos=tuple(found[id_] for id_ in ids if id_ in found),
+            photos=tuple(await self.photos(owner, ids) if ids else ()),
             next=None if page.next is None else str(page.next),
         )
 
