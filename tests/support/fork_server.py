@@ -40,6 +40,7 @@ _MODULES: Final = (
     *("safelight.cli.app", "safelight.server.serve", "safelight.server.worker"),
     *("safelight.client.api", "safelight.client.uploader", "safelight.client.progress"),
     *("safelight.engines", "safelight.settings.environment", "rich.progress", "segno"),
+    *("safelight.library.assembly", "safelight.library.backends"),
     *("httpcore", "anyio._backends._asyncio", "certifi", "encodings.idna"),
 )
 """What is imported before the first fork. Other modules are imported by each program."""
