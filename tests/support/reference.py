@@ -24,7 +24,9 @@ METHODS = {
     "Hooks": ("on_added", "on_deleted"),
     "Links": ("link", "rendition", "download_link"),
     "HTML": ("srcset", "picture", "jinja_filters"),
-    "Upkeep": ("render", "render_missing", "reinspect", "reinspect_outdated"),
+    "Upkeep": (
+        *("render", "render_missing", "prune_renditions", "reinspect", "reinspect_outdated"),
+    ),
 }
 """The methods of `Library`, by heading."""
 INTERNAL = {
