@@ -38,6 +38,7 @@ check: $(DEV_STAMP) gallery ## Run linters, type checkers and the import layers
 fix: $(DEV_STAMP) ## Format, and fix what can be fixed automatically
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
+	@PYTHONPATH=tests $(BIN)/python -m support.reference
 	@$(BIN)/python frontend/check.py --fix
 
 bench: $(DEV_STAMP) ## Run the benchmarks and print a table

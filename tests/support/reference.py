@@ -1,6 +1,6 @@
 """Write the reference in docs/library.md from signatures and docstrings.
 
-The source is read, not imported: annotations stay as they are written there.
+``make fix`` does it. The source is read, not imported: annotations stay as they are written there.
 """
 
 import ast
@@ -109,6 +109,11 @@ def render() -> str:
         lines += [f"#### `{name}`", "", *_entry(_value(path, name))]
     lines += ["### Others", "", *OTHERS, "", "### Errors", "", *_errors()]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def update(page: str) -> str:
+    """Return the page with its reference replaced."""
+    return page.partition("## Reference\n")[0] + render()
 
 
 def public_methods() -> set[str]:
@@ -241,3 +246,7 @@ def _value(path: str, name: str) -> Documented:
             shown = _function(each, drop_first=True)
             lines.append(f"    {shown.code}")
     return Documented("\n".join(lines), ast.get_docstring(node) or "")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(update(PAGE.read_text()))
