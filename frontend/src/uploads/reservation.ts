@@ -2,13 +2,12 @@ import { type Photo, request } from '../api'
 import type { components } from '../api.gen'
 import { contentType } from './file-types'
 import { modifiedAt } from './modified-at'
+import { sha256 } from './sha256'
 
 type Schemas = components['schemas']
 export type PresignedRequest = Schemas['PermitView']
 export type Reservation = Schemas['PutView'] | Schemas['PartsView']
 export type Operation = Schemas['SignRequest']['operation']
-
-const MAX_HASHED_BYTES = 16 * 1024 * 1024
 
 /** Reserve an upload. Return the photo instead, if the library has the same bytes. */
 export async function reserve(
@@ -27,13 +26,6 @@ export async function reserve(
   const response = await request('/uploads', { method: 'POST', json, signal })
   const body: unknown = await response.json()
   return response.status === 200 ? { photo: body as Photo } : { reservation: body as Reservation }
-}
-
-/** Return lower-case hex; undefined for large files, and on pages without a secure context. */
-async function sha256(file: File): Promise<string | undefined> {
-  if (file.size > MAX_HASHED_BYTES || !isSecureContext) return undefined
-  const hash = await crypto.subtle.digest('SHA-256', await file.arrayBuffer())
-  return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 export async function sign(

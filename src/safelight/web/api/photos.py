@@ -29,6 +29,7 @@ from safelight.web.api.routing import (
     parse_taken_at,
 )
 from safelight.web.api.schemas import MonthView, PhotoChanges, PhotoView
+from safelight.web.api.uploader_files import add_uploader_routes
 from safelight.web.api.uploads import UploadCalls
 from safelight.web.hosts import link_endpoint
 from safelight.web.http.body import read_json, read_upload_form
@@ -83,6 +84,7 @@ class _Calls:
 
     def register(self, router: APIRouter) -> None:
         """Add a route for each handler."""
+        add_uploader_routes(router)
         UploadCalls(self._library, self._serializer).register(router)
         LinkCalls(self._library).register(router)
         BulkCalls(self._library).register(router)
