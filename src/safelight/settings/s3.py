@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from safelight.settings.validators import Group, Secret, is_ip_address, parse_endpoint, reveal
 
-_HEADER_VALUE = re.compile(r"[!-~]+")
+_HEADER_VALUE = re.compile(r"[ -~]+")
 
 
 class S3Settings(Group):
@@ -57,7 +57,7 @@ class S3Settings(Group):
     def _check_header_value(cls, value: Secret | None) -> Secret | None:
         # Otherwise the error of the HTTP client would contain it.
         if value is not None and not _HEADER_VALUE.fullmatch(reveal(value)):
-            raise ValueError("it may contain only printable ASCII characters, and no spaces")
+            raise ValueError("it may contain only printable ASCII characters")
         return value
 
     @model_validator(mode="after")
