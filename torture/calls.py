@@ -13,6 +13,8 @@ from safelight.web.problems import MEDIA_TYPE
 
 TIMEOUT = 30.0
 """Seconds after which a call without an answer counts as hung."""
+_REMEMBERED = 15.0
+"""Seconds for which a rendition that could not be made is not tried again, and the time to fail."""
 _CODES = {(error.status, error.code) for error in client_errors()}
 _BROKEN = (httpx.TransportError, httpx.RemoteProtocolError)
 
@@ -102,6 +104,6 @@ class Caller:
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             if "Retry-After" not in answer.headers:
                 self._ledger.report(f"{call}: 503 {code} without Retry-After")
-        elif code == "corrupt_image" and not self._excused(started_at):
+        elif code == "corrupt_image" and not self._excused(started_at - _REMEMBERED):
             self._ledger.report(f"{call}: a good photo was refused as corrupt")
         return code

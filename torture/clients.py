@@ -23,7 +23,7 @@ Answered = httpx.Response | None
 
 
 class Client:
-    """Uploads by form and directly, deletes, edits and views; sometimes abandons them half-way."""
+    """Uploads by form and directly, deletes, edits, views and enlarges; abandons some half-way."""
 
     def __init__(
         self, number: int, seed: int, photos: PhotoMaker, ledger: Ledger, caller: Caller
@@ -46,6 +46,7 @@ class Client:
             self._delete: 14,
             self._edit: 12,
             self._view: 12,
+            self._enlarge: 12,
         }
         while not stop.is_set():
             (action,) = self._rng.choices(list(actions), list(actions.values()))
@@ -204,6 +205,24 @@ class Client:
         if found is not None and digest(found.content) != record.sha256:
             self._ledger.report(
                 f"the link of photo {record.id} returns {found.status_code}, and not the photo"
+            )
+
+    async def _enlarge(self) -> None:
+        """Ask for the rendition on demand, and follow the link to it."""
+        record = self._choose()
+        if record is None or record.fate is not Fate.KEPT:
+            return
+        path = f"/api/photos/{record.id}/w2560"
+        answer = await self._caller.request("enlarge", "GET", path)
+        if answer is None or answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+            return
+        if answer.status_code != httpx.codes.TEMPORARY_REDIRECT:
+            self._ledger.report(f"enlarging photo {record.id}: {answer.status_code}")
+            return
+        found = await self._caller.fetch(answer.headers["Location"])
+        if found is not None and found.content[8:12] != b"WEBP":
+            self._ledger.report(
+                f"the link to a rendition of photo {record.id} returns {found.status_code}"
             )
 
     def _make_photo(self, *, large: bool = False) -> tuple[bytes, Record]:

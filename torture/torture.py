@@ -1,9 +1,9 @@
 """Kill a running service repeatedly while it is used; then check what it acknowledged.
 
-Clients upload by form and directly, in one request and in parts, delete, edit and view, while the
-server, a worker, a decoder, PostgreSQL or SeaweedFS is killed with SIGKILL. The seed determines
-what is killed when and what clients do, but not how the two coincide. Afterwards nothing that was
-acknowledged may be lost, and nothing may be left over.
+Clients upload by form and directly, in one request and in parts, delete, edit, view and ask for
+renditions on demand, while the server, a worker, a decoder, PostgreSQL or SeaweedFS is killed with
+SIGKILL. The seed determines what is killed when and what clients do, but not how the two coincide.
+Afterwards nothing that was acknowledged may be lost, and nothing may be left over.
 
 Run as ``make torture``, or ``make torture ARGS="--seed 7 --kills 200"``; ``--faults`` instead puts
 proxies in front of PostgreSQL and the store, which delay, break and truncate calls. At the end it
@@ -45,6 +45,7 @@ from system import TOKEN, System
 _RECOVERY_SECONDS = 60.0
 _CALLS = {
     *(("form", "201"), ("complete", "201"), ("delete", "204"), ("edit", "200"), ("view", "200")),
+    ("enlarge", "307"),
 }
 """Those that each run has to make."""
 

@@ -39,7 +39,7 @@ _POLLS: Final = (0.05, 0.1, 0.2, 0.3)
 _LONGEST_POLL: Final = 0.5
 """Seconds between two looks at whether another process is done."""
 _MAX_FAILED: Final = 1_000
-_FAILED_SECONDS: Final = 60.0
+_FAILED_SECONDS: Final = 10.0
 """A photo that can't be rendered must not kill a decoder for each client that asks for it."""
 _BATCH: Final = 500
 
