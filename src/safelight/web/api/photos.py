@@ -29,11 +29,11 @@ from safelight.web.api.routing import (
     parse_taken_at,
 )
 from safelight.web.api.schemas import MonthView, PhotoChanges, PhotoView
-from safelight.web.api.uploader_files import add_uploader_routes
 from safelight.web.api.uploads import UploadCalls
 from safelight.web.hosts import link_endpoint
 from safelight.web.http.body import read_json, read_upload_form
 from safelight.web.http.paths import public_path
+from safelight.web.pages.uploader_files import add_uploader_routes
 from safelight.web.security_log import SecurityEvent, log_security_event
 
 if TYPE_CHECKING:
