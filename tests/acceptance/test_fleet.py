@@ -5,8 +5,8 @@ import collections
 import signal
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +78,38 @@ def _fleet(engines: EmbeddedEngines, url: str, folder: Path) -> Iterator[Fleet]:
         )
         proxy = stack.enter_context(run_caddy(folder / "balancer", text, site))
         yield Fleet(servers, site, proxy)
+
+
+async def test_rendition_on_demand_is_made_by_one_server(fleet: Fleet) -> None:
+    async with fleet.client() as client:
+        added = await client.post("/api/photos", files={"photo": ("a.jpg", jpeg(2_700, 1_800))})
+    path = f"/api/photos/{added.json()['id']}/w2560"
+    before = await _decodes(fleet)
+    async with _direct_clients(fleet) as clients:
+        answers = await asyncio.gather(*(clients[n % 2].get(path) for n in range(60)))
+    assert {answer.status_code for answer in answers} == {307}
+    assert await _decodes(fleet) == before + 1
+
+
+@asynccontextmanager
+async def _direct_clients(fleet: Fleet) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """Yield a client for each server, without the load balancer."""
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=server.url, headers=BEARER, timeout=60)
+            )
+            for server in fleet.servers
+        ]
+
+
+async def _decodes(fleet: Fleet) -> int:
+    """Return how many photos the decoders of both servers have worked on."""
+    async with _direct_clients(fleet) as clients:
+        pages = [(await client.get("/metrics")).text for client in clients]
+    lines = [line for page in pages for line in page.splitlines()]
+    name = "safelight_darkroom_work_seconds_count "
+    return sum(int(float(line.split()[-1])) for line in lines if line.startswith(name))
 
 
 async def test_parallel_uploads_of_the_same_photos_store_each_once(fleet: Fleet) -> None:

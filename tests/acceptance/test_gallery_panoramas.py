@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from support.browser_session import OpenBrowserSession
 from support.gallery import GalleryPage, make_photo
@@ -15,6 +15,7 @@ from support.service import Service, run_service
 
 NEWEST = datetime(2023, 9, 20, 12, 30)  # noqa: DTZ001  a camera's clock has no zone
 SIZES = {"Wide": (18_000, 1_000), "Wider than the tile": (6_000, 1_500), "Tall": (1_000, 18_000)}
+USUAL = (2_700, 1_800)
 ENOUGH = 0.8
 """Tiles may use a rendition that is slightly smaller."""
 
@@ -31,7 +32,7 @@ async def panoramas(service: Service) -> Service:
     """The service, with panoramas that have all of their renditions."""
     async with service.api() as api:
         if not (await api.get("/api/photos")).json():
-            for title, size in SIZES.items():
+            for title, size in (*SIZES.items(), ("Usual", USUAL)):
                 await service.add(make_photo(NEWEST, width=size[0], height=size[1]), title=title)
         async with asyncio.timeout(60):
             while any(await _lacking(api)):  # noqa: ASYNC110  rows give no notice
@@ -103,3 +104,31 @@ _FILLS = """(image) => {
   const { width, height } = image.getBoundingClientRect()
   return Math.min(width, height) > 600
 }"""
+
+
+async def test_photo_is_shown_at_once_and_in_a_larger_size_when_that_is_made(
+    open_session: OpenBrowserSession, panoramas: Service
+) -> None:
+    """The screen has more pixels than the largest rendition made unasked."""
+    async with panoramas.api() as api:
+        photos = (await api.get("/api/photos")).json()
+    photo = next(photo for photo in photos if photo["title"] == "Usual")
+    made = {each["name"]: each["url"] for each in photo["renditions"]}
+    gallery = GalleryPage(await open_session(panoramas, scale=2))
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    await gallery.page.route("**/w2560", hold)
+    await gallery.photo(photo["title"]).click()
+    await gallery.viewer.shows(photo["title"])
+    image = gallery.viewer.dialog.locator(
+        ".pswp__item[aria-hidden=false] .pswp__img:not(.pswp__img--placeholder)"
+    )
+    await expect(image).to_have_js_property("currentSrc", made["w1280"])
+    await expect(image).to_have_js_property("complete", True)  # noqa: FBT003  the value
+    held.set()
+    larger = f"{panoramas.url}/api/photos/{photo['id']}/w2560"
+    await expect(image).to_have_js_property("currentSrc", larger)
