@@ -115,14 +115,16 @@ class System:
         """Let server and worker use these URLs of the engines. Call it before they start."""
         self.database_url, self.endpoint_url = database_url, endpoint_url
         for program in (self.server, self.worker):
-            program.environ |= self._environ(program.name)
+            program.environ |= self.environ(program.name)
 
     def _program(self, name: str, *arguments: str) -> Program:
         log = self.folder / f"{name}.log"
-        return Program(name, list(arguments), self._environ(name), log)
+        return Program(name, list(arguments), self.environ(name), log)
 
-    def _environ(self, name: str) -> dict[str, str]:
+    def environ(self, name: str) -> dict[str, str]:
+        """Return the environment of a command."""
         return {
+            "PATH": os.environ["PATH"],
             "SAFELIGHT_DATA_DIR": str(self.folder / name),
             "SAFELIGHT_PORT": str(self.port),
             "SAFELIGHT_TOKEN": TOKEN,

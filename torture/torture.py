@@ -1,9 +1,10 @@
 """Kill a running service repeatedly while it is used; then check what it acknowledged.
 
 Clients upload by form and directly, in one request and in parts, delete, edit, view and ask for
-renditions on demand, while the server, a worker, a decoder, PostgreSQL or SeaweedFS is killed with
-SIGKILL. The seed determines what is killed when and what clients do, but not how the two coincide.
-Afterwards nothing that was acknowledged may be lost, and nothing may be left over.
+renditions on demand, and `safelight adopt` adopts objects of another program. Meanwhile that
+command, the server, a worker, a decoder, PostgreSQL or SeaweedFS is killed with SIGKILL. The seed
+determines what is killed when and what clients do, but not how the two coincide. Afterwards nothing
+that was acknowledged may be lost, and nothing may be left over.
 
 Run as ``make torture``, or ``make torture ARGS="--seed 7 --kills 200"``; ``--faults`` instead puts
 proxies in front of PostgreSQL and the store, which delay, break and truncate calls. At the end it
@@ -29,6 +30,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from adoption import Adopter
 from calls import Caller
 from clients import Client
 from faults import POSTGRES, STORE, FaultInjector, open_fault_proxies
@@ -91,8 +93,12 @@ class Torture:
                 self.notes |= injector.summary()
                 await self._check()
         else:
+            adopter = Adopter(self.seed, self._system, self.ledger)
+            await adopter.store_originals()
             async with self._system.running():
-                await self._use_during(self._kills())
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(adopter.run())
+                    await self._use_during(self._kills())
                 await self._check()
 
     async def _use_during(self, disturbance: Coroutine[Any, Any, None]) -> None:

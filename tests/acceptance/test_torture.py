@@ -10,3 +10,4 @@ def test_nothing_acknowledged_is_lost_when_processes_are_killed() -> None:
     output = run_torture("--seed", "1", "--kills", "6", "--clients", "2", "--job-timeout", "5")
     for victim in ("server", "worker", "darkroom child", "PostgreSQL", "SeaweedFS"):
         assert f"killed: {victim}  " in output
+    assert "adopt: " in output
