@@ -24,7 +24,8 @@ from PIL import Image
 import photograph
 from pages import ratio
 from safelight.darkroom.pool import Darkroom
-from safelight.imaging.presets import build_presets
+from safelight.imaging.presets import build_presets, made_at_upload, presets_for_image
+from safelight.models import ImageFacts, Preset
 from safelight.settings import LimitSettings, RenditionSettings
 from stage import TOKEN, Server, stage
 from table import Row, machine, markdown
@@ -92,14 +93,14 @@ def run_import(server: Server, folder: Path, jobs: int) -> Import:
     )
 
 
-async def decode_all(paths: Sequence[Path], *, whole: bool) -> float:
-    """Inspect and render files with the darkroom alone, and return the seconds.
+async def decode_all(paths: Sequence[Path]) -> float:
+    """Make with the darkroom alone what is made before uploads are answered; return the seconds."""
+    ladder = build_presets(RenditionSettings())
 
-    `whole` makes all renditions, otherwise those that are made before an upload is answered.
-    """
-    presets = build_presets(RenditionSettings())
-    if not whole:
-        presets = tuple(preset for preset in presets if preset.width <= 640)
+    def choose(facts: ImageFacts, *, is_large: bool) -> Sequence[Preset]:
+        del is_large
+        return made_at_upload(presets_for_image(ladder, facts))
+
     room = Darkroom(LimitSettings())
     await room.start()
     slots = asyncio.Semaphore(8)
@@ -107,8 +108,7 @@ async def decode_all(paths: Sequence[Path], *, whole: bool) -> float:
     async def decode(path: Path) -> None:
         async with slots:
             with path.open("rb") as file:
-                seen = await room.inspect(file, owner="o")
-                await room.render(file, seen.facts, presets, owner="o")
+                await room.inspect(file, owner="o", presets=choose)
 
     started_at = time.perf_counter()
     async with asyncio.TaskGroup() as group:
@@ -153,21 +153,18 @@ class Round:
 
     imported: float
     jobs: float
-    before_answers: float
-    all_renditions: float
+    darkroom: float
 
 
 def _turn(server: Server, folder: Path, jobs: int) -> Round:
     paths = sorted(folder.iterdir())
-    before_answers = asyncio.run(decode_all(paths, whole=False))
-    all_renditions = asyncio.run(decode_all(paths, whole=True))
+    darkroom = asyncio.run(decode_all(paths))
     done = run_import(server, folder, jobs)
     _print(f"large: {done}")
     measured = Round(
         imported=done.seconds,
         jobs=server.settle(),
-        before_answers=before_answers,
-        all_renditions=all_renditions,
+        darkroom=darkroom,
     )
     _print(str(measured))
     return measured
@@ -185,23 +182,18 @@ def _against_the_darkroom(turns: Sequence[Round], photos: int) -> list[Row]:
         )
 
     sent = [turn.imported for turn in turns]
-    whole = [turn.all_renditions for turn in turns]
+    alone = [turn.darkroom for turn in turns]
     return [
         row(
             "photos of 11 megapixels by `safelight import`, until the last response",
             sent,
-            whole,
+            alone,
             0.75,
-        ),
-        row(
-            "the same, compared with the darkroom's work before responses only",
-            sent,
-            [turn.before_answers for turn in turns],
         ),
         row(
             "the same, until the last job is done",
             [turn.imported + turn.jobs for turn in turns],
-            whole,
+            alone,
         ),
     ]
 

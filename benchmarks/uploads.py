@@ -65,7 +65,7 @@ def _measure_cpu(ours: Server, theirs: Server, photo: Path, rounds: int, uploads
             limit=0.8,
         ),
         Row(
-            what="the same: CPU of the decoder processes (hash, decode, two sizes)",
+            what="the same: CPU of the decoder processes (decode, three sizes)",
             ours=f"{median(children):.0f} ms",
             theirs="tutorial: none, it checks nothing",
             figure=median(children),

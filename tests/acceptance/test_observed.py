@@ -57,6 +57,7 @@ def _start(folder: Path, collector: str) -> tuple[ServeProcess, _Reader]:
         SAFELIGHT_LOG__FORMAT="json",
         SAFELIGHT_METRICS__TOKEN="a-token-for-prometheus",
         SAFELIGHT_TRACES__ENDPOINT_URL=collector,
+        SAFELIGHT_RENDITIONS__PRESETS="w1280 1280 later",  # so that an upload needs a job
     )
     reader = _Reader(served.process)
     reader.start()

@@ -4,13 +4,16 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from safelight.imaging import presets
+from safelight.library.processing.renditions import RenditionMaker
+from safelight.models import ImageFacts, Preset
 from safelight.server.logging import EACH_LOGGER, JsonFormatter
 from support import pictures
 from support.app_server import Site
@@ -108,8 +111,15 @@ class _ListHandler(logging.Handler):
 
 
 def test_request_and_its_job_are_logged_with_the_same_id(
-    client: httpx.Client, lines: list[dict[str, Any]]
+    client: httpx.Client, lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def choose_narrowest(
+        maker: RenditionMaker, facts: ImageFacts, *, is_large: bool
+    ) -> Sequence[Preset]:
+        del is_large
+        return presets.presets_for_image(maker.ladder, facts)[:1]
+
+    monkeypatch.setattr(RenditionMaker, "_choose", choose_narrowest)  # the others need a job
     id_ = f"with-a-job-{uuid4().hex}"
     files = {"photo": pictures.jpeg(1600, 1200)}
     added = client.post("/api/photos", files=files, headers={"X-Request-Id": id_})
