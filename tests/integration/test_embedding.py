@@ -26,9 +26,11 @@ from safelight import (
     PresetSettings,
     RenditionSettings,
     Settings,
+    StartedUpload,
     TooLarge,
     UsageError,
     add_error_handlers,
+    keys,
 )
 from safelight.engines import EmbeddedEngines
 from safelight.library.tasks import PURGE
@@ -272,6 +274,24 @@ async def test_hooks_run_in_the_transaction(
         ("deleted", first.photo.id),
         ("deleted", within.photo.id),
     ]
+
+
+async def test_hook_runs_for_a_direct_upload(memory_library: Library) -> None:
+    seen: list[int] = []
+
+    @memory_library.on_added
+    async def note(photo: Photo, _connection: AsyncConnection) -> None:
+        seen.append(photo.id)
+
+    data = _photo(1)
+    started = await memory_library.uploads.begin("ann", size=len(data), content_type="image/jpeg")
+    assert isinstance(started, StartedUpload)
+    id_ = started.upload.upload_id
+    await memory_library.backends.bucket.put(
+        keys.incoming(id_), data, content_type="image/jpeg", same_size=False
+    )
+    added = [await memory_library.uploads.complete("ann", id_) for _ in range(2)]
+    assert seen == [added[0].photo.id]
 
 
 async def test_exception_of_a_hook_undoes_the_change(memory_library: Library) -> None:
