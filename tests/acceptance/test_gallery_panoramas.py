@@ -1,12 +1,14 @@
 """Panoramas in the gallery: sharp in the grid, and zoomed up to the original."""
 
 import asyncio
+import io
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 from playwright.async_api import Locator, Route, expect
 
 from support.browser_session import OpenBrowserSession
@@ -132,3 +134,17 @@ async def test_photo_is_shown_at_once_and_in_a_larger_size_when_that_is_made(
     held.set()
     larger = f"{panoramas.url}/api/photos/{photo['id']}/w2560"
     await expect(image).to_have_js_property("currentSrc", larger)
+
+
+async def test_copied_link_is_to_the_largest_rendition_which_is_made_for_it(
+    open_session: OpenBrowserSession, panoramas: Service
+) -> None:
+    gallery = GalleryPage(await open_session(panoramas))
+    await gallery.session.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await gallery.photo("Usual").click()
+    await gallery.viewer.dialog.get_by_role("button", name="Copy link", exact=True).click()
+    await expect(gallery.viewer.dialog.get_by_text("Copied. The link works")).to_be_visible()
+    link = await gallery.page.evaluate("navigator.clipboard.readText()")
+    async with httpx.AsyncClient() as client:
+        copied = await client.get(link)
+    assert Image.open(io.BytesIO(copied.content)).size == (2_560, 1_707)

@@ -1,7 +1,12 @@
 import { useRef, useState } from 'preact/hooks'
-import type { Photo } from '../api'
+import { fetchPhoto, type Photo } from '../api'
+import { bootstrap } from '../bootstrap'
 import { Icon } from '../icons'
 import { formatDay, texts } from '../texts'
+import { largerSources } from './sources'
+
+/** Milliseconds: browsers let a page write to the clipboard only for a few seconds after a click. */
+const MAX_WAIT = 3_500
 
 /** Copies expiring links to the largest rendition and to the original. */
 export function Share({ photo }: { photo: Photo }) {
@@ -13,10 +18,6 @@ export function Share({ photo }: { photo: Photo }) {
     ...(photo.located ? [texts.location] : []),
     ...(photo.displayable ? [] : [texts.notDisplayable]),
   ]
-  const largest = photo.renditions.reduce(
-    (best, rendition) => (rendition.width > best.width ? rendition : best),
-    photo.renditions[0] ?? { width: 0, url: photo.photo_url },
-  )
   const copy = async (url: string, message: string) => {
     const done = await copyText(url)
     setShownUrl(done ? '' : url)
@@ -32,7 +33,7 @@ export function Share({ photo }: { photo: Photo }) {
       <button
         type="button"
         class="primary"
-        onClick={() => void copy(largest.url, texts.copied(until))}
+        onClick={() => void largestLink(photo).then((url) => copy(url, texts.copied(until)))}
       >
         <Icon name="link" />
         {texts.share}
@@ -58,6 +59,24 @@ export function Share({ photo }: { photo: Photo }) {
       {shownUrl && <LinkField url={shownUrl} />}
     </div>
   )
+}
+
+/** Return a link to the largest rendition, which the server may have to make first. */
+async function largestLink(photo: Photo): Promise<string> {
+  const larger = largerSources(photo, bootstrap).at(-1)
+  let { renditions } = photo
+  if (larger) {
+    try {
+      const signal = AbortSignal.timeout(MAX_WAIT)
+      // Only to have it made: what it redirects to is for HEAD.
+      await fetch(larger.url, { method: 'HEAD', redirect: 'manual', signal })
+      renditions = (await fetchPhoto(photo.id)).renditions
+    } catch {
+      // A link to a smaller one is better than none.
+    }
+  }
+  const start = { width: 0, url: photo.photo_url }
+  return renditions.reduce((best, each) => (each.width > best.width ? each : best), start).url
 }
 
 /** Scroll to the warning, which on a phone is below the edge of the panel. */

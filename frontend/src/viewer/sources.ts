@@ -21,30 +21,32 @@ export interface Demand {
 /** Return the renditions that exist already, to show at once; the smallest first. */
 export const madeSources = (photo: Photo): Source[] => sources(photo, () => false)
 
+/** Return the larger renditions that the server can make, in the order of its presets. */
+export function largerSources(photo: Photo, { root, presets }: Demand): Source[] {
+  const made = Math.max(0, ...madeSources(photo).map(({ width }) => width))
+  const [shortest, longest] = [photo.width, photo.height].sort((a, b) => a - b) as [number, number]
+  return presets
+    .map(([name, across, shortSide]) => {
+      const scale = Math.min(
+        1,
+        Math.max(across / photo.width, shortSide / shortest),
+        MAX_SIDE / longest,
+      )
+      const url = `${root}/api/photos/${photo.id}/${name}`
+      return { width: Math.round(photo.width * scale), url }
+    })
+    .filter(({ width }) => width > made)
+}
+
 /**
  * Return all images to zoom into, up to the original; the smallest first. `gigabytes` is the memory
  * of the machine, which Firefox and Safari don't report.
  */
-export function zoomSources(
-  photo: Photo,
-  { root, presets }: Demand,
-  gigabytes = deviceMemory(),
-): Source[] {
+export function zoomSources(photo: Photo, demand: Demand, gigabytes = deviceMemory()): Source[] {
   const most = gigabytes >= MUCH_MEMORY ? MAX_ZOOM_PIXELS_WITH_MEMORY : MAX_ZOOM_PIXELS
   const images = sources(photo, () => photo.width * photo.height <= most)
-  const made = Math.max(0, ...madeSources(photo).map(({ width }) => width))
-  const [shortest, longest] = [photo.width, photo.height].sort((a, b) => a - b) as [number, number]
-  for (const [name, across, shortSide] of presets) {
-    const scale = Math.min(
-      1,
-      Math.max(across / photo.width, shortSide / shortest),
-      MAX_SIDE / longest,
-    )
-    const width = Math.round(photo.width * scale)
-    if (width > made) images.push({ width, url: `${root}/api/photos/${photo.id}/${name}` })
-  }
   // The sort is stable: an original comes before a rendition of the same width.
-  return images.sort((a, b) => a.width - b.width)
+  return [...images, ...largerSources(photo, demand)].sort((a, b) => a.width - b.width)
 }
 
 const deviceMemory = (): number =>
