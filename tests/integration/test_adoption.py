@@ -11,15 +11,24 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from obstore.store import MemoryStore
 from sqlalchemy import create_engine, text
 
 from safelight import Caption, Library, crash_points, keys
 from safelight.cli.store.adopt import adopt
-from safelight.cli.store.adoption_source import find_key, parse_address
+from safelight.cli.store.adoption_source import (
+    Columns,
+    OriginalTable,
+    find_key,
+    parse_address,
+)
 from safelight.engines import EmbeddedEngines
 from safelight.errors import (
     Busy,
     CatalogUnavailable,
+    ChecksumMismatch,
     CorruptImage,
     InvalidRequest,
     NotFound,
@@ -27,7 +36,7 @@ from safelight.errors import (
     TooLarge,
     UnsupportedType,
 )
-from safelight.library.uploads.adoption import Adoption, filename_of
+from safelight.library.uploads.adoption import Adoption, _is_unsupported, filename_of
 from safelight.storage import ObjectVersion
 from safelight.testing import photo
 from support.app_server import settings_for
@@ -190,10 +199,17 @@ async def test_own_objects_and_impossible_dates_are_refused(library: Library) ->
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     for key, created_at in (
         (keys.original(adopted.storage_id), None),
+        (f"/{keys.original(adopted.storage_id)}", None),
+        (f"photos//{adopted.storage_id}/original", None),
+        ("/incoming/x", None),
         ("incoming/x", None),
         ("quarantine/x", None),
         ("", None),
         ("folder/", None),
+        ("a//b.jpg", None),
+        ("a/../b.jpg", None),
+        ("a\x01b.jpg", None),
+        ("\ud800", None),
         ("x" * 1025, None),
         ("a.jpg", tomorrow),
         ("a.jpg", datetime(2020, 1, 1)),  # noqa: DTZ001  which is refused
@@ -217,6 +233,27 @@ async def test_originals_are_deleted_only_if_their_photo_is_complete(library: Li
         await adoption.remove_original("ada", other)
     assert await library.backends.bucket.size(other)
     assert await library.backends.bucket.size(keys.original(adopted.storage_id))
+
+
+@given(key=st.text("a.%?#\\/\x01\x7f\n \u2028", min_size=1, max_size=6))
+async def test_keys_are_refused_or_used_as_they_are(key: str) -> None:
+    store = MemoryStore()
+    if _is_unsupported(key):
+        return
+    await store.put_async(key, b"x")
+    assert (await store.head_async(key))["path"] == key
+
+
+async def test_an_original_that_was_replaced_stays(library: Library) -> None:
+    adoption, bucket = library.components.adoption, library.backends.bucket
+    key = await store_original(library, photo())
+    adopted = (await library.adopt("ada", key)).photo
+    replacement = photo("png")
+    await bucket.delete([key])
+    await bucket.put(key, replacement, content_type="image/png")
+    with pytest.raises(ChecksumMismatch, match=f"replaced .* photo {adopted.id}"):
+        await adoption.remove_original("ada", key)
+    assert await fetch(library, key) == replacement
 
 
 @pytest.mark.parametrize(
@@ -383,3 +420,10 @@ async def test_wrong_table_or_column_is_named(tutorial: str) -> None:
     for table, message in (("photos", "no table 'photos'"), ("pictures", "id, object_key")):
         with pytest.raises(SettingsError, match=message):
             await asyncio.to_thread(adopt, "s3://", table=table)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "postgresql://u:secret@host:port/x", "mysql://u@h/x"])
+def test_wrong_database_url_is_explained(url: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_URL") as raised:
+        OriginalTable(url, "photos", Columns(key="key"))
+    assert "secret" not in str(raised.value)

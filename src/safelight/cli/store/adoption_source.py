@@ -103,7 +103,13 @@ class OriginalTable:
         from sqlalchemy import MetaData, Table, create_engine
         from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
-        self._engine: Engine = create_engine(_DRIVER.sub("postgresql+psycopg://", url))
+        try:
+            self._engine: Engine = create_engine(_DRIVER.sub("postgresql+psycopg://", url))
+        except (SQLAlchemyError, ValueError, ImportError) as error:
+            raise SettingsError(
+                "DATABASE_URL is not the address of a database that can be read here, such as"
+                " postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE."
+            ) from error
         schema, _, table = name.rpartition(".")
         try:
             self._table: Table = Table(

@@ -24,7 +24,7 @@ from safelight.catalog import Catalog
 from safelight.catalog.installation.adoptions import source_of
 from safelight.crash_points import reached
 from safelight.darkroom.pool import Darkroom
-from safelight.errors import InvalidRequest, NotFound
+from safelight.errors import ChecksumMismatch, InvalidRequest, NotFound
 from safelight.library.captions import validate
 from safelight.library.ingest import Ingest, check_owner
 from safelight.library.results import AddResult
@@ -36,6 +36,8 @@ from safelight.storage import Bucket, ObjectVersion
 _MAX_UNPROVEN: Final = 3
 """After this number of copies in a row that the store didn't prove, none is tried."""
 _MAX_KEY_BYTES: Final = 1024
+_is_unsupported = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f\ud800-\udfff]").search
+"""Finds what obstore refuses or leaves out: for "/a" it reads and deletes "a", another object."""
 _without_id = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[-_.]?")
 
 
@@ -136,7 +138,7 @@ class Adoption:
         """Delete an object that has been adopted; return whether there was one.
 
         Raises NotFound if it has not been adopted, if its photo was deleted, or if the photo's own
-        original is missing.
+        original is missing; ChecksumMismatch if the object was replaced after its adoption.
         """
         found = self._source(owner, key, source)
         photo = await self._find(owner, found)
@@ -148,14 +150,24 @@ class Adoption:
             )
         if await found.bucket.size(key) is None:
             return False
+        async with self._fetch(owner, found) as (copy, _):
+            if await copy.sha256() != photo.sha256:
+                raise ChecksumMismatch(
+                    f"This object was replaced after its adoption as photo {photo.id}: it stays."
+                )
         await found.bucket.delete([key])
         return True
 
     def _source(self, owner: str, key: str, source: Bucket | None) -> _Source:
         check_owner(owner)
         bucket = source or self._bucket
-        if not 1 <= len(key.encode(errors="replace")) <= _MAX_KEY_BYTES or key.endswith("/"):
+        if not 1 <= len(key.encode(errors="replace")) <= _MAX_KEY_BYTES:
             raise InvalidRequest("The key of an object has 1 to 1,024 bytes.")
+        if _is_unsupported(key):
+            raise InvalidRequest(
+                "This key can't be adopted: it has control characters, or a part between slashes"
+                " that is empty, '.' or '..'. Copy the object to another key first."
+            )
         is_own = keys.storage_id_of(key) or key.startswith((keys.INCOMING, keys.QUARANTINE))
         if is_own and bucket.account == self._bucket.account and bucket.name == self._bucket.name:
             raise InvalidRequest(f"{key} is an object of Safelight's own.")
