@@ -6,6 +6,7 @@ import inspect
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from safelight import Library, Settings, SyncLibrary
 from safelight.errors import NotFound, SafelightError, UsageError
+from safelight.library.sync.loop_thread import LoopThread
 from safelight.testing import memory_library, photo
 
 __all__ = ["memory_library"]
@@ -80,6 +82,30 @@ def test_first_calls_of_many_threads_start_it_once(memory_library: Library) -> N
     library.close()
     assert library.page("ada").photos == ()  # it starts again
     library.close()
+
+
+def test_closing_ends_the_calls_of_other_threads(memory_library: Library) -> None:
+    library, started = SyncLibrary(memory_library), threading.Event()
+
+    async def wait_forever(_library: Library) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(library.run, wait_forever)
+        assert started.wait(60)
+        library.close()
+        with pytest.raises(UsageError, match="closed by another thread"):
+            call.result(timeout=30)
+    assert not library.page("ada").photos
+    library.close()
+
+
+def test_calls_after_the_end_of_a_loop_are_refused() -> None:
+    thread = LoopThread()
+    thread.stop()
+    with pytest.raises(UsageError, match="closed by another thread"):
+        thread.run(asyncio.sleep(0))
 
 
 def test_a_running_loop_is_not_blocked(memory_library: Library) -> None:

@@ -5,7 +5,7 @@ import functools
 import inspect
 import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 
@@ -13,6 +13,7 @@ from safelight.errors import UsageError
 from safelight.library.hooks import HookT
 from safelight.library.library import Library
 from safelight.library.methods.markup import Html
+from safelight.library.sync.loop_thread import LoopThread
 from safelight.models import Photo
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ class SyncLibrary:
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
+        self._thread: LoopThread | None = None
         self._starting = threading.Lock()
 
     @classmethod
@@ -158,27 +158,30 @@ class SyncLibrary:
 
     def run(self, work: Callable[[Library], Awaitable[T]]) -> T:
         """Return the result of async work with the library, such as ``lambda library: …``."""
-        loop = self._started_loop()
+        thread = self._started_thread()
 
         async def call() -> T:
             return await work(self.library)
 
-        return _wait(call(), loop)
+        return thread.run(call())
 
     def start(self) -> None:
         """Start the library now; do nothing if it is started. Raises as `Library.start` does."""
-        self._started_loop()
+        self._started_thread()
 
     def close(self) -> None:
-        """Finish what is in progress, and stop the library; a later call starts it again."""
+        """Stop the library; a later call starts it again.
+
+        Calls of other threads that are in progress raise an error.
+        """
         with self._starting:
-            loop, self._loop = self._loop, None
-            if loop is None or self._pid != os.getpid():
+            thread, self._thread = self._thread, None
+            if thread is None or thread.pid != os.getpid():
                 return
             try:
-                _wait(self.library.close(), loop)
+                thread.run(self.library.close())
             finally:
-                _stop(loop)
+                thread.stop()
 
     def __enter__(self) -> Self:
         self.start()
@@ -192,57 +195,29 @@ class SyncLibrary:
     ) -> None:
         self.close()
 
-    def _started_loop(self) -> asyncio.AbstractEventLoop:
+    def _started_thread(self) -> LoopThread:
         _require_no_loop()
-        loop = self._loop  # another thread may close the library
-        if loop is None:
+        thread = self._thread  # another thread may close the library
+        if thread is None:
             with self._starting:
-                if self._loop is None:
-                    self._loop = self._start()
-                    self._pid = os.getpid()
-                loop = self._loop
-        if self._pid != os.getpid():
+                if self._thread is None:
+                    self._thread = self._start()
+                thread = self._thread
+        if thread.pid != os.getpid():
             raise UsageError(
                 "This process was forked after the library had started. Don't use the library"
                 " before the fork: each process starts its own."
             )
-        return loop
+        return thread
 
-    def _start(self) -> asyncio.AbstractEventLoop:
-        loop = asyncio.new_event_loop()
-        threading.Thread(
-            target=_run_loop, args=[loop], name="safelight-library", daemon=True
-        ).start()
+    def _start(self) -> LoopThread:
+        thread = LoopThread()
         try:
-            _wait(self.library.start(), loop)
+            thread.run(self.library.start())
         except BaseException:
-            _stop(loop)
+            thread.stop()
             raise
-        return loop
-
-
-def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
-    finally:
-        loop.close()
-
-
-def _stop(loop: asyncio.AbstractEventLoop) -> None:
-    loop.call_soon_threadsafe(loop.stop)
-
-
-def _wait(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
-    """Return the result of a coroutine on a loop of another thread; cancel it on Ctrl-C."""
-    future = asyncio.run_coroutine_threadsafe(work, loop)
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
+        return thread
 
 
 def _require_no_loop() -> None:
