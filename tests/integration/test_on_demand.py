@@ -121,6 +121,23 @@ async def test_thousand_who_ask_at_once_cost_one_rendering(
     assert await claims(memory_library) == []
 
 
+async def test_presets_of_the_same_pixels_can_be_asked_for_at_once(
+    memory_library: Library, darkroom: Darkroom
+) -> None:
+    photo, parts = await add(memory_library), memory_library.backends
+    twins = RenditionSettings.model_validate({"presets": "a 50x50 cover, b 50x50 cover"})
+    both = OnDemandRenditions(
+        make_renditions(parts, presets=build_presets(twins)),
+        *(parts.bucket, parts.catalog),
+        at_once=2,
+        max_waiting=100,
+    )
+    made = await asyncio.gather(*(both.get_or_make(OWNER, photo.id, name) for name in "ab"))
+    for name, answer in zip("ab", made, strict=True):
+        assert name in {each.name for each in answer.renditions}
+    assert await claims(memory_library) == []
+
+
 async def test_two_processes_make_a_rendition_once(
     memory_library: Library, darkroom: Darkroom
 ) -> None:

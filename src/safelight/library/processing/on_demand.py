@@ -77,18 +77,26 @@ class OnDemandRenditions:
         it can't be rendered, and Busy if too many are waiting or after `wait`.
         """
         photo = await self._read(owner, id_)
-        preset = self._preset_to_make(photo, name)
-        if preset is None:
-            return photo
+        until = asyncio.get_running_loop().time() + wait.total_seconds()
+        while preset := self._preset_to_make(photo, name):
+            photo = await self._made(photo, preset, name, until)
+        return photo
+
+    async def _made(self, photo: Photo, preset: Preset, name: str, until: float) -> Photo:
+        """Return a photo once a rendition is made, by the clock of the event loop.
+
+        One of the same pixels has the same key, so it may be that of another name.
+        """
         key = keys.rendition(photo.storage_id, presets.digest(preset))
         if failure := self._failed.get(key):
             raise type(failure)(str(failure))
         if key not in self._making:
             with _explained():
-                self._queue.require_room(owner)
+                self._queue.require_room(photo.owner)
             self._start(photo, name, key)
         task = self._making[key]
-        done, _ = await asyncio.wait({task}, timeout=wait.total_seconds())
+        left = max(0.0, until - asyncio.get_running_loop().time())
+        done, _ = await asyncio.wait({task}, timeout=left)
         if not done:
             raise Busy(
                 "This photo is still being rendered. Try again in a few seconds.",
