@@ -14,6 +14,7 @@ from safelight.imaging import presets
 from safelight.imaging.browsers import is_displayable
 from safelight.imaging.exif import find_exif_blocks
 from safelight.models import Details, ImageFacts, Photo, Rendition
+from safelight.settings import RenditionSettings
 from support import pictures
 
 
@@ -153,6 +154,16 @@ def test_largest_rendition_is_shown_instead(photo: Photo) -> None:
     assert shown is not None
     assert shown.name == "w1280"
     assert presets.display_rendition(replace(photo, renditions=())) is None
+
+
+def test_lists_have_what_is_made_on_demand_only_if_there_is_nothing_else() -> None:
+    """Otherwise they would link to an original with a location."""
+    ladder = presets.build_presets(RenditionSettings())
+    both = replace(PHOTO, renditions=(rendition(320, 240), rendition(2560, 1920)))
+    listed = presets.without_demanded(both, ladder)
+    assert listed.renditions == both.renditions[:1]
+    alone = replace(both, renditions=both.renditions[1:])
+    assert presets.without_demanded(alone, ladder) == alone
 
 
 def test_location_alone_does_not_make_an_original_undisplayable() -> None:

@@ -203,10 +203,15 @@ def not_for_display(presets: tuple[Preset, ...]) -> frozenset[str]:
 
 
 def without_demanded(photo: Photo, presets: Iterable[Preset]) -> Photo:
-    """Return a photo without the renditions that are made on demand, as it is in lists."""
+    """Return a photo without the renditions that are made on demand, as it is in lists.
+
+    A photo that has no others yet keeps them: otherwise an original with a location would be shown.
+    """
     demanded = {preset.name for preset in presets if preset.when == When.DEMAND}
     listed = tuple(each for each in photo.renditions if each.name not in demanded)
-    return photo if len(listed) == len(photo.renditions) else replace(photo, renditions=listed)
+    if not listed or len(listed) == len(photo.renditions):
+        return photo
+    return replace(photo, renditions=listed)
 
 
 @cache
