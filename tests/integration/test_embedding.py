@@ -332,6 +332,22 @@ async def test_without_foreign_keys_nothing_counts_as_unattached(memory_library:
         await memory_library.unattached("ann", older_than=timedelta(0))
 
 
+async def test_rows_that_are_hidden_do_not_make_photos_unattached(memory_library: Library) -> None:
+    photo = await _add(memory_library, "ann", 1)
+    engine = create_async_engine(memory_library.database_url)
+    async with engine.begin() as connection:
+        for statement in (
+            f"CREATE TABLE users AS SELECT CAST({photo.id} AS bigint) AS photo_id",
+            "ALTER TABLE users ADD FOREIGN KEY (photo_id) REFERENCES safelight_photos (id)",
+            "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE users FORCE ROW LEVEL SECURITY",
+        ):
+            await connection.execute(text(statement))
+    await engine.dispose()
+    with pytest.raises(UsageError, match="row-level security"):
+        await memory_library.unattached("ann", older_than=timedelta(0))
+
+
 async def test_duplicates_are_kept_apart_if_the_settings_say_so(
     postgres: EmbeddedEngines, tmp_path: Path
 ) -> None:

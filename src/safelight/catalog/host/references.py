@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Final
 
+from psycopg import errors as pg
 from sqlalchemy import bindparam, select, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.rows import COLUMNS, photo_from_row
@@ -27,8 +29,11 @@ async def list_unattached(
 ) -> list[Photo]:
     """List photos of the owner that no foreign key refers to, the oldest first.
 
-    Raises UsageError if no table has a foreign key to photos.
+    Takes a connection in a transaction. Raises UsageError if no table has a foreign key to photos,
+    and if the role may not read all rows of one that has.
     """
+    # An error instead of hidden rows, whose photos would count as unattached.
+    await connection.execute(text("SET LOCAL row_security = off"))
     references = (await connection.execute(_FOREIGN_KEYS)).all()
     if not references:
         raise UsageError(
@@ -46,7 +51,16 @@ async def list_unattached(
         .order_by(photos.c.created_at, photos.c.id)
         .limit(limit)
     )
-    return [photo_from_row(row) for row in await connection.execute(query, {"owner": owner})]
+    try:
+        rows = await connection.execute(query, {"owner": owner})
+    except ProgrammingError as error:
+        if not isinstance(error.orig, pg.InsufficientPrivilege):
+            raise
+        raise UsageError(
+            "Safelight's role can't read all rows of a table with a foreign key to its photos:"
+            " grant it SELECT, and BYPASSRLS where the table has row-level security."
+        ) from error
+    return [photo_from_row(row) for row in rows]
 
 
 def _is_unreferenced(referrer: str, theirs: str, ours: str) -> str:

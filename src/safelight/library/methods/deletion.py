@@ -80,11 +80,11 @@ class DeletionMethods(LibraryLifecycle):
 
         Only photos that were added longer ago than `older_than` are listed: leave your users the
         time from an upload to the form that uses it. Raises UsageError if no table has a foreign
-        key to photos.
+        key to photos, or if the library's role may not read all rows of one that has.
         """
         from safelight.catalog.host.references import list_unattached
 
-        return await self.backends.catalog.read(
+        return await self.backends.catalog.transaction(
             lambda connection: list_unattached(
                 connection, owner, created_before=self.now() - older_than, limit=limit
             )
