@@ -125,9 +125,9 @@ async def test_presets_of_the_same_pixels_can_be_asked_for_at_once(
     memory_library: Library, darkroom: Darkroom
 ) -> None:
     photo, parts = await add(memory_library), memory_library.backends
-    twins = RenditionSettings.model_validate({"presets": "a 50x50 cover, b 50x50 cover"})
+    aliases = RenditionSettings.model_validate({"presets": "a 50x50 cover, b 50x50 cover"})
     both = OnDemandRenditions(
-        make_renditions(parts, presets=build_presets(twins)),
+        make_renditions(parts, presets=build_presets(aliases)),
         *(parts.bucket, parts.catalog),
         at_once=2,
         max_waiting=100,
