@@ -162,6 +162,9 @@ async def _use_the_simple_page(page: Page, service: Service) -> None:
     image = page.get_by_role("img", name="Hill")
     assert await wait_for_image(image) == (99, 66)
     await image.click()
+    await expect(page.get_by_role("heading", name="Hill")).to_be_visible()
+    # An image that is deleted while it loads counts as a failed request.
+    assert await wait_for_image(image) == (99, 66)
     await page.get_by_text("Delete …").click()
     await page.get_by_role("button", name="Delete this photo").click()
     await expect(page.get_by_text("No photos yet")).to_be_visible()
