@@ -1,5 +1,7 @@
 """The router in another app: changes and reads by pages of other origins, and the links' host."""
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -7,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from fastapi import FastAPI, HTTPException
+from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from safelight.web import photo_router
@@ -267,3 +270,19 @@ def test_uploader_is_served_to_anyone_with_its_types(app_server: AppServer) -> N
         assert "export declare class Uploader extends EventTarget" in types
         assert "import " not in types
         assert "/api/uploader.js" not in client.get("/openapi.json").json()["paths"]
+
+
+def test_openapi_document_of_the_app_is_complete(app_server: AppServer) -> None:
+    class PhotoView(BaseModel):
+        mine: int
+
+    app = FastAPI()
+    app.include_router(photo_router(app_server.library, owner=lambda: "embedded"), prefix="/api")
+    app.add_api_route("/mine", lambda: None, response_model=PhotoView)
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert references <= set(schemas)
+    assert list(schemas["PhotoView"]["properties"]) == ["mine"]
+    answer = document["paths"]["/api/photos/{photo_id}"]["get"]["responses"]["200"]
+    assert "photo_url" in answer["content"]["application/json"]["schema"]["properties"]

@@ -1,5 +1,6 @@
 """Describe the requests and responses that FastAPI doesn't read or write itself."""
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -77,6 +78,7 @@ _OPTIONAL = {"Link"}
 _WITH_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
+@cache
 def components() -> dict[str, Any]:
     """Return the schemas that requests and responses refer to."""
     _, schemas = msgspec.json.schema_components(
@@ -90,6 +92,18 @@ def components() -> dict[str, Any]:
         ref_template=_REF,
     )
     return {**schemas, "Problem": PROBLEM}
+
+
+def inline(described: Any) -> Any:
+    """Return a description with the schemas that it refers to in their places."""
+    if isinstance(described, list):
+        return [inline(each) for each in described]
+    if not isinstance(described, dict):
+        return described
+    name = str(described.get("$ref", "")).removeprefix(_REF.format(name=""))
+    if name in components():
+        return inline(components()[name])
+    return {key: inline(value) for key, value in described.items()}
 
 
 def with_headers(described: dict[str, Any], *names: str) -> dict[str, Any]:

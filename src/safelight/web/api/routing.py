@@ -16,6 +16,7 @@ from safelight.dates import parse_time
 from safelight.models import OWN_DATE, OwnDate
 from safelight.settings.addresses import parse_origin
 from safelight.web import problems
+from safelight.web.api import openapi
 from safelight.web.auth.csrf import (
     SAFE,
     allow_embedding,
@@ -56,7 +57,16 @@ class ProblemRoute(APIRoute):
 
 
 class EmbeddedRoute(ProblemRoute):
-    """A route that sets its security headers itself, for apps without Safelight's middleware."""
+    """A route that sets its security headers itself, for apps without Safelight's middleware.
+
+    Its description has all schemas in their places: a router can't add components to the OpenAPI
+    document of an app, and the app may have schemas of the same names.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        for part in ("responses", "openapi_extra"):
+            options[part] = openapi.inline(options.get(part))
+        super().__init__(*args, **options)
 
     def handle(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Handle a request, and add the headers to its response."""
