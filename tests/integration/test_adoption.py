@@ -427,3 +427,11 @@ def test_wrong_database_url_is_explained(url: str) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL") as raised:
         OriginalTable(url, "photos", Columns(key="key"))
     assert "secret" not in str(raised.value)
+
+
+async def test_wrong_bucket_or_key_is_named(tutorial: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match=r"'my-photoz': \w+ .*Correct s3://BUCKET"):
+        await asyncio.to_thread(adopt, "s3://my-photoz/")
+    monkeypatch.setenv("AWS_ACCESS_KEY", "another")
+    with pytest.raises(SettingsError, match=r"InvalidAccessKeyId .*AWS_ACCESS_KEY"):
+        await asyncio.to_thread(adopt, "s3://")

@@ -18,7 +18,7 @@ from safelight.cli.store.adoption_source import (
     parse_address,
     source_settings,
 )
-from safelight.errors import SafelightError, Unavailable
+from safelight.errors import SafelightError, SettingsError, StorageUnavailable, Unavailable
 from safelight.terminal import print_note, print_result, sanitize
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class _Run:
         async with Library.from_settings(self._settings, worker=False) as library:
             store = source_settings(self._settings, os.environ)
             async with _open_source(library, store, self._bucket_name) as source:
+                await _check_source(source, self._prefix, can_list=table is None)
                 originals = (
                     self._of_table(library, table, columns, where)
                     if table
@@ -250,6 +251,29 @@ async def _open_source(
             yield bucket
         finally:
             await bucket.close()
+
+
+async def _check_source(source: "Bucket", prefix: str, *, can_list: bool) -> None:
+    """Raise SettingsError if the store refuses to list the bucket; rows need no listing."""
+    from obstore.exceptions import BaseError
+
+    from safelight.storage.probe.refusals import DENIED
+    from safelight.storage.responses import StoreError
+
+    try:
+        async for _ in source.list_objects(prefix):
+            return
+    except StorageUnavailable as error:
+        cause = error.__cause__
+        refusal = StoreError.of(cause) if isinstance(cause, BaseError) else None
+        if refusal is None or refusal.status >= 500 or (refusal.code in DENIED and not can_list):
+            return  # the calls for the objects are repeated, and say what they lack
+        words = str(refusal).rstrip(".")
+        raise SettingsError(
+            f"The store of the photos refuses to list the bucket {source.name!r}: {words}."
+            " Correct s3://BUCKET, or S3_ENDPOINT_URL, AWS_ACCESS_KEY, AWS_SECRET_KEY and"
+            " AWS_REGION."
+        ) from error
 
 
 def _summarize(counts: Counter[str]) -> str:

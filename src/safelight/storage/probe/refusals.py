@@ -32,7 +32,7 @@ _MAX_PAGE: Final = 64 * 1024
 _FAR: Final = timedelta(minutes=5)
 """Beyond this, a refusal without a clear reason is blamed on the clocks."""
 _SKEWED: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
-_DENIED: Final = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden"})
+DENIED: Final = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden"})
 _REGION: Final = frozenset(
     {
         "AuthorizationHeaderMalformed",
@@ -69,7 +69,7 @@ def explain_refusal(
     if not code:
         return Explanation(*_explain_foreign(response, error, config))
     region = _named_region(response, error, config)
-    if code in _SKEWED or (code in _DENIED | {_MISMATCH} and abs(skew) > _FAR):
+    if code in _SKEWED or (code in DENIED | {_MISMATCH} and abs(skew) > _FAR):
         check, message = "clock", explain_skew(skew, error)
     elif region or code in _REGION:
         check, message = "region", _explain_region(region, error, config)
@@ -77,7 +77,7 @@ def explain_refusal(
         check, message = "bucket", explain_missing_bucket(config, error)
     elif code in _UNKNOWN_KEY | _TOKEN | {_MISMATCH}:
         check, message = "keys", explain_keys(error, config)
-    elif code in _DENIED:
+    elif code in DENIED:
         check = denied
         message = (
             f"The store doesn't let these keys {action} ({code}): allow them {permission}, as the"
