@@ -188,7 +188,10 @@ class LibraryLifecycle:
 
     @property
     def database_url(self) -> str:
-        """The catalog's URL with the password, for SQLAlchemy's async engine with psycopg."""
+        """The catalog's URL with the password, for SQLAlchemy's engines with psycopg.
+
+        Raises UsageError before the library is started.
+        """
         return self.backends.catalog.url
 
     async def ready(self) -> None:
