@@ -5,9 +5,13 @@ import io
 import os
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 from uuid import uuid4
 
 import pytest
@@ -37,8 +41,11 @@ from safelight.errors import (
     UnsupportedType,
 )
 from safelight.library.uploads.adoption import Adoption, _is_unsupported, filename_of
+from safelight.signing.credentials import StaticCredentials
+from safelight.signing.sigv4 import Credentials
 from safelight.storage import ObjectVersion
 from safelight.testing import photo
+from safelight.testing.bucket import CONFIG, MemoryObjects, make_memory_bucket
 from support.app_server import settings_for
 from support.fork_server import start_command
 
@@ -233,6 +240,25 @@ async def test_originals_are_deleted_only_if_their_photo_is_complete(library: Li
         await adoption.remove_original("ada", other)
     assert await library.backends.bucket.size(other)
     assert await library.backends.bucket.size(keys.original(adopted.storage_id))
+
+
+async def test_own_originals_stay_whatever_the_credentials_and_the_address() -> None:
+    objects = MemoryObjects(clock=lambda: OLD)
+    bucket = make_memory_bucket(objects)
+    alias = make_memory_bucket(objects, config=replace(CONFIG, endpoint_url="http://alias"))
+    others = make_memory_bucket(objects)
+    others._credentials = StaticCredentials(Credentials(access_key="others", secret_key="x"))
+    known = SimpleNamespace(id=1, size=1, sha256=sha256(b"x").hexdigest(), storage_id="0" * 32)
+    catalog = SimpleNamespace(adoptions=AsyncMock(), photo=AsyncMock(return_value=known))
+    parts: Any = dict.fromkeys(("darkroom", "spool", "ingest", "metrics"))
+    adoption = Adoption(catalog, bucket, **parts, max_bytes=9, clock=lambda: OLD)  # type: ignore[arg-type]  # a stub
+    key = keys.original(known.storage_id)
+    await bucket.put(key, b"x", content_type="image/jpeg")
+    with pytest.raises(InvalidRequest, match="of Safelight's own"):
+        await adoption.remove_original("ada", key, source=others)
+    with pytest.raises(InvalidRequest, match="itself"):
+        await adoption.remove_original("ada", key, source=alias)
+    assert await bucket.size(key) == 1
 
 
 @given(key=st.text("a.%?#\\/\x01\x7f\n \u2028", min_size=1, max_size=6))

@@ -148,6 +148,8 @@ class Adoption:
             raise NotFound(
                 f"The original of photo {photo.id} is missing. Run 'safelight reconcile'."
             )
+        if key == keys.original(photo.storage_id):  # the store has several addresses
+            raise InvalidRequest(f"{key} is the original of photo {photo.id} itself.")
         if await found.bucket.size(key) is None:
             return False
         async with self._fetch(owner, found) as (copy, _):
@@ -169,7 +171,9 @@ class Adoption:
                 " that is empty, '.' or '..'. Copy the object to another key first."
             )
         is_own = keys.storage_id_of(key) or key.startswith((keys.INCOMING, keys.QUARANTINE))
-        if is_own and bucket.account == self._bucket.account and bucket.name == self._bucket.name:
+        # Whatever the credentials: those of the source may be others.
+        place, own = (bucket.account[0], bucket.name), (self._bucket.account[0], self._bucket.name)
+        if is_own and place == own:
             raise InvalidRequest(f"{key} is an object of Safelight's own.")
         # The address of the embedded store can change.
         store = "" if bucket.account == self._bucket.account else bucket.account[0]
