@@ -1,6 +1,7 @@
 """Links and names in the documentation exist."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -8,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from safelight import Library
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safelight"
@@ -141,6 +144,32 @@ def test_attributes_of_a_library_exist() -> None:
     for chain, classes in chains.items():
         for class_, name in zip(classes, chain.split(".")[1:], strict=True):
             assert name in _members()[class_], chain
+
+
+def _blocks(path: Path, language: str) -> list[str]:
+    """Return a document's code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_the_library_has_the_calls_of_the_comparison() -> None:
+    called = set()
+    for block in _blocks(ROOT / "docs/comparison.md", "python"):
+        code = compile(
+            block, "comparison.md", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        )
+        for node in ast.walk(code):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name("library"), name), args, keywords):
+                    called.add(name)
+                    named = {keyword.arg or "": None for keyword in keywords}
+                    inspect.signature(getattr(Library, name)).bind(None, *args, **named)
+    assert called == {"add", "adopt", "delete", "photo", "rendition", "unattached"}
+
+
+def test_the_comparison_uploads_as_the_guide_does() -> None:
+    blocks = _blocks(ROOT / "docs/comparison.md", "html")
+    assert blocks
+    assert set(blocks) <= set(_blocks(ROOT / "docs/library.md", "html"))
 
 
 def test_the_checks_find_what_is_missing(tmp_path: Path) -> None:
