@@ -1,8 +1,6 @@
 """Uploads from the gallery, straight to the bucket: chosen, dropped and pasted files."""
 
 import asyncio
-import base64
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +18,6 @@ LONG_AGO = datetime(1999, 4, 2, 8)  # noqa: DTZ001  a camera's clock has no zone
 MEBIBYTE = 1 << 20
 ROWS = 50
 """The files that the panel lists at most."""
-RECIPES = Path(__file__).parents[2] / "docs" / "uploads.md"
 
 
 @pytest.fixture(scope="module")
@@ -339,20 +336,3 @@ async def _throttle(gallery: GalleryPage, rate: int, *, offline: bool = False) -
         "Network.emulateNetworkConditions",
         {"offline": offline, "latency": 5, "downloadThroughput": -1, "uploadThroughput": rate},
     )
-
-
-async def test_documented_fetch_code_uploads_straight_to_the_bucket(gallery: GalleryPage) -> None:
-    recipe = re.search(r"```js\n(async function upload.*?)```", RECIPES.read_text(), re.DOTALL)
-    assert recipe
-    data = make_photo(LONG_AGO, width=333, shade=77)
-    sent = StoreRequests(gallery)
-    photo = await gallery.page.evaluate(
-        f"""async (encoded) => {{
-          {recipe[1]}
-          const bytes = Uint8Array.from(atob(encoded), (each) => each.charCodeAt(0))
-          return await upload(new File([bytes], 'fetched.jpg', {{ type: 'image/jpeg' }}))
-        }}""",
-        base64.b64encode(data).decode(),
-    )
-    assert (photo["filename"], photo["size"]) == ("fetched.jpg", len(data))
-    assert sent.started == ["whole"]

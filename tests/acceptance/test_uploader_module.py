@@ -1,18 +1,26 @@
 """The uploader's module in a browser: files of all sizes, failures, and a reload."""
 
+import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.async_api import Route
+from playwright.async_api import Route, expect
 
 from support import pictures
-from support.browser_session import NO_NETWORK, BrowserSession, OpenBrowserSession
+from support.browser_session import (
+    NO_NETWORK,
+    BrowserSession,
+    OpenBrowserSession,
+    wait_for_image,
+)
 from support.service import Service, run_service
 
 LARGE = 17 << 20
+DOCS = (Path(__file__).parents[2] / "docs/uploads.md").read_text()
 
 UPLOAD = """
 async ({ file, options, cancel }) => {
@@ -166,14 +174,36 @@ async def test_paused_upload_sends_only_what_is_missing(
         "document.body.insertAdjacentHTML('beforeend', '<input id=chosen type=file>')"
     )
     await session.page.locator("#chosen").set_input_files(file)
-    sent: list[str] = []
+    finished: asyncio.Queue[str] = asyncio.Queue()
     session.context.on(
         "requestfinished",
-        lambda request: sent.append(part_of(request.url)) if request.method == "PUT" else None,
+        lambda request: (
+            finished.put_nowait(part_of(request.url)) if request.method == "PUT" else None
+        ),
     )
     states = await session.page.evaluate(PAUSE)
     assert states == ["sending", "paused", "waiting", "sending", "checking", "done"]
+    # The browser may report a request after the page has had its response.
+    sent = [await asyncio.wait_for(finished.get(), 10) for _ in range(3)]
     assert sorted(sent) == ["1", "2", "3"]
+    assert finished.empty()
+
+
+async def test_documented_page_uploads_what_is_chosen(
+    session: BrowserSession, tmp_path: Path
+) -> None:
+    html = re.search(r"```html\n(.*?)<script type=\"module\">\n(.*?)</script>", DOCS, re.DOTALL)
+    assert html
+    elements, script = html.groups()
+    file = tmp_path / "documented.jpg"
+    file.write_bytes(pictures.jpeg(343))
+    await session.page.evaluate(f"document.body.innerHTML = `{elements}`")
+    imported = re.sub(r"import ({.*?}) from ('.*?')", r"const \1 = await import(\2)", script)
+    await session.page.evaluate(f"async () => {{ {imported} }}")
+    await session.page.locator("input#photos").set_input_files(file)
+    image = session.page.locator("body > img")
+    assert (await wait_for_image(image))[0] == 343
+    await expect(session.page.locator("progress#sent")).to_have_js_property("value", 1)
 
 
 PAUSE = """

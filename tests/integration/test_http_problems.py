@@ -188,6 +188,7 @@ def test_openapi_lists_every_call_and_its_responses(client: httpx.Client) -> Non
         ("/api/photos", "post"): {"200", "201", "401", "403", "408", "413", "415", "422", "503"},
         ("/api/photos", "patch"): {"200", "401", "403", "408", "413", "415", "422", "503"},
         ("/api/photos/months", "get"): {"200", "304", "401", "403", "422", "503"},
+        ("/api/photos/presets", "get"): {"200", "401", "403"},
         ("/api/photos/{photo_id}", "get"): {"200", "401", "403", "404", "503"},
         ("/api/photos/{photo_id}", "patch"): {
             *("200", "401", "403", "404", "408", "413", "422", "503")
