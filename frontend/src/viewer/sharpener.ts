@@ -58,13 +58,9 @@ export class Sharpener {
       if (!element.isConnected || this.#widths.get(element) !== image.width) return
       const loaded = new Image()
       loaded.src = image.url
-      if (
-        !(await loaded.decode().then(
-          () => true,
-          () => false,
-        ))
-      )
-        continue
+      // Chromium shows images of 200 megapixels, but refuses to decode them ahead.
+      await loaded.decode().catch(() => undefined)
+      if (!loaded.complete || loaded.naturalWidth === 0) continue
       if (this.#widths.get(element) === image.width) {
         element.removeAttribute('srcset')
         element.src = loaded.src
