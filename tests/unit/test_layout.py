@@ -11,6 +11,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safelight"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+FRONTEND = ROOT / "frontend"
+FRONTEND_MODULES = [
+    path
+    for folder in ("src", "tests")
+    for path in sorted((FRONTEND / folder).rglob("*.ts*"))
+    if path.name != "api.gen.ts"
+]
 MAX_LINES = 300
 MAX_FILES = 14
 MAX_NOQA = 39
@@ -38,6 +45,12 @@ def test_no_two_public_classes_have_the_same_name() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_modules_are_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+def test_frontend_modules_are_short() -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path in FRONTEND_MODULES}
+    assert len(lengths) > 50
+    assert [name for name, lines in lengths.items() if lines > MAX_LINES] == []
 
 
 def test_folders_are_small() -> None:

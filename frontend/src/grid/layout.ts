@@ -8,9 +8,12 @@
  */
 
 import { firstIndex } from '../month-index'
-import { type Column, columnWidth, sharedHeight } from './columns'
+import { type Block, Chunk } from './chunk'
+import { type Column, sharedHeight } from './columns'
 import { breakIntoRows } from './rows'
 import type { Sizes } from './sizes'
+
+export type { Block }
 
 /** The part of the album that the layout depends on. */
 export interface Slots {
@@ -22,17 +25,6 @@ export interface Slots {
   /** Return the width of a loaded photo divided by its height. */
   aspectRatio: (slot: number) => number
   isHidden: (slot: number) => boolean
-}
-
-/** The heading of a month, or a row of its photos. */
-export interface Block {
-  x: number
-  y: number
-  width: number
-  height: number
-  month: number
-  /** The slots of the row, in order; empty for a heading. */
-  slots: readonly number[]
 }
 
 /** The place of a photo in the grid's width. */
@@ -68,12 +60,6 @@ interface Band {
   extra: Map<number, number>
 }
 
-/** The blocks of a chunk, from its own top, and its height with the gap below. */
-interface Part {
-  blocks: Block[]
-  height: number
-}
-
 type AspectRatio = (slot: number) => number
 const unknown: AspectRatio = () => DEFAULT_ASPECT_RATIO
 
@@ -103,7 +89,7 @@ export class Layout {
     let y = 0
     for (const band of this.#bands) {
       for (const chunk of band.extra.keys()) {
-        const { height } = this.#part(band, chunk)
+        const { height } = this.#build(band, chunk)
         band.extra.set(chunk, height - this.#unknownHeight(band, chunk))
       }
       const height = this.#top(band, band.chunks)
@@ -194,7 +180,7 @@ export class Layout {
   }
 
   #unknownHeight(band: Band, chunk: number): number {
-    if (band.end > band.first + 1) return this.#part(band, chunk, unknown).height
+    if (band.end > band.first + 1) return this.#build(band, chunk, unknown).height
     const heading = chunk === 0 ? this.sizes.headingHeight : 0
     const count = this.#startOf(band.end) - this.#startOf(band.first) - chunk * CHUNK
     const isLast = chunk === band.chunks - 1
@@ -219,31 +205,31 @@ export class Layout {
 
   #placed(band: Band, chunk: number): Block[] {
     const top = band.y + this.#top(band, chunk)
-    return this.#part(band, chunk).blocks.map((block) => ({ ...block, y: top + block.y }))
+    return this.#build(band, chunk).blocks.map((block) => ({ ...block, y: top + block.y }))
   }
 
-  #part(band: Band, chunk: number, ratio: AspectRatio = (slot) => this.#ratio(slot)): Part {
-    const { rowHeight } = this.sizes
-    const part: Part = { blocks: [], height: 0 }
+  #build(band: Band, n: number, ratio: AspectRatio = (slot) => this.#ratio(slot)): Chunk {
+    const chunk = new Chunk(this.sizes)
     if (band.end === band.first + 1) {
-      const start = this.#startOf(band.first) + chunk * CHUNK
+      const start = this.#startOf(band.first) + n * CHUNK
       const end = Math.min(start + CHUNK, this.#startOf(band.end))
       const column = this.#column(band.first, start, end, ratio)
-      this.#addRows(part, column, chunk === 0, chunk === band.chunks - 1)
-      return part
+      chunk.addRows(column, n === 0, n === band.chunks - 1)
+      return chunk
     }
     let line: Column[] = []
     for (let month = band.first; month < band.end; month++) {
       const column = this.#column(month, this.#startOf(month), this.#startOf(month + 1), ratio)
       if (column.slots.length === 0) continue
-      if (sharedHeight([...line, column], this.sizes) < rowHeight * MIN_SHARED_HEIGHT) {
-        this.#addLine(part, line)
+      const height = sharedHeight([...line, column], this.sizes)
+      if (height < this.sizes.rowHeight * MIN_SHARED_HEIGHT) {
+        chunk.addLine(line)
         line = []
       }
       line.push(column)
     }
-    this.#addLine(part, line)
-    return part
+    chunk.addLine(line)
+    return chunk
   }
 
   /** Return the photos of a month between two slots, without those that are hidden. */
@@ -260,49 +246,5 @@ export class Layout {
     return this.#loaded.has(slot)
       ? clampAspectRatio(this.slots.aspectRatio(slot))
       : DEFAULT_ASPECT_RATIO
-  }
-
-  /** Add rows across the whole width. */
-  #addRows(part: Part, column: Column, hasHeading: boolean, isLast: boolean): void {
-    const { width, gap, headingHeight } = this.sizes
-    const { month, slots, ratios } = column
-    // The photos of a month can all be hidden.
-    if (slots.length === 0 && isLast) return
-    if (hasHeading) {
-      part.blocks.push({ x: 0, y: part.height, width, height: headingHeight, month, slots: [] })
-      part.height += headingHeight
-    }
-    for (const { start, end, height } of breakIntoRows(ratios, this.sizes, isLast)) {
-      part.blocks.push({
-        x: 0,
-        y: part.height,
-        width,
-        height,
-        month,
-        slots: slots.slice(start, end),
-      })
-      part.height += height + gap
-    }
-  }
-
-  /** Add months side by side. */
-  #addLine(part: Part, line: Column[]): void {
-    const [only] = line
-    if (!only) return
-    if (line.length === 1) {
-      this.#addRows(part, only, true, true)
-      return
-    }
-    const { gap, headingHeight, columnGap } = this.sizes
-    const height = sharedHeight(line, this.sizes)
-    let x = 0
-    for (const column of line) {
-      const width = columnWidth(column, height, this.sizes)
-      const block = { x, width, month: column.month }
-      part.blocks.push({ ...block, y: part.height, height: headingHeight, slots: [] })
-      part.blocks.push({ ...block, y: part.height + headingHeight, height, slots: column.slots })
-      x += width + columnGap
-    }
-    part.height += headingHeight + height + gap
   }
 }

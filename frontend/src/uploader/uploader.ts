@@ -1,9 +1,11 @@
 import { contentType } from '../uploads/file-types'
 import { modifiedAt } from '../uploads/modified-at'
 import { sha256 } from '../uploads/sha256'
-import { Api, type PartsUpload, type Reserved, type WholeUpload } from './api'
+import { Api, type Reserved } from './api'
 import { isTemporary, UploadError } from './errors'
 import { sendInParts } from './parts'
+import { Reservations } from './reservations'
+import { retry } from './retry'
 import { sendWhole } from './send'
 
 export { UploadError }
@@ -76,7 +78,7 @@ export class Uploader extends EventTarget {
   readonly uploads: Upload[] = []
   #api: Api
   #jobs = new Map<Upload, Job>()
-  #reserved = new WeakMap<Upload, WholeUpload | PartsUpload>()
+  #reservations: Reservations
   #parallel: number
   #retries: number
   #resume: boolean
@@ -86,6 +88,7 @@ export class Uploader extends EventTarget {
     const { api = new URL(/* @vite-ignore */ '.', import.meta.url).href, headers = () => ({}) } =
       options
     this.#api = new Api(api.replace(/\/$/, ''), headers)
+    this.#reservations = new Reservations(this.#api.url)
     this.#parallel = options.parallel ?? 2
     this.#retries = options.retries ?? 5
     this.#resume = options.resume ?? true
@@ -138,9 +141,9 @@ export class Uploader extends EventTarget {
     const job = this.#jobs.get(upload)
     this.#stop(upload, 'cancelled')
     this.#jobs.delete(upload)
-    const reserved = this.#reserved.get(upload)
+    const reserved = this.#reservations.get(upload)
     if (reserved) this.#api.abort(reserved.id)
-    this.#forget(upload)
+    this.#reservations.remove(upload)
     job?.reject(new UploadError('cancelled', 'The upload was cancelled.'))
   }
 
@@ -168,7 +171,7 @@ export class Uploader extends EventTarget {
       const { photo, isNew } = await this.#send(upload, signal)
       Object.assign(upload, { photo, isNew, sent: upload.file.size })
       this.#jobs.delete(upload)
-      this.#forget(upload)
+      this.#reservations.remove(upload)
       this.#change(upload, 'done')
       this.#dispatch('success', upload)
       job.resolve(photo)
@@ -194,17 +197,22 @@ export class Uploader extends EventTarget {
     for (let attempt = 0; ; attempt++) {
       const reserved = await this.#reserve(upload, signal)
       if ('photo' in reserved) return { photo: reserved.photo as Photo, isNew: false }
-      this.#reserved.set(upload, reserved)
+      this.#reservations.set(upload, reserved)
       try {
         if ('parts' in reserved) {
-          const save = (s3UploadId: string): void => this.#save(upload, { ...reserved, s3UploadId })
-          await this.#retry(
+          const save = (s3UploadId: string): void => {
+            if (this.#resume) this.#reservations.save(upload, { ...reserved, s3UploadId })
+          }
+          await retry(
+            this.#retries,
             () => sendInParts(this.#api, reserved, file, { progress, signal, save }),
             signal,
           )
-        } else await this.#retry(() => sendWhole(reserved, file, { progress, signal }), signal)
+        } else
+          await retry(this.#retries, () => sendWhole(reserved, file, { progress, signal }), signal)
         this.#change(upload, 'checking')
-        const { photo, isNew } = await this.#retry(
+        const { photo, isNew } = await retry(
+          this.#retries,
           () => this.#api.complete(reserved.id, signal),
           signal,
         )
@@ -212,14 +220,14 @@ export class Uploader extends EventTarget {
       } catch (error) {
         // The reservation has ended, or its signature: what was sent is gone, so start again.
         const ended = error instanceof UploadError && ['not_found', 'expired'].includes(error.code)
-        if (!signal.aborted && !isTemporary(error)) this.#forget(upload)
+        if (!signal.aborted && !isTemporary(error)) this.#reservations.remove(upload)
         if (!ended || attempt >= 1) throw error
       }
     }
   }
 
   async #reserve(upload: Upload, signal: AbortSignal): Promise<Reserved> {
-    const known = this.#reserved.get(upload) ?? this.#saved(upload)
+    const known = this.#reservations.get(upload) ?? this.#reservations.saved(upload)
     if (known) return known
     const { file, title, description } = upload
     const [hash, modified] = [await sha256(file), modifiedAt(file)]
@@ -229,20 +237,7 @@ export class Uploader extends EventTarget {
       ...(hash ? { sha256: hash } : {}),
       ...(modified ? { modified_at: modified } : {}),
     }
-    return this.#retry(() => this.#api.reserve(request, signal), signal)
-  }
-
-  /** Repeat work after errors that may pass, with growing pauses, and while the browser is offline. */
-  async #retry<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    for (let left = this.#retries; ; left--) {
-      try {
-        return await work()
-      } catch (error) {
-        if (signal.aborted || left <= 0 || !isTemporary(error)) throw error
-        const pause = 2 ** (this.#retries - left) * 500 * (1 + Math.random())
-        await wait(Math.max(pause, (error as UploadError).retryAfter), signal)
-      }
-    }
+    return retry(this.#retries, () => this.#api.reserve(request, signal), signal)
   }
 
   #stop(upload: Upload, state: UploadState): void {
@@ -259,55 +254,4 @@ export class Uploader extends EventTarget {
   #dispatch(type: keyof UploadEvents, upload: Upload): void {
     this.dispatchEvent(new CustomEvent(type, { detail: upload }))
   }
-
-  #key({ file }: Upload): string {
-    return `safelight-upload:${this.#api.url}:${file.name}:${file.size}:${file.lastModified}`
-  }
-
-  #saved(upload: Upload): PartsUpload | undefined {
-    try {
-      const saved = localStorage.getItem(this.#key(upload))
-      const reserved = saved ? (JSON.parse(saved) as PartsUpload) : undefined
-      return reserved && Date.parse(reserved.expires_at) > Date.now() ? reserved : undefined
-    } catch {
-      return undefined // no storage, or not allowed
-    }
-  }
-
-  #save(upload: Upload, reserved: PartsUpload): void {
-    if (!this.#resume) return
-    try {
-      localStorage.setItem(this.#key(upload), JSON.stringify(reserved))
-    } catch {
-      // It can't be continued after a reload.
-    }
-  }
-
-  #forget(upload: Upload): void {
-    this.#reserved.delete(upload)
-    try {
-      localStorage.removeItem(this.#key(upload))
-    } catch {
-      // There is no storage.
-    }
-  }
-}
-
-/** Wait; if the browser is offline, also for a connection. */
-async function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, milliseconds)
-    const stop = (): void => {
-      clearTimeout(timer)
-      resolve()
-    }
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  while (!navigator.onLine && !signal.aborted) {
-    await new Promise<void>((resolve) => {
-      addEventListener('online', () => resolve(), { once: true })
-      signal.addEventListener('abort', () => resolve(), { once: true })
-    })
-  }
-  signal.throwIfAborted()
 }
