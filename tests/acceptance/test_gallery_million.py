@@ -46,6 +46,16 @@ _SETTLED = """() => new Promise((resolve) => {
 })"""
 """Wait until nothing has moved or is loading for longer than the grid needs to align itself."""
 
+_JUMP = """
+Response.prototype.json = async function () {
+  const value = await json.call(this)
+  if (window.jump !== undefined) scrollTo(0, window.jump)
+  delete window.jump
+  return value
+}
+"""
+"""Move the scroll bar to `jump` at the moment in which the page receives an answer."""
+
 
 @pytest.fixture(scope="module")
 def site(engines: EmbeddedEngines, open_tmp_path: Path) -> Iterator[Site]:
@@ -133,6 +143,18 @@ async def test_scroll_bar_reaches_every_part(gallery: GalleryPage) -> None:
     assert (await slots_in_view(gallery))[-1] == LAST
     await gallery.page.evaluate("scrollTo(0, 0)")
     assert (await slots_in_view(gallery))[0] == 0
+
+
+async def test_scroll_bar_moves_while_photos_arrive(gallery: GalleryPage) -> None:
+    """A new layout can come between a change of the position and its event."""
+    await gallery.page.evaluate("() => { const { json } = Response.prototype\n" + _JUMP + "}")
+    height: int = await gallery.page.evaluate("document.documentElement.scrollHeight")
+    for part in (0.5, 0.2):
+        await gallery.page.evaluate("y => { window.jump = y }", height * part)
+        await gallery.page.mouse.move(400, 400)
+        await gallery.page.mouse.wheel(0, 6000)
+        await gallery.page.wait_for_function("() => window.jump === undefined")
+        assert (await slots_in_view(gallery))[0] / LAST == pytest.approx(part, abs=0.02)
 
 
 async def test_keys_without_focus_scroll_the_page(gallery: GalleryPage) -> None:

@@ -52,14 +52,23 @@ export class Scroller {
     }
   }
 
-  /** Use a map, whose height the document has already. Move the grid to `y`, if that is given. */
+  /**
+   * Use a map, whose height the document has already. Move the grid to `y`, if that is given: where
+   * it was when the document's position was last seen.
+   */
   setMap(map: ScrollMap, y?: number): void {
     this.#map = map
-    // A document that has become lower may have scrolled.
     const top = this.#read()
-    if (y !== undefined) this.offset = y - top
+    // The event of the last scrolling may still come. But a document that has become lower scrolls
+    // by itself.
+    const isAtEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 1
+    const unseen = isAtEnd ? 0 : top - this.#top
+    const isJump = this.#isJump(unseen)
+    if (isJump) this.offset = map.toGrid(top) - top
+    else if (y !== undefined) this.offset = y + unseen - top
     this.#top = top
     this.#alignSoon()
+    if (isJump) this.onMove(true)
   }
 
   /** Show another part of the grid. */
@@ -84,20 +93,25 @@ export class Scroller {
 
   #onScroll(): void {
     const top = this.#read()
-    const step = Math.abs(top - this.#top)
+    const step = top - this.#top
     if (step === 0) return
     this.#top = top
-    const isInput = this.#isTouched || Date.now() - this.#inputAt < INPUT_TIME
-    if (step > innerHeight * (isInput ? MAX_INPUT_STEP : MAX_STEP)) {
-      this.offset = this.#map.toGrid(top) - top
-    } else if (isInput) {
-      this.#inputAt = Date.now()
-    }
+    if (this.#isJump(step)) this.offset = this.#map.toGrid(top) - top
+    else if (this.#isInput()) this.#inputAt = Date.now()
     // There is little room left to scroll pixel by pixel.
     const isNearEnd = scrollY < innerHeight || top + 2 * innerHeight > this.#map.documentHeight
     if (isNearEnd) this.#align()
     else this.#alignSoon()
     this.onMove(true)
+  }
+
+  #isInput(): boolean {
+    return this.#isTouched || Date.now() - this.#inputAt < INPUT_TIME
+  }
+
+  /** Whether the document was moved by the scroll bar, and not pixel by pixel. */
+  #isJump(step: number): boolean {
+    return Math.abs(step) > innerHeight * (this.#isInput() ? MAX_INPUT_STEP : MAX_STEP)
   }
 
   #alignSoon(): void {
