@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from safelight.web.api.health import HEALTH_PATHS
+from safelight.web.api.monitoring.health import HEALTH_PATHS
 from support import pictures
 from support.app_server import TOKEN, AppServer, Site
 

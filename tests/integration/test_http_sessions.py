@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from safelight.catalog.sessions import IDLE_LIFETIME, MAX_LIFETIME, Sessions
+from safelight.catalog.installation.sessions import IDLE_LIFETIME, MAX_LIFETIME, Sessions
 from safelight.engines import EmbeddedEngines
 from safelight.web import create_app
 from safelight.web.auth.auth import CODE_LIFETIME, Authenticator

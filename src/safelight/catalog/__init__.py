@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from safelight.catalog.catalog import Catalog
     from safelight.catalog.diagnosis import DatabaseFacts
     from safelight.catalog.installation.bucket import describe_other_bucket
+    from safelight.catalog.installation.sessions import Session, Sessions
     from safelight.catalog.months.drift import Miscount, MonthDrift
     from safelight.catalog.paging import Cursor, Month, Page
     from safelight.catalog.reservations import Reservation, Reservations
     from safelight.catalog.scan import RowKeys, RowScan, remove_renditions
-    from safelight.catalog.sessions import Session, Sessions
     from safelight.catalog.tombstones import PhotoHook, Tombstone, Tombstones, TransactionHook
     from safelight.catalog.uploads import UploadEnded, Uploads
 

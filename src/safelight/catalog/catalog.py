@@ -21,6 +21,7 @@ from safelight.catalog.host.alembic import has_host_alembic
 from safelight.catalog.host.transactions import HostTransactions
 from safelight.catalog.installation.adoptions import Adoptions
 from safelight.catalog.installation.bucket import BucketRecord
+from safelight.catalog.installation.sessions import Sessions
 from safelight.catalog.migrate import operator_errors, upgrade
 from safelight.catalog.months.counts import SKIP_MONTHS_AT, MonthCounts
 from safelight.catalog.months.drift import MonthDrift
@@ -31,7 +32,6 @@ from safelight.catalog.renditions.rows import RenditionRows
 from safelight.catalog.reservations import Reservations
 from safelight.catalog.rows import COLUMNS, columns_from_facts, details_to_json, photo_from_row
 from safelight.catalog.scan import RowScan
-from safelight.catalog.sessions import Sessions
 from safelight.catalog.tables import codes, photos
 from safelight.catalog.tombstones import (
     PhotoHook,

@@ -16,10 +16,10 @@ from safelight.library import Library
 from safelight.settings import Settings
 from safelight.web import problems
 from safelight.web.api import openapi
-from safelight.web.api.health import HEALTH_PATHS, health_router
 from safelight.web.api.jobs import job_router
+from safelight.web.api.monitoring.health import HEALTH_PATHS, health_router
+from safelight.web.api.monitoring.prometheus import metrics_router
 from safelight.web.api.photos import service_photo_router
-from safelight.web.api.prometheus import metrics_router
 from safelight.web.api.reconcile import reconciliation_router
 from safelight.web.api.sessions import session_router
 from safelight.web.auth.auth import Authenticator

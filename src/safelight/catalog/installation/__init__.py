@@ -1,1 +1,1 @@
-"""What a catalog remembers of its installation."""
+"""What a catalog remembers of its installation, and who is signed in there."""

@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from safelight.catalog import Session, Sessions
-from safelight.catalog.sessions import MAX_LIFETIME
+from safelight.catalog.installation.sessions import MAX_LIFETIME
 from safelight.errors import TooManyAttempts, Unauthenticated
 from safelight.library import Library
 from safelight.settings import Settings

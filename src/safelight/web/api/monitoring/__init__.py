@@ -1,0 +1,1 @@
+"""Routes for monitoring: health checks and Prometheus metrics."""
