@@ -17,7 +17,7 @@ from hypothesis import settings
 
 from safelight.engines import EmbeddedEngines
 from safelight.engines.seaweedfs.ports import PREFERRED
-from support import engine_data
+from support import determinism, engine_data
 
 pytest_plugins = ["safelight.testing"]
 
@@ -56,6 +56,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # For each client httpx reads the certificates of all authorities, which takes 50 ms of CPU.
     transport = "httpx._transports.default.create_ssl_context"
     _patches.setattr(transport, functools.cache(httpx.create_ssl_context))
+    # Its five seconds are less than a busy machine may need for a response.
+    for step in ("connect", "read", "write", "pool"):
+        setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, step, 120)
+    determinism.apply(determinism.worker_number())
     _reserve_preferred_ports()
     if not hasattr(config, "workerinput"):  # xdist's workers inherit the environment
         _prefer_memory_to_disk()

@@ -11,7 +11,7 @@ from ledger import Ledger
 from safelight.errors import client_errors
 from safelight.web.problems import MEDIA_TYPE
 
-TIMEOUT = 30.0
+TIMEOUT = 90.0
 """Seconds after which a call without an answer counts as hung."""
 _REMEMBERED = 15.0
 """Seconds for which a rendition that could not be made is not tried again, and the time to fail."""

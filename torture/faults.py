@@ -23,6 +23,7 @@ from system import System
 
 POSTGRES, STORE = "PostgreSQL", "store"
 _CHUNK = 65536
+_KINDS = 3
 _SHARE = 0.3
 """The share of calls to the store, and of PostgreSQL's answers, that get a fault."""
 
@@ -76,6 +77,11 @@ class FaultInjector:
             yield
         finally:
             self.targets.clear()
+
+    def has_injected(self, *engines: str) -> bool:
+        """Return whether each of these engines has had faults of at least three kinds."""
+        kinds = Counter(engine for engine, fault in self.counts if fault is not Fault.NONE)
+        return all(kinds[engine] >= _KINDS for engine in engines)
 
     def note_recovery(self, seconds: float) -> None:
         """Record how long the recovery took."""

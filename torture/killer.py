@@ -13,7 +13,7 @@ from enum import StrEnum
 from ledger import Ledger
 from system import System
 
-_RECOVERY_SECONDS = 60.0
+_RECOVERY_SECONDS = 180.0
 """Seconds within which everything must respond again after a kill."""
 _EXCUSE_SECONDS = 1.0
 

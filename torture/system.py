@@ -5,7 +5,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Coroutine
@@ -21,6 +20,7 @@ from pydantic import SecretStr
 from safelight.engines import EmbeddedEngines
 from safelight.settings import S3Settings, Settings
 from support.fork_server import Process, start_command
+from support.network import free_port
 
 TOKEN = "the-token-of-the-test"
 _DECODER = "safelight.darkroom.child"
@@ -104,7 +104,7 @@ class System:
     def __init__(self, engines: EmbeddedEngines, folder: Path) -> None:
         self.engines = engines
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database_url = engines.database_url
         self.endpoint_url = engines.s3_tls_endpoint_url
@@ -234,9 +234,3 @@ def _status(process: psutil.Process) -> str:
     with contextlib.suppress(psutil.Error):
         return str(process.status())
     return psutil.STATUS_DEAD
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

@@ -41,10 +41,12 @@ from photos import PhotoMaker
 from safelight.engines import EmbeddedEngines
 from safelight.engines.seaweedfs import ports
 from safelight.library import Library
+from support import determinism
 from support.impostor import run_impostor
+from support.network import free_port_for_grpc
 from system import TOKEN, System
 
-_RECOVERY_SECONDS = 60.0
+_RECOVERY_SECONDS = 180.0
 _CALLS = {
     *(("form", "201"), ("complete", "201"), ("delete", "204"), ("edit", "200"), ("view", "200")),
     ("enlarge", "307"),
@@ -144,6 +146,9 @@ class Torture:
         for _, engines in zip(range(self._options.rounds), targets, strict=False):
             with injector.active(*engines):
                 await asyncio.sleep(4)
+                async with asyncio.timeout(_RECOVERY_SECONDS):
+                    while not injector.has_injected(*engines):  # noqa: ASYNC110  nor have these
+                        await asyncio.sleep(0.1)
             started_at = time.monotonic()
             await self._system.wait_until_ready(within=_RECOVERY_SECONDS)
             injector.note_recovery(time.monotonic() - started_at)
@@ -159,13 +164,20 @@ class Torture:
         pid = self._system.engine("SeaweedFS")
         assert port is not None
         assert pid is not None
+        before = self._refusals()
         with run_impostor(port) as impostor:
             os.kill(pid, signal.SIGKILL)
             impostor.wait_for_ports()  # this blocks the supervisor, which would restart the store
             await asyncio.sleep(2)
+            async with asyncio.timeout(_RECOVERY_SECONDS):
+                while self._refusals() == before:  # noqa: ASYNC110  nor have these
+                    await asyncio.sleep(0.1)
         self.notes["connections to another program"] = f"{len(impostor.received[port])}"
         if impostor.requests:
             self.ledger.report("another program received a request for the store")
+
+    def _refusals(self) -> int:
+        return sum(n for (_, what), n in self.ledger.outcomes.items() if what.startswith("503"))
 
     async def _check(self) -> None:
         bearer = {"Authorization": f"Bearer {TOKEN}"}
@@ -175,8 +187,8 @@ class Torture:
                 library, within=self._options.job_timeout
             )
             self.invariants.jobs_are_done = done
-            service = httpx.AsyncClient(base_url=self._system.url, headers=bearer, timeout=30)
-            async with service, httpx.AsyncClient(timeout=30) as store:
+            service = httpx.AsyncClient(base_url=self._system.url, headers=bearer, timeout=120)
+            async with service, httpx.AsyncClient(timeout=120) as store:
                 await self.invariants.check_photos(service, store)
             for program in (self._system.server, self._system.worker):
                 await program.stop()
@@ -226,10 +238,11 @@ def main() -> None:
 def _engines(folder: Path) -> EmbeddedEngines:
     """Start engines on ports that no other program takes while they are dead."""
     folder.mkdir(mode=0o711, exist_ok=True)
-    drawn = iter(random.sample(range(12_000, 22_000), len(ports.PREFERRED)))
+    determinism.apply(determinism.worker_number())
     ports_file = folder / "ports.json"
     if not ports_file.exists():
-        ports_file.write_text(json.dumps({part: next(drawn) for part in ports.PREFERRED}))
+        drawn = {part: free_port_for_grpc() for part in ports.PREFERRED}
+        ports_file.write_text(json.dumps(drawn))
     engines = EmbeddedEngines(folder, bucket="safelight")
     engines.start()
     return engines

@@ -16,7 +16,7 @@ from support import browser
 from support.browser_session import BrowserSession, OpenBrowserSession
 from support.service import Service, run_service
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 """Three browsers at a time share two cores: pages may be slow."""
 
 DESK = ViewportSize(width=1280, height=720)
@@ -83,7 +83,7 @@ async def open_session(
             viewport=PHONE if phone else DESK,
             storage_state=signed_in_states.get(at.url) if signed_in else None,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         visit = BrowserSession(service=at, context=context, page=await context.new_page())
         visit.watch()
         visits.append(visit)

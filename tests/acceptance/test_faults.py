@@ -5,7 +5,7 @@ import pytest
 from support.torture_run import run_torture
 
 
-@pytest.mark.timeout(300)  # as long as the torture itself may take
+@pytest.mark.timeout(660)  # as long as the torture itself may take
 def test_faults_lose_nothing_and_need_no_restart() -> None:
     lines = run_torture(
         "--faults", "--seed", "1", "--rounds", "2", "--clients", "3", "--job-timeout", "5"

@@ -88,7 +88,7 @@ def test_default_limit_lets_phones_of_200_megapixels_in() -> None:
     assert LimitSettings().max_pixels >= 16_320 * 12_288
 
 
-@pytest.mark.timeout(300)  # on a busy machine
+@pytest.mark.timeout(600)  # on a busy machine
 async def test_photo_of_200_megapixels_is_decoded_and_rendered() -> None:
     """A JPEG, the cheapest kind: what others would need is proven above, for each pixel."""
     data = pyvips.Image.black(16_320, 12_240).jpegsave_buffer()
@@ -99,7 +99,7 @@ async def test_photo_of_200_megapixels_is_decoded_and_rendered() -> None:
     assert [each.width for each in rendered.images] == [320, 640, 1280, 2560]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_large_photo_gets_a_decoder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "_USUAL", 256 * MIB)
     data = pictures.webp_of_one_colour(WIDTH, HEIGHT)
@@ -113,7 +113,7 @@ async def test_large_photo_gets_a_decoder_of_its_own(monkeypatch: pytest.MonkeyP
         assert room.queue.free_memory == room.queue._memory
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["animated webp", "avif", "heic of tiles"])
 async def test_large_photo_is_rendered_by_the_decoder_that_inspects_it(
     kind: str, monkeypatch: pytest.MonkeyPatch

@@ -93,7 +93,7 @@ class Site:
         return self.settings.owner
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, **options)
+        return httpx.Client(base_url=self.url, timeout=120, **options)
 
 
 @dataclass
@@ -108,7 +108,7 @@ class AppServer:
     _serving: list["Future[None]"] = field(default_factory=list)
     _shared: "Site | None" = None
 
-    def do(self, work: Coroutine[Any, Any, T], *, seconds: float = 60) -> T:
+    def do(self, work: Coroutine[Any, Any, T], *, seconds: float = 240) -> T:
         """Run a coroutine on the library's loop, and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
 
@@ -206,7 +206,7 @@ class AppServer:
         for server in self._servers:
             server.should_exit = True
         for serving in self._serving:
-            serving.result(20)
+            serving.result(120)
         self.do(self.library.close())
 
 
@@ -230,7 +230,7 @@ def run_app_server(settings: Settings, *, worker: bool = True) -> Iterator[AppSe
     ready: Future[AppServer] = Future()
     thread = threading.Thread(target=lambda: uvloop.run(_run(settings, ready, worker=worker)))
     thread.start()
-    running = ready.result(60)
+    running = ready.result(180)
     try:
         yield running
     finally:
@@ -238,7 +238,7 @@ def run_app_server(settings: Settings, *, worker: bool = True) -> Iterator[AppSe
             running.close()
         finally:
             running.loop.call_soon_threadsafe(running.stop_requested.set)
-            thread.join(20)
+            thread.join(120)
 
 
 async def _run(settings: Settings, ready: "Future[AppServer]", *, worker: bool) -> None:

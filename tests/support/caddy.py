@@ -49,7 +49,7 @@ class Caddy:
         return httpx.Client(
             base_url=url,
             transport=LoopbackTransport(verify=trust),
-            timeout=30,
+            timeout=120,
             **options,  # type: ignore[arg-type]  # httpx's own
         )
 
@@ -93,7 +93,7 @@ def run_caddy(folder: Path, text: str, *sites: str) -> Iterator[Caddy]:
         )
     authority = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         proxy = Caddy(authority)
         while not (authority.exists() and all(map(proxy.answers, sites))):
             assert process.poll() is None, (folder / "log").read_text()
@@ -102,4 +102,4 @@ def run_caddy(folder: Path, text: str, *sites: str) -> Iterator[Caddy]:
         yield proxy
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)

@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from support.network import free_port
 from support.stores import (
     ACCESS_KEY,
     DOMAIN,
     SECRET_KEY,
     RealStore,
-    free_port,
     run_server,
     start_server,
 )

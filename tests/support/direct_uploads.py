@@ -27,7 +27,7 @@ def digest(data: bytes) -> str:
 def send(request: dict[str, Any], data: bytes | None = None) -> httpx.Response:
     """Send a presigned request."""
     return httpx.request(
-        request["method"], request["url"], headers=request["headers"], content=data, timeout=60
+        request["method"], request["url"], headers=request["headers"], content=data, timeout=240
     )
 
 

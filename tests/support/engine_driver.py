@@ -22,7 +22,7 @@ from safelight.engines import EmbeddedEngines
 _PROGRAM = Path(__file__).with_name("run_engines.py")
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> bool:
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> bool:
     """Wait for a condition, and return whether it became true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -61,7 +61,7 @@ class Run:
         for pid in (*others, self.program.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.program.wait(30)
+        self.program.wait(120)
         self._close()
 
     def stop(self) -> None:
@@ -99,7 +99,7 @@ def end_run(run: Run) -> None:
     """Kill a run in any state, and wait for its engines, which end with it."""
     if run.program.poll() is None:
         run.program.kill()
-        run.program.wait(30)
+        run.program.wait(120)
         assert wait_until(lambda: all(map(has_ended, run.pids)))
     assert run.program.stdout is not None
     run.program.stdout.close()
@@ -112,8 +112,8 @@ def store(url: str, access_key: str, secret_key: str) -> S3Store:
         region="us-east-1",
         access_key_id=access_key,
         secret_access_key=secret_key,
-        client_options={"allow_http": True, "timeout": "5s"},
-        retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=5)},
+        client_options={"allow_http": True, "timeout": "60s"},
+        retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=60)},
     )
 
 
@@ -135,7 +135,7 @@ def fetch(engines: EmbeddedEngines | Run, key: str) -> bytes:
 
 def query_value(url: str, statement: str) -> Any:
     """Execute a statement; return the first column of the first row, if there is one."""
-    with psycopg.connect(url, autocommit=True, connect_timeout=3) as connection:
+    with psycopg.connect(url, autocommit=True, connect_timeout=60) as connection:
         cursor = connection.execute(statement.encode())
         first = cursor.fetchone() if cursor.description else None
         return first and first[0]

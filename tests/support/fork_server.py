@@ -4,9 +4,9 @@ A forked program has its own process id, arguments, environment, working directo
 session, and ends like any other, but at the latest with the test process. Only its imports are
 shared, so what is about imports or about the start of Python runs `SCRIPT` itself.
 
-The fork server is this module as a program: ``python fork_server.py CHANNEL``. For each program,
-it gets a message and four descriptors: a pipe for the process id and later the exit status, and
-the program's standard streams.
+The fork server is this module as a program: ``python fork_server.py CHANNEL WORKER``. For each
+program, it gets a message and four descriptors: a pipe for the process id and later the exit
+status, and the program's standard streams.
 """
 
 import atexit
@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import safelight.cli
+from support import determinism
 
 SCRIPT: Final = Path(sys.executable).with_name("safelight")
 """The installed command."""
@@ -185,9 +186,10 @@ def _open_output(wanted: int) -> tuple[IO[bytes] | None, int]:
 def _server() -> socket.socket:
     """Start the fork server of this process, which ends with it, and return the channel to it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    worker = determinism.worker_number()
     # Like the programs, it has no locale. Its session keeps Ctrl-C from it.
     program = subprocess.Popen(
-        [sys.executable, __file__, str(theirs.fileno())],
+        [sys.executable, __file__, str(theirs.fileno()), str(worker)],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])},
         stdin=subprocess.DEVNULL,
         pass_fds=[theirs.fileno()],
@@ -197,7 +199,7 @@ def _server() -> socket.socket:
 
     def stop() -> None:
         ours.close()
-        program.wait(30)
+        program.wait(120)
 
     atexit.register(stop)
     return ours
@@ -281,6 +283,7 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> Callable[[], obj
 
 
 def _run_server() -> None:
+    determinism.apply(int(sys.argv[2]))
     for name in _MODULES:
         importlib.import_module(name)
     threads = len(list(Path("/proc/self/task").iterdir()))

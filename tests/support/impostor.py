@@ -18,7 +18,7 @@ from pathlib import Path
 
 ANSWER = b'HTTP/1.1 200 OK\r\nETag: "0"\r\nContent-Length: 0\r\n\r\n'
 _TLS_HANDSHAKE = b"\x16\x03"
-_SECONDS = 10.0
+_SECONDS = 120.0
 
 
 @dataclass
@@ -53,7 +53,7 @@ def run_impostor(*ports: int, uid: int | None = None) -> Iterator[Impostor]:
     try:
         yield running
     finally:
-        output, _ = program.communicate(timeout=30)
+        output, _ = program.communicate(timeout=120)
     lines = output.splitlines()
     for port, connections in json.loads(lines[-1] if lines else "{}").items():
         running.received[int(port)] = [bytes.fromhex(data) for data in connections]

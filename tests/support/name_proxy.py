@@ -27,7 +27,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         parts = urlsplit(self.path)
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        upstream = HTTPConnection(self.target, timeout=30)
+        upstream = HTTPConnection(self.target, timeout=120)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
         upstream.request(self.command, path, body or None, headers)
         response = upstream.getresponse()
@@ -69,4 +69,4 @@ def run_name_proxy(url: str) -> Iterator[None]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(30)
+        thread.join(120)

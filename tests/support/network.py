@@ -1,9 +1,16 @@
 """This machine's addresses and ports."""
 
+import random
 import socket
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 import psutil
+
+from support.determinism import share, worker_number
+
+GRPC = 10_000
+"""SeaweedFS adds this to a port for gRPC."""
 
 
 def addresses(family: socket.AddressFamily) -> list[str]:
@@ -18,10 +25,34 @@ def addresses(family: socket.AddressFamily) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nothing listens on and that this worker hasn't chosen before.
+
+    It is none of those that the kernel gives to outgoing connections, nor of another worker: it is
+    still free when a server is started there, and while that is restarted.
+    """
+    return next(port for port in _ports if _is_free(port))
+
+
+def free_port_for_grpc() -> int:
+    """Return a port that is free together with its gRPC port."""
+    return next(port for port in _grpc_ports if _is_free(port) and _is_free(port + GRPC))
+
+
+def _shuffled(of: range) -> Iterator[int]:
+    mine = share(of, worker_number())
+    yield from random.sample(mine, len(mine))
+
+
+_ports = _shuffled(range(30_000, 32_768))
+_grpc_ports = _shuffled(range(10_000, 20_000))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def has_ipv6() -> bool:

@@ -64,7 +64,7 @@ class RawConnection:
         self,
         site: Site,
         *,
-        timeout: float = 30,
+        timeout: float = 120,
         send_buffer: int | None = None,
         source: str = "127.0.0.1",
     ) -> None:
@@ -187,7 +187,7 @@ class RawConnection:
 def open_connection(
     site: Site,
     *,
-    timeout: float = 30,
+    timeout: float = 120,
     send_buffer: int | None = None,
     source: str = "127.0.0.1",
 ) -> Iterator[RawConnection]:

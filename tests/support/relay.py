@@ -35,7 +35,7 @@ class RunningRelay:
         client.bind((source, 0))
         if small:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.settimeout(30)
+        client.settimeout(120)
         client.connect(("127.0.0.1", self.port))
         return client
 
@@ -95,10 +95,10 @@ def run_relay(
     thread = threading.Thread(target=lambda: uvloop.run(run()))
     thread.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(120)
         assert running is not None
         yield running
     finally:
         finished.set()
-        thread.join(30)
+        thread.join(120)
         assert not thread.is_alive()

@@ -48,7 +48,7 @@ class ServeProcess:
         self._is_stopped = False
         self._read_screen(self.process)
         while not self.is_ready():
-            assert time.monotonic() - began < 60, "the server did not become ready"
+            assert time.monotonic() - began < 180, "the server did not become ready"
             time.sleep(0.02)
         return self
 
@@ -97,7 +97,7 @@ class ServeProcess:
         threading.Thread(target=read, daemon=True).start()
         self.screen = ""
         while "Ctrl-C" not in self.screen:
-            line = lines.get(timeout=60)
+            line = lines.get(timeout=180)
             assert line, f"the server ended before it was ready: {self.screen}"
             self.screen += line
         found = re.search(r"Listening on +(\S+)/", self.screen) or re.search(
@@ -109,7 +109,7 @@ class ServeProcess:
     def is_ready(self) -> bool:
         """Return whether /readyz responds with 200."""
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=60).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -123,7 +123,7 @@ class ServeProcess:
     def client(self) -> httpx.Client:
         """Make a client with the token."""
         bearer = {"Authorization": f"Bearer {self.token}"}
-        return httpx.Client(base_url=self.url, headers=bearer, timeout=30)
+        return httpx.Client(base_url=self.url, headers=bearer, timeout=120)
 
     def family(self) -> list[psutil.Process]:
         """List the server's process and all its descendants."""
@@ -137,7 +137,7 @@ class ServeProcess:
             for process in reversed(self.family()):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     def stop(self) -> None:
         """Stop the server like Ctrl-C."""
@@ -145,4 +145,4 @@ class ServeProcess:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self._is_stopped = True
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)

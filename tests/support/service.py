@@ -34,7 +34,7 @@ class Service:
     def api(self) -> httpx.AsyncClient:
         """Return a client that sends the token."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30)
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=120)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class Shell:
     def run(self, *arguments: str, **extra: str) -> CommandResult:
         """Run a command in a pipe, without stdin."""
         process = self.start(*arguments, **extra)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
         assert b"Traceback" not in err, err.decode()
         return CommandResult(process.wait(), out.decode(), err.decode())
 
@@ -73,23 +73,25 @@ class Shell:
         shown = _read(terminal, process).decode(errors="surrogateescape")
         assert "Traceback" not in shown
         if process.stdout is None:
-            return CommandResult(process.wait(30), shown)
+            return CommandResult(process.wait(120), shown)
         with process.stdout:
-            return CommandResult(process.wait(30), process.stdout.read().decode(), shown)
+            return CommandResult(process.wait(120), process.stdout.read().decode(), shown)
 
 
 def _read(terminal: int, process: Process) -> bytes:
     """Return a terminal's content after its program has ended."""
     shown = b""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
-        ready, _, _ = select.select([terminal], [], [], 0.1)
+        # Before the terminal is read: it may write its last lines and end in between.
+        has_ended = process.poll() is not None
+        ready, _, _ = select.select([terminal], [], [], 0 if has_ended else 0.1)
         try:
             chunk = os.read(terminal, 65536) if ready else b""
         except OSError:  # EIO: the other end is closed
             break
         shown += chunk
-        if not chunk and process.poll() is not None:
+        if not chunk and has_ended:
             break
     else:
         process.send_signal(signal.SIGKILL)

@@ -3,12 +3,11 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from safelight.engines import binaries
 from safelight.signing.credentials import StaticCredentials
 from safelight.signing.sigv4 import Credentials
 from safelight.storage import BucketConfig
+from support.network import free_port, free_port_for_grpc
 
 ACCESS_KEY = "matrixaccess"
 SECRET_KEY = "matrixsecretmatrixsecret"
@@ -25,8 +25,6 @@ BUCKET = "safelight"
 REGION = "us-east-1"
 DOMAIN = "s3.example"
 """The host name that the servers are configured with, with buckets before it."""
-_GRPC = 10_000
-"""SeaweedFS adds this to a port for gRPC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +76,7 @@ def run_juicefs(folder: Path) -> Iterator[RealStore]:
         [juicefs, "format", meta, "matrix", "--storage", "file", "--bucket", f"{folder}/bytes/"],
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=120,
     )
     command = [
         *(juicefs, "gateway", meta, f"127.0.0.1:{port}", "--multi-buckets", "--keep-etag"),
@@ -98,7 +96,7 @@ def run_seaweedfs(folder: Path, **others: list[str]) -> Iterator[RealStore]:
     `others` are more access keys, with the same secret, and what they may do; `anonymous` is for
     requests without a signature.
     """
-    s3, master, volume, filer = (free_port(limit=50_000) for _ in range(4))
+    s3, master, volume, filer = (free_port_for_grpc() for _ in range(4))
     identity = {
         "name": "matrix",
         "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
@@ -134,7 +132,7 @@ def run_server(
 ) -> Iterator[None]:
     """Run a program until the end of the context; begin when it answers HTTP on its port."""
     with start_server(command, folder, **environment) as process:
-        wait_until(lambda: process.poll() is not None or answers(port), seconds=60)
+        wait_until(lambda: process.poll() is not None or answers(port), seconds=120)
         assert process.poll() is None, (folder / "log").read_text()
         yield
 
@@ -157,13 +155,13 @@ def start_server(
         yield process
     finally:
         process.kill()
-        process.wait(30)
+        process.wait(120)
 
 
 def answers(port: int) -> bool:
     """Return whether something answers HTTP on a port of this machine."""
     try:
-        httpx.get(f"http://127.0.0.1:{port}/", timeout=5, trust_env=False)
+        httpx.get(f"http://127.0.0.1:{port}/", timeout=30, trust_env=False)
     except httpx.HTTPError:
         return False
     return True
@@ -174,21 +172,6 @@ def wait_until(condition: Callable[[], bool], *, seconds: float) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def free_port(*, limit: int = 65_535) -> int:
-    """Return a free port whose gRPC port, if `limit` leaves room for one, is free, too."""
-    while True:
-        with ExitStack() as stack:
-            port: int = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-            if port > limit:
-                continue
-            try:
-                if limit + _GRPC < 65_535:
-                    stack.enter_context(socket.create_server(("127.0.0.1", port + _GRPC)))
-            except OSError:
-                continue
-            return port
 
 
 def _program(name: str) -> str:

@@ -15,7 +15,7 @@ def run_torture(*arguments: str) -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
         stderr=subprocess.PIPE,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
