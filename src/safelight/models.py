@@ -228,7 +228,8 @@ class Photo:
 
     `storage_id` is the random part of its keys. `version` grows with every change of the row, so
     (`id`, `version`) identifies one state. `inspection` is the version of the inspection that found
-    its facts; 0 is that of version 0.1.
+    its facts; 0 is that of version 0.1. `trashed_at` is set while it is in the trash, and
+    `revoked_at` while links may still work that were given out before then and have been revoked.
     """
 
     id: int
@@ -245,6 +246,8 @@ class Photo:
     renditions: tuple[Rendition, ...] = ()
     thumbhash: bytes | None = None
     inspection: int = INSPECTION
+    trashed_at: datetime | None = None
+    revoked_at: datetime | None = None
 
 
 class UploadStatus(StrEnum):

@@ -160,14 +160,15 @@ async def test_page_is_read_from_the_index_without_a_sort(
         rows = await connection.execute(
             text(
                 f"EXPLAIN SELECT id, version, {column} FROM safelight_photos"
-                f" WHERE owner = 'x' AND status = 'ready' AND ({column}, id) < ({now}, 5)"
-                f" ORDER BY {column} DESC, id DESC LIMIT 101"
+                " WHERE owner = 'x' AND status = 'ready' AND trashed_at IS NULL"
+                f" AND ({column}, id) < ({now}, 5) ORDER BY {column} DESC, id DESC LIMIT 101"
             )
         )
         return "\n".join(rows.scalars())
 
     explained = await catalog._database.transaction(plan)
     assert f"safelight_photos_{index}_idx" in explained
+    assert "Index Only Scan" in explained
     assert "Sort" not in explained
 
 

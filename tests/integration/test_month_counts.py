@@ -50,8 +50,12 @@ _PUBLISH = (
 _CHANGE_DATE = (
     "UPDATE safelight_photos SET taken_at = CAST(:taken AS timestamp) WHERE id = ANY(:ids)"
 )
-_TRASH = "UPDATE safelight_photos SET status = 'deleted' WHERE id = ANY(:ids) AND status = 'ready'"
-_RESTORE = (
+_SOFT_DELETE = (
+    "UPDATE safelight_photos SET status = 'deleted' WHERE id = ANY(:ids) AND status = 'ready'"
+)
+_TRASH = "UPDATE safelight_photos SET trashed_at = now() WHERE id = ANY(:ids)"
+_RESTORE = "UPDATE safelight_photos SET trashed_at = NULL WHERE id = ANY(:ids)"
+_MAKE_READY = (
     "UPDATE safelight_photos SET status = 'ready' WHERE id = ANY(:ids) AND sha256 IS NOT NULL"
 )
 _DELETE = "DELETE FROM safelight_photos WHERE id = ANY(:ids)"
@@ -61,7 +65,7 @@ _GIVE = "UPDATE safelight_photos SET owner = :owner WHERE id = ANY(:ids)"
 _ROWS = text(
     " UNION ALL ".join(
         f"SELECT '{order}', date_trunc('month', {column}) AS month, count(*) FROM safelight_photos"
-        " WHERE owner = :owner AND status = 'ready' GROUP BY month"
+        " WHERE owner = :owner AND status = 'ready' AND trashed_at IS NULL GROUP BY month"
         for order, column in COLUMNS.items()
     )
 )
@@ -139,7 +143,9 @@ class Histories(RuleBasedStateMachine):
     @rule(
         slot=SLOTS,
         seed=st.integers(0, 99),
-        statement=st.sampled_from([_CHANGE_DATE, _TRASH, _RESTORE, _DELETE, _GIVE]),
+        statement=st.sampled_from(
+            [_CHANGE_DATE, _SOFT_DELETE, _MAKE_READY, _TRASH, _RESTORE, _DELETE, _GIVE]
+        ),
         taken=st.none() | TIMES,
         heir=st.sampled_from([0, 1]),
     )
@@ -149,7 +155,7 @@ class Histories(RuleBasedStateMachine):
         self.write(slot, statement, self.choose(seed), **named)
 
     @precondition(lambda self: self.ids and self.open)
-    @rule(slot=SLOTS, seed=st.integers(0, 99), statement=st.sampled_from([_TRASH, _DELETE]))
+    @rule(slot=SLOTS, seed=st.integers(0, 99), statement=st.sampled_from([_SOFT_DELETE, _DELETE]))
     def change_and_undo(self, slot: int, seed: int, statement: str) -> None:
         if slot in self.open:
             self.do(self.connections[slot].exec_driver_sql("SAVEPOINT here"))
@@ -267,7 +273,7 @@ async def test_concurrent_transactions_and_folds_lose_and_double_nothing(catalog
                 async with connection.begin() as transaction:
                     ids = await _add(connection, "o", 2, taken=rng.choice(MONTHS_OF_TESTS))
                     await asyncio.sleep(0)
-                    statement = rng.choice([_TRASH, _DELETE, _CHANGE_DATE, _PUBLISH])
+                    statement = rng.choice([_SOFT_DELETE, _DELETE, _CHANGE_DATE, _PUBLISH])
                     values = {"taken": None, "at": "2026-11-01Z", "ids": ids[:1]}
                     named = {key: values[key] for key in values if f":{key}" in statement}
                     await connection.execute(text(statement), named)

@@ -16,6 +16,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database, Work
 from safelight.catalog.dates import PhotoDates, date_values, keep_owners_date
+from safelight.catalog.deletion.trash import TrashRows
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts
 from safelight.catalog.host.alembic import has_host_alembic
 from safelight.catalog.host.transactions import HostTransactions
@@ -26,7 +27,7 @@ from safelight.catalog.migrate import operator_errors, upgrade
 from safelight.catalog.months.counts import SKIP_MONTHS_AT, MonthCounts
 from safelight.catalog.months.drift import MonthDrift
 from safelight.catalog.paging import Cursor, Month, Page
-from safelight.catalog.queries import BY_IDS, NEXT, PAGES
+from safelight.catalog.queries import BY_IDS, BY_IDS_WITH_TRASH, NEXT, PAGES
 from safelight.catalog.renditions.claims import RenderingClaims
 from safelight.catalog.renditions.rows import RenditionRows
 from safelight.catalog.reservations import Reservations
@@ -87,6 +88,7 @@ class Catalog:
         )
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)
+        self.trash = TrashRows(self._database)
         self.row_scan = RowScan(self._database)
         self.uploads = Uploads(self._database)
 
@@ -131,20 +133,23 @@ class Catalog:
         """Check that PostgreSQL takes writes. Raises CatalogUnavailable otherwise."""
         await self._database.read(lambda connection: connection.execute(_CHANGE_NOTHING))
 
-    async def photo(self, owner: str, id_: int) -> Photo:
+    async def photo(self, owner: str, id_: int, *, in_trash_too: bool = False) -> Photo:
         """Return one of the owner's photos. Raises NotFound."""
-        found = await self.photos(owner, [id_])
+        found = await self.photos(owner, [id_], in_trash_too=in_trash_too)
         if not found:
             raise NotFound
         return found[0]
 
-    async def photos(self, owner: str, ids: Sequence[int]) -> list[Photo]:
+    async def photos(
+        self, owner: str, ids: Sequence[int], *, in_trash_too: bool = False
+    ) -> list[Photo]:
         """Return the owner's photos among these ids, in any order."""
-        rows = await self._database.fetch_all(BY_IDS, {"owner": owner, "ids": list(ids)})
+        query = BY_IDS_WITH_TRASH if in_trash_too else BY_IDS
+        rows = await self._database.fetch_all(query, {"owner": owner, "ids": list(ids)})
         return [photo_from_row(row) for row in rows]
 
     async def next_photos(self, owner: str, *, after: int, limit: int) -> list[Photo]:
-        """List the owner's photos by id, after the id `after`."""
+        """List the owner's photos by id, after the id `after`; also those in the trash."""
         parameters = {"owner": owner, "after": after, "count": limit}
         return [photo_from_row(row) for row in await self._database.fetch_all(NEXT, parameters)]
 
@@ -182,7 +187,7 @@ class Catalog:
         values = {column: value for column, value in changes.items() if value is not None}
         statement = (
             update(photos)
-            .where(*_is_photo(owner, id_))
+            .where(*_is_photo(owner, id_), photos.c.trashed_at.is_(None))
             .values(version=photos.c.version + 1)
             .values({**values, **(date_values(date) if date else {})})
             .returning(*COLUMNS)
@@ -227,7 +232,7 @@ class Catalog:
         try:
             return await self._update(statement)
         except NotFound:
-            await self.photo(photo.owner, photo.id)
+            await self.photo(photo.owner, photo.id, in_trash_too=True)
             return None
 
     async def read(self, work: Work[T]) -> T:

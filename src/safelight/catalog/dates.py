@@ -141,7 +141,12 @@ async def _lock(connection: AsyncConnection, owner: str, ids: Sequence[int]) -> 
     known = [id_ for id_ in ids if id_ <= _MAX_ID]
     query = (
         select(photos.c.id)
-        .where(photos.c.owner == owner, photos.c.id.in_(known), photos.c.status == Status.READY)
+        .where(
+            photos.c.owner == owner,
+            photos.c.id.in_(known),
+            photos.c.status == Status.READY,
+            photos.c.trashed_at.is_(None),
+        )
         .order_by(photos.c.id)
         .with_for_update()
     )

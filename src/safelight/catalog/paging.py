@@ -9,14 +9,16 @@ import binascii
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Literal, Self
 
 from safelight.errors import InvalidRequest
 from safelight.models import Order
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHAPE = struct.Struct(">cqq")
-_LETTERS = {Order.ADDED: b"a", Order.TAKEN: b"l"}
+Sorting = Order | Literal["trash"]
+"""What a page is sorted by. The trash is sorted by when the photos were trashed."""
+_LETTERS: dict[Sorting, bytes] = {Order.ADDED: b"a", Order.TAKEN: b"l", "trash": b"d"}
 """Version 0.1 sorted by another time in ``order=taken``: its cursors have the letter t."""
 
 
@@ -27,7 +29,7 @@ class Cursor:
     That is a local time, without a time zone, in ``order=taken``.
     """
 
-    order: Order
+    order: Sorting
     at: datetime
     id: int
 
@@ -39,7 +41,7 @@ class Cursor:
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
     @classmethod
-    def parse(cls, text: str, order: Order) -> Self:
+    def parse(cls, text: str, order: Sorting) -> Self:
         """Parse a cursor that a client sent. Raises InvalidRequest if it isn't one of ours."""
         try:
             packed = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
@@ -54,9 +56,9 @@ class Cursor:
         return cls(order=order, at=_in_order(order, at), id=id_)
 
 
-def _in_order(order: Order, at: datetime) -> datetime:
+def _in_order(order: Sorting, at: datetime) -> datetime:
     """Return a time in UTC as this order has it."""
-    return at.replace(tzinfo=UTC if order is Order.ADDED else None)
+    return at.replace(tzinfo=None if order is Order.TAKEN else UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

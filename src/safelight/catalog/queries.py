@@ -42,6 +42,8 @@ _Statement = (
 _SORT_COLUMNS: Final = {Order.ADDED: photos.c.created_at, Order.TAKEN: photos.c.local_at}
 _READY: Final = text("status = 'ready'")
 _OWNED: Final = (photos.c.owner == bindparam("owner"), _READY)
+_LISTED: Final = (*_OWNED, text("trashed_at IS NULL"))
+"""The photos of lists, counts and searches: those in the trash are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def _page(order: Order, *, after: bool) -> Query:
     column = _SORT_COLUMNS[order]
     query = (
         select(photos.c.id, photos.c.version, column)
-        .where(*_OWNED)
+        .where(*_LISTED)
         .order_by(column.desc(), photos.c.id.desc())
         .limit(bindparam("count"))
         .offset(bindparam("skip"))
@@ -109,10 +111,12 @@ The months of ``order=taken`` are those of the camera's local time, and the othe
 Parameters: owner. It costs the same with any number of photos.
 """
 
-BY_IDS: Final = compile_query(
-    select(*COLUMNS).where(*_OWNED, photos.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
-)
+_IS_ONE_OF: Final = photos.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
+BY_IDS: Final = compile_query(select(*COLUMNS).where(*_LISTED, _IS_ONE_OF))
 """COLUMNS of an owner's photos. Parameters: owner, ids."""
+
+BY_IDS_WITH_TRASH: Final = compile_query(select(*COLUMNS).where(*_OWNED, _IS_ONE_OF))
+"""The same, also of those in the trash."""
 
 NEXT: Final = compile_query(
     select(*COLUMNS)
@@ -120,7 +124,10 @@ NEXT: Final = compile_query(
     .order_by(photos.c.id)
     .limit(bindparam("count"))
 )
-"""COLUMNS of an owner's photos by id. Parameters: owner, after (an id), count."""
+"""COLUMNS of an owner's photos by id, also of those in the trash.
+
+Parameters: owner, after (an id), count.
+"""
 
 FIND_DUPLICATE: Final = compile_query(
     select(*COLUMNS)
@@ -128,7 +135,7 @@ FIND_DUPLICATE: Final = compile_query(
     .order_by(photos.c.separate)
     .limit(literal_column("1"))
 )
-"""COLUMNS of an owner's photo. Parameters: owner, sha256."""
+"""COLUMNS of an owner's photo, which may be in the trash. Parameters: owner, sha256."""
 
 RESERVE: Final = compile_query(
     insert(photos).values(renditions=_json("rendered")).returning(photos.c.id),

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database, fetch_on_connection
+from safelight.catalog.deletion.trash import restore_photos
 from safelight.catalog.months.counts import MonthCounts
 from safelight.catalog.queries import FIND_DUPLICATE, PUBLISH, RESERVE
 from safelight.catalog.rows import (
@@ -125,16 +126,28 @@ class Reservations:
     async def find_duplicate(
         self, owner: str, sha256: str, *, within: AsyncConnection | None = None
     ) -> Photo | None:
-        """Return the owner's photo with these bytes, if there is one and it has to be unique."""
+        """Return the owner's photo with these bytes, if there is one and it has to be unique.
+
+        One in the trash is restored, in the caller's transaction if it is `within` one.
+        """
         if not self._finds_duplicates:
             return None
         parameters = {"owner": owner, "sha256": sha256}
         rows: Sequence[Any]
-        if within:
-            rows = (await within.execute(FIND_DUPLICATE.statement, parameters)).all()
-        else:
-            rows = await self._database.fetch_all(FIND_DUPLICATE, parameters)
-        return photo_from_row(rows[0]) if rows else None
+        while True:
+            if within:
+                rows = (await within.execute(FIND_DUPLICATE.statement, parameters)).all()
+            else:
+                rows = await self._database.fetch_all(FIND_DUPLICATE, parameters)
+            if not rows:
+                return None
+            photo = photo_from_row(rows[0])
+            if photo.trashed_at is None:
+                return photo
+            restore = partial(restore_photos, owner=owner, ids=[photo.id])
+            restored = await (restore(within) if within else self._database.transaction(restore))
+            if restored:  # otherwise it was restored or deleted meanwhile
+                return restored[0]
 
     async def abandon(
         self,

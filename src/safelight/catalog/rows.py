@@ -37,6 +37,8 @@ COLUMNS: Final = (
     photos.c.details,
     photos.c.renderer,
     photos.c.inspection,
+    photos.c.trashed_at,
+    photos.c.revoked_at,
 )
 
 _PLAIN_FACTS: Final = (
@@ -57,7 +59,7 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
     (id_, version, owner, name, title, description, filename, size, *others) = row
     (sha256, created_at, thumbhash, renditions, format_, content_type, *others) = others
     (width, height, frames, taken_at, taken_offset, taken_from, details, *others) = others
-    (renderer, inspection) = others
+    (renderer, inspection, trashed_at, revoked_at) = others
     seconds = details.get("duration")
     duration = None if seconds is None else timedelta(seconds=seconds)
     facts = ImageFacts(
@@ -90,6 +92,8 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
         renditions=msgspec.convert(renditions, tuple[Rendition, ...]),
         thumbhash=thumbhash,
         inspection=inspection,
+        trashed_at=trashed_at,
+        revoked_at=revoked_at,
     )
 
 

@@ -77,6 +77,10 @@ photos = Table(
     Column("own_taken_from", Text),
     # The row's id if it may have the same bytes as another of the owner's photos, otherwise 0.
     Column("separate", BigInteger, nullable=False, server_default=text("0")),
+    # Since when a photo is in the trash. It stays ready; only lists and counts leave it out.
+    Column("trashed_at", DateTime(timezone=True)),
+    # Since when all links given out are to die; null once the objects have new keys.
+    Column("revoked_at", DateTime(timezone=True)),
     # What order=taken sorts by, and its months: the camera's local time, or else the time when the
     # photo was added, in UTC.
     Column(
@@ -105,13 +109,13 @@ unique_sha256 = Index(
     unique=True,
     postgresql_where=_READY,
 )
-# Both orders of a page. With `version`, a page is read from the index alone.
+# Both orders of a page, which is read from the index alone.
 Index(
     "safelight_photos_added_idx",
     photos.c.owner,
     photos.c.created_at.desc(),
     photos.c.id.desc(),
-    postgresql_include=["version"],
+    postgresql_include=["version", "trashed_at"],
     postgresql_where=_READY,
 )
 Index(
@@ -119,7 +123,7 @@ Index(
     photos.c.owner,
     photos.c.local_at.desc(),
     photos.c.id.desc(),
-    postgresql_include=["version"],
+    postgresql_include=["version", "trashed_at"],
     postgresql_where=_READY,
 )
 # That of version 0.1.
@@ -130,6 +134,22 @@ Index(
     photos.c.id.desc(),
     postgresql_include=["version"],
     postgresql_where=_READY,
+)
+# The trash of an owner, and for the job that empties it.
+_TRASHED = text("trashed_at IS NOT NULL")
+Index(
+    "safelight_photos_trash_idx",
+    photos.c.owner,
+    photos.c.trashed_at.desc(),
+    photos.c.id.desc(),
+    postgresql_include=["version"],
+    postgresql_where=_TRASHED,
+)
+Index("safelight_photos_trashed_at_idx", photos.c.trashed_at, postgresql_where=_TRASHED)
+Index(
+    "safelight_photos_revoked_idx",
+    photos.c.id,
+    postgresql_where=text("revoked_at IS NOT NULL"),
 )
 # For the sweep: the few rows that are not ready.
 Index(

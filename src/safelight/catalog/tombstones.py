@@ -189,5 +189,10 @@ async def soft_delete_photos(
 
 
 def _soft_delete(*conditions: ColumnElement[bool], now: datetime) -> Update:
-    values = {"status": Status.DELETED, "deleted_at": now, "version": photos.c.version + 1}
+    values = {
+        "status": Status.DELETED,
+        "deleted_at": now,
+        "revoked_at": None,
+        "version": photos.c.version + 1,
+    }
     return update(photos).where(*conditions).values(values)

@@ -132,7 +132,8 @@ def make_tasks(
 
     async def render(*, owner: str, id: int, demanded: bool = False) -> None:  # noqa: A002  the name in the job
         with contextlib.suppress(NotFound):  # the photo was deleted meanwhile
-            await renditions.render_missing(await catalog.photo(owner, id), demanded=demanded)
+            photo = await catalog.photo(owner, id, in_trash_too=True)
+            await renditions.render_missing(photo, demanded=demanded)
 
     async def reinspect(*, owner: str, id: int) -> None:  # noqa: A002  the name in the job
         with contextlib.suppress(NotFound):

@@ -45,6 +45,7 @@ async def list_unattached(
         .where(
             photos.c.owner == bindparam("owner"),
             photos.c.status == Status.READY,
+            photos.c.trashed_at.is_(None),
             photos.c.created_at < created_before,
             *(text(_is_unreferenced(*reference)) for reference in references),
         )

@@ -20,7 +20,8 @@ _DEADLINE: Final = timedelta(minutes=5)
 
 _NEXT_OWNER: Final = """
 SELECT min(owner) FROM (
-  SELECT min(owner) AS owner FROM safelight_photos WHERE status = 'ready' AND {condition}
+  SELECT min(owner) AS owner FROM safelight_photos WHERE status = 'ready' AND trashed_at IS NULL
+    AND {condition}
   UNION ALL SELECT min(owner) FROM safelight_month_counts WHERE {condition}
   UNION ALL SELECT min(owner) FROM safelight_month_changes WHERE {condition}
 ) AS owners
@@ -32,10 +33,12 @@ _DIFFERENCES: Final = """
 WITH existing AS (
   SELECT 'added' AS sort, date_trunc('month', created_at AT TIME ZONE 'UTC') AS month,
     count(*) AS photos
-  FROM safelight_photos WHERE owner = :owner AND status = 'ready' GROUP BY month
+  FROM safelight_photos WHERE owner = :owner AND status = 'ready' AND trashed_at IS NULL
+  GROUP BY month
   UNION ALL
   SELECT 'taken', date_trunc('month', local_at) AS month, count(*)
-  FROM safelight_photos WHERE owner = :owner AND status = 'ready' GROUP BY month
+  FROM safelight_photos WHERE owner = :owner AND status = 'ready' AND trashed_at IS NULL
+  GROUP BY month
 ), counted AS (
   SELECT sort, month, sum(photos) AS photos FROM (
     SELECT sort, month, photos FROM safelight_month_counts WHERE owner = :owner

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
-from safelight.catalog.queries import BY_IDS
+from safelight.catalog.queries import BY_IDS_WITH_TRASH
 from safelight.catalog.rows import COLUMNS, photo_from_row
 from safelight.catalog.tables import photos
 from safelight.errors import NotFound
@@ -75,7 +75,9 @@ class RenditionRows:
             if (row := rows.one_or_none()) is not None:
                 return photo_from_row(row)
             wanted = {"owner": photo.owner, "ids": [photo.id]}
-            if (await connection.execute(BY_IDS.statement, wanted)).one_or_none() is None:
+            if (
+                await connection.execute(BY_IDS_WITH_TRASH.statement, wanted)
+            ).one_or_none() is None:
                 raise NotFound
             return None
 

@@ -53,7 +53,7 @@ class Pruning:
             while names := self._outdated(photo):
                 pruned = await self._catalog.renditions.remove(photo, names)
                 if pruned is None:  # the row has changed
-                    photo = await self._catalog.photo(photo.owner, photo.id)
+                    photo = await self._catalog.photo(photo.owner, photo.id, in_trash_too=True)
                     continue
                 reached("prune: row changed")
                 kept = {each.key for each in pruned.renditions}

@@ -49,7 +49,7 @@ class Reinspection:
         """
         async with self._renditions.turn():
             while True:
-                photo = await self._catalog.photo(owner, id_)
+                photo = await self._catalog.photo(owner, id_, in_trash_too=True)
                 if photo.inspection >= INSPECTION:
                     return photo
                 if updated := await self._inspect(photo):
@@ -80,7 +80,8 @@ class Reinspection:
                 thumbhash=rendered.thumbhash if rendered else None,
             )
         except NotFound:
-            await self._bucket.delete_prefix(keys.prefix(photo.storage_id))
+            if rendered:
+                await self._bucket.delete([each.key for each in rendered.renditions])
             raise
 
     def _merge(self, photo: Photo, found: ImageFacts) -> ImageFacts:

@@ -114,7 +114,7 @@ class RenditionMaker:
         """
         async with self.turn():
             while (completed := await self._complete(photo, demanded=demanded)) is None:
-                photo = await self._catalog.photo(photo.owner, photo.id)
+                photo = await self._catalog.photo(photo.owner, photo.id, in_trash_too=True)
             return completed
 
     @contextlib.asynccontextmanager
@@ -146,7 +146,7 @@ class RenditionMaker:
         try:
             return await self._catalog.renditions.add(photo, made.renditions, made.thumbhash)
         except NotFound:
-            await self._bucket.delete_prefix(keys.prefix(photo.storage_id))
+            await self._bucket.delete([each.key for each in made.renditions])
             raise
 
     async def make_missing(self, photo: Photo, file: BinaryIO) -> RenderedPhoto:

@@ -187,7 +187,9 @@ class Adoption:
         try:
             return await self._catalog.photo(owner, id_)
         except NotFound as error:
-            raise NotFound("This object was adopted before, and its photo was deleted.") from error
+            raise NotFound(
+                "This object was adopted before, and its photo was deleted or is in the trash."
+            ) from error
 
     @asynccontextmanager
     async def _fetch(

@@ -188,10 +188,16 @@ class DirectUploads:
             if result is None:
                 if upload.photo_id is None:
                     raise NotFound(_NOT_FOUND)
-                photo = await self._catalog.photo(owner, upload.photo_id)
-                result = AddResult(photo=photo, created=False)
+                result = AddResult(
+                    photo=await self._restored(owner, upload.photo_id), created=False
+                )
         self._metrics.count_added(created=result.created, size=result.photo.size)
         return result
+
+    async def _restored(self, owner: str, id_: int) -> Photo:
+        """Return a photo, from the trash if it is there. Raises NotFound."""
+        restored = await self._catalog.trash.restore(owner, [id_])
+        return restored[0] if restored else await self._catalog.photo(owner, id_)
 
     async def abort(self, owner: str, upload_id: str) -> None:
         """Abort an upload and delete its data. Raises NotFound, also the second time.

@@ -1,0 +1,1 @@
+"""Photos in the trash, and photos whose objects get new keys."""
