@@ -1,17 +1,30 @@
-"""The HTTP connection to a server, and its errors."""
+"""The HTTP connection to a server, and its errors.
+
+An error response is raised as the error in `safelight.errors` that has its `code`. A failed
+connection is an OperatorError with advice.
+"""
 
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Final, Self
 
 import httpx
+import msgspec
 
+import safelight
+from safelight.client.errors import error_from_response, not_safelight
 from safelight.client.settings import ClientSettings
-from safelight.errors import OperatorError, SafelightError, SettingsError, Unavailable
+from safelight.errors import NotFound, OperatorError, SafelightError, SettingsError, Unavailable
 from safelight.http_clients import client_context
 
+PHOTOS: Final = "api/photos"
+UPLOADS: Final = "api/uploads"
+_NOT_ROUTED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _TIMEOUT: Final = httpx.Timeout(connect=10, write=60, read=300, pool=None)
 """Seconds. The response to an upload comes only after the photo was decoded and stored: for 200
 megapixels that takes minutes on a slow machine."""
@@ -78,3 +91,74 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+class DirectUploadsUnsupported(Exception):
+    """The server is too old for direct uploads."""
+
+
+class ClientConnection:
+    """A connection, as a context manager that closes it. Threads may share it."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._settings = settings
+        headers = {"User-Agent": f"safelight/{safelight.__version__}"}
+        if settings.token:
+            headers["Authorization"] = f"Bearer {settings.token}"
+        self._http = open_http_client(settings, headers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    @contextmanager
+    def _stream(self, path: str, **options: Any) -> Iterator[httpx.Response]:
+        try:
+            with self._http.stream("POST", path, **options) as response:
+                if not response.is_success:
+                    response.read()
+                    raise error_from_response(response, self._settings)
+                yield response
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._convert_error(error) from error
+
+    def _request(self, method: str, path: str, **body: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **body)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._convert_error(error) from error
+        if response.is_success or response.status_code == HTTPStatus.TEMPORARY_REDIRECT:
+            return response
+        if response.status_code == HTTPStatus.NOT_FOUND and path.partition("?")[0] == PHOTOS:
+            raise not_safelight(self._settings)
+        if path == UPLOADS and response.status_code in _NOT_ROUTED:
+            raise DirectUploadsUnsupported
+        raise error_from_response(response, self._settings)
+
+    def _convert_error(self, error: httpx.HTTPError | httpx.InvalidURL) -> SafelightError:
+        if isinstance(error, httpx.InvalidURL):  # from a redirect or a Location header
+            return not_safelight(self._settings)
+        return error_from_transport(error, self._settings)
+
+    def _decode(self, content: bytes | str, kind: object) -> Any:
+        """Decode JSON and check that it has the fields of `kind`. Raises OperatorError."""
+        try:
+            body = msgspec.json.decode(content)
+            msgspec.convert(body, kind)
+        except (ValueError, RecursionError) as error:
+            raise not_safelight(self._settings) from error
+        return body
+
+
+def path_of(collection: str, id_: str) -> str:
+    """Return the path of a resource. Raises NotFound if the id isn't a whole number."""
+    if not (id_.isascii() and id_.isdecimal()):
+        raise NotFound
+    return f"{collection}/{id_}"

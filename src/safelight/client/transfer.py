@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from safelight.client.api import Client, DirectUploadsUnsupported, Photo
+from safelight.client.api import Client, Photo
 from safelight.client.files import FileDigest, FileReader, LocalFile
+from safelight.client.http import DirectUploadsUnsupported
 from safelight.client.progress import FileProgress
 from safelight.client.reservation import ReservedUpload
 from safelight.client.store import DirectAccessUnavailable, SignatureRejected, StoreClient
