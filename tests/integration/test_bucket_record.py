@@ -125,8 +125,14 @@ def test_command_sets_the_bucket_of_the_embedded_database(
         replace_bucket(settings, "photos")
     assert not folder.exists()
     copy_engine_data(folder)
+    store = folder / "seaweedfs"
+    before = sorted(store.rglob("*.dat"))
+    with pytest.raises(SettingsError, match=r"no bucket 'phoots'.* correct the name.* --force"):
+        replace_bucket(settings, "phoots")
+    assert sorted(store.rglob("*.dat")) == before
     replace_bucket(settings, "pictures", force=True)
-    replace_bucket(settings, "photos")
+    assert "photos that are in another one will be missing" in capsys.readouterr().err
+    replace_bucket(settings, "safelight")
     output = capsys.readouterr()
-    assert "The bucket of this database is photos (before: pictures)." in output.out
-    assert "SAFELIGHT_S3__BUCKET=photos" in output.err
+    assert "The bucket of this database is safelight (before: pictures)." in output.out
+    assert "SAFELIGHT_S3__BUCKET=safelight" in output.err

@@ -13,6 +13,7 @@ from safelight.engines.engine import Child, Engine, operator_errors, start_error
 from safelight.engines.lock import Lock
 from safelight.engines.logfile import LogFile
 from safelight.engines.postgres.server import Postgres
+from safelight.engines.seaweedfs.disk import has_bucket
 from safelight.engines.seaweedfs.server import REGION, Seaweed
 from safelight.errors import EngineError
 
@@ -121,6 +122,10 @@ class EmbeddedEngines:
         """Return whether the object store has become ready and not ended since; from any thread."""
         child = self._ready.get(Seaweed.title)
         return child is not None and child.poll() is None
+
+    def has_bucket(self) -> bool:
+        """Return whether the object store has the bucket; it need not be started."""
+        return has_bucket(self.data_dir / "seaweedfs", self.bucket)
 
     def rotate_keys(self) -> None:
         """Replace the object store's keys; it uses the new ones from its next start.

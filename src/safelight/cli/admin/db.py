@@ -102,14 +102,33 @@ def replace_bucket(settings: "Settings", bucket: str, *, force: bool = False) ->
             "The bucket can't be checked: set SAFELIGHT_S3__ENDPOINT_URL and the keys to the"
             " server's values, or add --force."
         )
+    is_new = s3.endpoint_url is None and not _embedded_store_has_bucket(moved)
+    if is_new and not force:
+        raise SettingsError(
+            f"The embedded store has no bucket {bucket!r}. This command creates none and copies no"
+            " photos: correct the name. To set it anyway, add --force; the next start then creates"
+            " the bucket, which is empty."
+        )
     before, count = _with_engines(
         moved, lambda engines: asyncio.run(_replace(moved, engines, force=force)), storage=not force
     )
     was = f" (before: {before})" if before not in {None, bucket} else ""
     checked = f" Photos found there in a sample: {count}." if count else ""
     print_result(f"The bucket of this database is {bucket}{was}.{checked}")
+    if is_new:
+        print_note(
+            "The embedded store has no such bucket: the next start creates it, and photos that are"
+            " in another one will be missing."
+        )
     if settings.s3.bucket != bucket:
         print_note(f"Start all servers and workers with SAFELIGHT_S3__BUCKET={bucket}.")
+
+
+def _embedded_store_has_bucket(settings: "Settings") -> bool:
+    from safelight.library.backends import make_engines
+
+    engines = make_engines(settings)
+    return engines is not None and engines.has_bucket()
 
 
 def _with_engines(

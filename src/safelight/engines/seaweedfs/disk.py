@@ -1,5 +1,6 @@
-"""Notice when a disk that was full has space again."""
+"""What is on the store's disk: its buckets, and whether it has space again."""
 
+import glob
 import os
 from pathlib import Path
 from typing import Final
@@ -26,3 +27,11 @@ class DiskSpace:
         except OSError:
             return False
         return found.f_bavail < _LOW * found.f_blocks
+
+
+def has_bucket(directory: Path, bucket: str) -> bool:
+    """Return whether an object was ever stored in a bucket, which every start with it does.
+
+    Each bucket has volumes of its own, whose files have its name.
+    """
+    return any(directory.glob(f"{glob.escape(bucket)}_*.dat"))
