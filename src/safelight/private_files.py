@@ -127,6 +127,23 @@ def exposed_parent(path: Path) -> Path | None:
     return None
 
 
+def exposed_part(path: Path) -> Path | None:
+    """Return what lets other users change the content of a file; None if they can't.
+
+    It is the file, a link on the way to it, or a directory above it. Nothing on a file system that
+    is mounted read-only can be changed, as in the volumes of a container.
+    """
+    if link := _foreign_link(path.absolute()):
+        return link
+    real = path.resolve()
+    status = real.stat()
+    if os.statvfs(real).f_flag & os.ST_RDONLY:
+        return None
+    if status.st_mode & _WRITABLE or not _is_trusted(status.st_uid):
+        return real
+    return exposed_parent(path)
+
+
 @contextmanager
 def _open_directory(path: Path) -> Iterator[int]:
     """Yield a descriptor of a directory that no other user can change."""

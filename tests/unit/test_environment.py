@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.client.settings import ClientSettings, client_settings
+from safelight.engines.seaweedfs.certificates import make_certificates
 from safelight.errors import SettingsError
 from safelight.server.lan import has_remote_proxies
 from safelight.settings import Settings
@@ -287,6 +289,45 @@ def test_proxies_that_are_anyone_are_a_warning(
     monkeypatch.setenv("SAFELIGHT_TRUSTED_PROXIES", networks)
     warnings = find_warnings(read_settings(), {})
     assert ["SAFELIGHT_TRUSTED_PROXIES" in warning for warning in warnings] == [True] * warned
+
+
+def test_authorities_that_others_can_change_are_a_warning(tmp_path: Path) -> None:
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    file, link = folder / "ca.pem", tmp_path / "link.pem"
+    file.write_bytes(make_certificates([], now=datetime.now(UTC))["ca.crt"])
+    link.symlink_to(file)
+    settings = Settings(ca_file=link)
+    assert find_warnings(settings, {}) == []
+    for part, mode, advice in (
+        (file, 0o664, f"chmod go-w {file}"),
+        (file, 0o602, f"chmod go-w {file}"),
+        (folder, 0o777, f"chmod go-w {folder}"),
+    ):
+        before = part.stat().st_mode
+        part.chmod(mode)
+        (warning,) = find_warnings(settings, {})
+        assert f"SAFELIGHT_CA_FILE={link}" in warning
+        assert warning.endswith(advice)
+        (warning,) = find_warnings(Settings(), {"SSL_CERT_FILE": str(file)})
+        assert "SSL_CERT_FILE" in warning
+        part.chmod(before)
+    assert find_warnings(settings, {"SSL_CERT_FILE": str(folder / "none")}) == []
+
+
+def test_authorities_of_another_user_are_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_bytes(make_certificates([], now=datetime.now(UTC))["ca.crt"])
+    owner = file.stat().st_uid
+    if owner == 0:
+        owner = 4242
+        os.chown(file, owner, -1)
+    else:
+        monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+    (warning,) = find_warnings(Settings(ca_file=file), {})
+    assert "other users can change" in warning
 
 
 @pytest.mark.parametrize(

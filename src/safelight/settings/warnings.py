@@ -1,12 +1,16 @@
 """What a server warns about at its start: settings that work, but hardly as intended."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import SequenceMatcher
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Final
 
 from safelight.environment import clean_variables
+from safelight.private_files import exposed_part
 from safelight.settings.names import SETTINGS_BY_OTHER_NAME, known_variables, suggest_variable
 from safelight.settings.settings import Settings
 
@@ -19,7 +23,12 @@ _WIDEST_PRIVATE: Final = {4: 8, 6: 7}
 
 def find_warnings(settings: Settings, variables: Mapping[str, str]) -> list[str]:
     """Return a line for each doubtful setting, and for each variable that is probably meant."""
-    return [*_proxies(settings), *_mixed_content(settings), *find_near_misses(variables)]
+    return [
+        *_proxies(settings),
+        *_mixed_content(settings),
+        *_exposed_authorities(settings, variables),
+        *find_near_misses(variables),
+    ]
 
 
 def _proxies(settings: Settings) -> Iterator[str]:
@@ -45,6 +54,21 @@ def _mixed_content(settings: Settings) -> Iterator[str]:
             " block these as mixed content: set SAFELIGHT_S3__PUBLIC_ENDPOINT_URL to an https"
             " address of the store"
         )
+
+
+def _exposed_authorities(settings: Settings, variables: Mapping[str, str]) -> Iterator[str]:
+    """Who can add an authority can pose as the store, and read the photos and keys sent there."""
+    files = {"SAFELIGHT_CA_FILE": settings.ca_file, "SSL_CERT_FILE": variables.get("SSL_CERT_FILE")}
+    for name, value in files.items():
+        if not value:
+            continue
+        with suppress(OSError):  # what uses the file reports that it can't be read
+            if part := exposed_part(Path(value)):
+                yield (
+                    f"other users can change {part}, and so add an authority of their own to"
+                    f" {name}={value} and pose as the store: let root or the user that runs"
+                    f" Safelight own it, and run chmod go-w {shlex.quote(str(part))}"
+                )
 
 
 def find_near_misses(variables: Mapping[str, str]) -> list[str]:
