@@ -44,12 +44,6 @@ BROKEN: list[tuple[str, Change, str, str]] = [
     ),
     ("no store", lambda _: {"s3": {"endpoint_url": "http://127.0.0.1:9"}}, "store: address", "9"),
     (
-        "unknown host",
-        lambda _: {"s3": {"endpoint_url": "http://store.invalid"}},
-        "store: address",
-        "can't be resolved",
-    ),
-    (
         "wrong secret",
         lambda _: {"s3": {"secret_key": SecretStr("x")}},
         "store: keys",
@@ -136,3 +130,12 @@ async def test_other_bucket_than_that_of_the_photos_is_named(
 
 async def _problems_of_bucket(settings: Settings) -> list[CheckResult]:
     return [each for each in await _problems(settings) if each.check == "database: bucket"]
+
+
+@pytest.mark.usefixtures("_no_decoders")
+async def test_store_that_is_not_reached_is_examined_no_further(
+    engines: EmbeddedEngines, tmp_path: Path
+) -> None:
+    settings = settings_for(engines, tmp_path, s3={"endpoint_url": "http://127.0.0.1:9"})
+    results = [each async for each in examine(settings)]
+    assert results[-1].check == "store: address"

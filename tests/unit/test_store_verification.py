@@ -3,12 +3,14 @@
 import logging
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from safelight.engines.seaweedfs.certificates import make_certificates
@@ -26,6 +28,7 @@ from safelight.storage import (
     verify_store,
     verify_transfers,
 )
+from safelight.storage.probe import connection
 from support.fake_store import (
     CREDENTIALS,
     FakeStore,
@@ -275,15 +278,34 @@ async def test_closed_port_is_named() -> None:
     assert "correct the port in SAFELIGHT_S3__ENDPOINT_URL" in message
 
 
-async def test_unknown_host_is_named() -> None:
-    config = BucketConfig(
-        endpoint_url="http://store.invalid", bucket="pictures", region="us-east-1"
-    )
+NAMED = BucketConfig(endpoint_url="http://store.invalid", bucket="pictures", region="us-east-1")
+
+
+async def test_unknown_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    config = NAMED
     message = await _message(config)
-    assert "The host name store.invalid of the store can't be resolved" in message
+    assert "The host name store.invalid of the store can't be resolved (Name or service" in message
     virtual = await _message(replace(config, virtual_hosted=True))
     assert "The host name pictures.store.invalid" in virtual
     assert "SAFELIGHT_S3__ADDRESSING_STYLE=path" in virtual
+
+
+def test_silent_name_service_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its silence looks like that of the store."""
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait())
+    monkeypatch.setattr(connection, "_NAME_TIMEOUT", 0.1)
+    timeout = httpx.ConnectTimeout("")
+    explained = connection.explain_connection(timeout, NAMED, "store.invalid")
+    assert "can't be resolved (no answer from the name service)" in explained.message
+    answered.set()
+    for host in ("store.invalid", "127.0.0.1:9", "[::1]:9"):
+        explained = connection.explain_connection(timeout, NAMED, host)
+        assert "does not answer (timeout)" in explained.message
 
 
 async def test_silent_server_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from safelight.engines import EmbeddedEngines
 
 _READY_TIMEOUT: Final = 10.0
+_UNREACHABLE: Final = frozenset({"store: address", "store: certificate", "store: proxy"})
 
 
 def settings_failure(error: SettingsError) -> CheckResult:
@@ -158,6 +159,8 @@ async def _check_store(
             yield store.check_lifetime(credentials.current(), settings, now=now)
             async for result in store.check_store(settings, config, credentials):
                 yield result
+                if result.outcome is CheckOutcome.FAILURE and result.check in _UNREACHABLE:
+                    return  # the other checks would only wait for their deadlines
             if settings.s3.public_endpoint_url or settings.s3.signing_access_key:
                 async for result in store.check_links(settings, config, credentials):
                     yield result

@@ -3,6 +3,7 @@
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ _EXPIRED: Final = 10
 _NOT_YET_VALID: Final = 9
 _OTHER_HOST: Final = frozenset({62, 64})
 _TLS_TIMEOUT: Final = 2.0
+_NAME_TIMEOUT: Final = 2.0
 
 
 class Explanation(NamedTuple):
@@ -41,7 +43,7 @@ class Explanation(NamedTuple):
 def explain_connection(error: BaseException, config: BucketConfig, host: str) -> Explanation:
     """Explain an error of httpx; `host` is the store's, with the bucket if that is part of it.
 
-    May block for two seconds, to find out whether the port is for TLS.
+    May block for two seconds, to find out whether the port is for TLS, or the name is resolved.
     """
     causes = list(_causes(error))
     proxy = environment_proxy(config)
@@ -57,8 +59,8 @@ def explain_connection(error: BaseException, config: BucketConfig, host: str) ->
         return Explanation("proxy", _explain_proxy(causes, config, proxy))
     if tls := _first(causes, ssl.SSLError):
         return _explain_tls(tls, config)
-    if name := _first(causes, socket.gaierror):
-        return Explanation("address", _explain_name(name, config, host))
+    if reason := _name_error(causes, host):
+        return Explanation("address", _explain_name(reason, config, host))
     return Explanation("address", _explain_silence(causes, config))
 
 
@@ -143,12 +145,35 @@ def _explain_proxy(causes: list[BaseException], config: BucketConfig, proxy: str
     return f"{start} ({_reason(causes)}): {proxy_advice(config)}."
 
 
-def _explain_name(error: socket.gaierror, config: BucketConfig, host: str) -> str:
+def _name_error(causes: list[BaseException], host: str) -> str | None:
+    """Return why a host name isn't resolved, within two seconds; None if it is, or is an address.
+
+    The limit of a connection's time includes the look-up, so that it hides a name service that
+    doesn't answer.
+    """
+    if error := _first(causes, socket.gaierror):
+        return error.strerror or str(error)
+    if not _first(causes, httpx.ConnectTimeout):
+        return None
+    errors = ["no answer from the name service"]
+
+    def look_up() -> None:
+        try:
+            socket.getaddrinfo(urlsplit(f"//{host}").hostname, None)
+        except OSError as error:
+            errors[0] = error.strerror or str(error)
+        else:
+            errors.clear()
+
+    thread = threading.Thread(target=look_up, daemon=True)  # a look-up can't be cancelled
+    thread.start()
+    thread.join(_NAME_TIMEOUT)
+    return next(iter(errors), None)
+
+
+def _explain_name(reason: str, config: BucketConfig, host: str) -> str:
     name = host.rpartition(":")[0] or host
-    message = (
-        f"The host name {name} of the store can't be resolved ({error.strerror}): correct"
-        f" {ENDPOINT}"
-    )
+    message = f"The host name {name} of the store can't be resolved ({reason}): correct {ENDPOINT}"
     if config.virtual_hosted:
         return f"{message}, or set SAFELIGHT_S3__ADDRESSING_STYLE=path."
     return f"{message}, or the name service of this machine."
