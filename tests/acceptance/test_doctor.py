@@ -1,13 +1,15 @@
 """`safelight doctor` beside a running server, and what it never prints."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.network import free_port
+from support.refused_calls import without_calls
 from support.serve_process import ServeProcess
 from support.shell import Shell
 
@@ -21,9 +23,14 @@ def served(open_tmp_path: Path) -> Iterator[ServeProcess]:
         server.kill()
 
 
-def _examine(served: ServeProcess, **changes: str) -> list[dict[str, Any]]:
+def _examine(
+    served: ServeProcess, before: Sequence[str | Path] = (), **changes: str
+) -> list[dict[str, Any]]:
+    """Return the results of the command, which the command `before` may run."""
     variables = {"SAFELIGHT_DATA_DIR": str(served.data_dir), **served.settings}
-    done = Shell(served.data_dir.parent, variables).run("doctor", "--json", **changes)
+    done = Shell(served.data_dir.parent, variables).run(
+        "doctor", "--json", before=before, **changes
+    )
     results: list[dict[str, Any]] = json.loads(done.out)
     assert done.code == any(each["outcome"] == "failure" for each in results)
     return results
@@ -62,3 +69,20 @@ def test_other_settings_than_those_of_the_running_server_are_named_first(
     assert failures == ["store: address"]
     assert results[-1]["message"].endswith("can store uploads, with its own settings")
     assert "hush-hush" not in json.dumps(results)
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_decoders_that_cannot_be_confined_are_named(
+    served: ServeProcess, *, required: bool
+) -> None:
+    """The kernel refuses the calls that confine them."""
+    settings = {"SAFELIGHT_DARKROOM__REQUIRE_CONFINEMENT": "true"} if required else {}
+    results = _examine(served, without_calls("seccomp", "setresuid"), **settings)
+    problems = [each for each in results if each["outcome"] in {"warning", "failure"}]
+    if required:
+        assert problems.pop(0)["check"] == "settings"  # the running server has another one
+    (problem,) = problems
+    outcome = "failure" if required else "warning"
+    assert (problem["check"], problem["outcome"]) == ("decoders", outcome)
+    assert "system calls can't be filtered" in problem["message"]
+    assert ("it runs as root" in problem["message"]) is (os.geteuid() == 0)

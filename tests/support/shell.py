@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,9 +41,22 @@ class Shell:
     def env(self, **extra: str) -> dict[str, str]:
         return {"PATH": f"{SCRIPT.parent}:{os.environ['PATH']}", **self.variables, **extra}
 
-    def run(self, *arguments: str, **extra: str) -> CommandResult:
-        """Run a command in a pipe, without stdin."""
-        process = self.start(*arguments, **extra)
+    def run(
+        self, *arguments: str, before: Sequence[str | Path] = (), **extra: str
+    ) -> CommandResult:
+        """Run a command in a pipe, without stdin; `before` is another command that runs it."""
+        process: Process | subprocess.Popen[bytes]
+        if before:
+            process = subprocess.Popen(
+                [*before, SCRIPT, *arguments],
+                cwd=self.folder,
+                env=self.env(**extra),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        else:
+            process = self.start(*arguments, **extra)
         out, err = process.communicate(timeout=180)
         assert b"Traceback" not in err, err.decode()
         return CommandResult(process.wait(), out.decode(), err.decode())

@@ -31,6 +31,8 @@ from support.disk import Disk
 from support.engine_data import copy_engine_data
 from support.fake_store import StoreAnswer, run_fake_store
 from support.network import free_port
+from support.pgbouncer import run_pgbouncer
+from support.refused_calls import without_calls
 from support.stores import (
     ACCESS_KEY,
     BUCKET,
@@ -217,6 +219,14 @@ def _missing_authority_file(it: Installation) -> None:
     it.set(CA_FILE=str(it.folder / "none.pem"))
 
 
+@breaks("settings", "chmod go-w", outcome="warning")
+def _authority_file_that_others_can_change(it: Installation) -> None:
+    file = it.folder / "ca.pem"
+    file.write_bytes(make_certificates([], now=_now())["ca.crt"])
+    file.chmod(0o666)
+    it.set(CA_FILE=str(file))
+
+
 @breaks("settings", "set both of ACCESS_KEY and SECRET_KEY")
 def _one_key_only(it: Installation) -> None:
     it.unset("S3__SECRET_KEY")
@@ -263,6 +273,17 @@ def _full_disk(it: Installation) -> None:
 @breaks("open files", "LimitNOFILE", outcome="warning")
 def _few_open_files(it: Installation) -> None:
     it.before = ("sh", "-c", 'ulimit -n 256; exec "$0" "$@"')
+
+
+@breaks("decoders", "system calls can't be filtered", outcome="warning")
+def _kernel_without_filters(it: Installation) -> None:
+    it.before = (*without_calls("seccomp"),)
+
+
+@breaks("decoders", "it runs as root")
+def _required_confinement_of_a_root_without_rights(it: Installation) -> None:
+    it.set(DARKROOM__REQUIRE_CONFINEMENT="true")
+    it.before = (*without_calls("setresuid"),)
 
 
 @breaks("listeners", "SAFELIGHT_PORT")
@@ -345,6 +366,24 @@ def _no_connections(it: Installation) -> None:
     it.stack.callback(it.sql, f"ALTER ROLE {name} CONNECTION LIMIT -1")
 
 
+def _pooler(it: Installation, pool_mode: str) -> None:
+    folder = it.folder / "pgbouncer"
+    folder.mkdir()
+    url = make_url(it.database_url)
+    text = url.render_as_string(hide_password=False)
+    it.set(DATABASE_URL=it.stack.enter_context(run_pgbouncer(text, folder, pool_mode=pool_mode)))
+
+
+@breaks("database", "pool_mode = session")
+def _pooler_in_transaction_mode(it: Installation) -> None:
+    _pooler(it, "transaction")
+
+
+@breaks("database", "pool_mode = session")
+def _pooler_in_statement_mode(it: Installation) -> None:
+    _pooler(it, "statement")
+
+
 @breaks("database: bucket", "in the bucket 'others'")
 def _bucket_of_another_database(it: Installation) -> None:
     it.sql("INSERT INTO safelight_installation (name, value) VALUES ('bucket', 'others')")
@@ -365,6 +404,7 @@ def _wrong_port_of_the_store(it: Installation) -> None:
 
 @breaks("store: address", "can't be resolved")
 def _unknown_host_name(it: Installation) -> None:
+    """Whether there is a name service, or it doesn't answer."""
     it.set(S3__ENDPOINT_URL="http://store.invalid")
 
 
@@ -496,6 +536,8 @@ def _revoked_signing_keys(it: Installation) -> None:
 
 
 def test_working_installation_has_no_problem(installation: Installation) -> None:
+    assert _problems(installation) == []
+    _pooler(installation, "session")
     assert _problems(installation) == []
 
 
