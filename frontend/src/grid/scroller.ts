@@ -60,7 +60,7 @@ export class Scroller {
     this.#map = map
     const top = this.#read()
     // The event of the last scrolling may still come. But a document that has become lower scrolls
-    // by itself.
+    // automatically.
     const isAtEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 1
     const unseen = isAtEnd ? 0 : top - this.#top
     const isJump = this.#isJump(unseen)
