@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from fastapi import FastAPI, UploadFile
 from jinja2 import Environment
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, InterfaceError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 from starlette.datastructures import Headers
 
 from safelight import (
     Caption,
+    CatalogUnavailable,
     InvalidRequest,
     Library,
     NotFound,
@@ -294,22 +297,55 @@ async def test_hook_runs_for_a_direct_upload(memory_library: Library) -> None:
     assert seen == [added[0].photo.id]
 
 
-async def test_exception_of_a_hook_undoes_the_change(memory_library: Library) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("not now"),
+        OSError("not now"),
+        TimeoutError("not now"),
+        psycopg.OperationalError("not now"),
+        psycopg.errors.UniqueViolation("not now: safelight_photos_sha256"),
+        SQLAlchemyError("not now"),
+        IntegrityError("not now: safelight_photos_sha256", None, Exception()),
+        InterfaceError("not now", None, Exception()),
+        NotFound("not now"),
+        BaseExceptionGroup("not now", [OSError()]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_exception_of_a_hook_undoes_the_change(
+    memory_library: Library, connection: AsyncConnection, error: Exception
+) -> None:
     photo = await _add(memory_library, "ann", 1)
 
     async def refuse(_photo: Photo, _connection: AsyncConnection) -> None:
-        raise ValueError("not now")
+        raise error
 
     memory_library.on_added(refuse)
     memory_library.on_deleted(refuse)
-    with pytest.raises(ValueError, match="not now"):
-        await memory_library.add("ann", _photo(2))
-    with pytest.raises(ValueError, match="not now"):
-        await memory_library.delete("ann", photo.id)
-    with pytest.raises(ValueError, match="not now"):
-        await memory_library.delete_owner("ann")
+    library, owner, id_ = memory_library, "ann", photo.id
+    for call in (
+        lambda: library.add(owner, _photo(2)),
+        lambda: library.add(owner, _photo(3), within=connection),
+        lambda: library.delete(owner, id_),
+        lambda: library.delete(owner, id_, within=connection),
+        lambda: library.delete_owner(owner),
+    ):
+        with pytest.raises(type(error), match="not now") as raised:
+            await call()
+        assert raised.value is error
+        await connection.rollback()
     assert await _ids(memory_library, "ann") == {photo.id}
     assert await memory_library.backends.bucket.size(f"photos/{photo.storage_id}/original")
+
+
+async def test_database_that_fails_in_a_hook_is_unavailable(memory_library: Library) -> None:
+    @memory_library.on_added
+    async def lose_connection(_photo: Photo, connection: AsyncConnection) -> None:
+        await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    with pytest.raises(CatalogUnavailable):
+        await memory_library.add("ann", _photo(1))
 
 
 async def test_photos_that_no_row_refers_to_are_listed(

@@ -19,6 +19,7 @@ from safelight.catalog.dates import PhotoDates, date_values, keep_owners_date
 from safelight.catalog.deletion.trash import TrashRows
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts
 from safelight.catalog.host.alembic import has_host_alembic
+from safelight.catalog.host.hooks import unwrapping_hook_errors
 from safelight.catalog.host.transactions import HostTransactions
 from safelight.catalog.installation.adoptions import Adoptions
 from safelight.catalog.installation.bucket import BucketRecord
@@ -267,7 +268,8 @@ class Catalog:
                 in_transaction=in_transaction,
             )
 
-        found = await (work(within) if within else self._database.transaction(work))
+        with unwrapping_hook_errors():
+            found = await (work(within) if within else self._database.transaction(work))
         if not found:
             raise NotFound
         return found[0]

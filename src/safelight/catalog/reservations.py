@@ -86,7 +86,7 @@ class Reservations:
 
         Returns the row's photo or the existing duplicate: compare the ids. `within` is a
         transaction of the caller. The hooks run in the same transaction if the row becomes ready.
-        Raises NotFound if the row is no longer pending.
+        Raises NotFound if the row is no longer pending, HookError if a hook of the host raises.
         """
         parameters: dict[str, object] = {
             "reserved": reservation.id,

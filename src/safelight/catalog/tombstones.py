@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
+from safelight.catalog.host.hooks import unwrapping_hook_errors
 from safelight.catalog.rows import COLUMNS, photo_from_row
 from safelight.catalog.tables import photos
 from safelight.models import Photo, Status
@@ -69,7 +70,8 @@ class Tombstones:
                 in_transaction=in_transaction,
             )
 
-        return await self._database.transaction(work)
+        with unwrapping_hook_errors():
+            return await self._database.transaction(work)
 
     async def abandon_stale(self, *, reserved_before: datetime, now: datetime) -> int:
         """Turn pending rows reserved before a time into tombstones; return their number."""

@@ -28,6 +28,13 @@ def as_photo_hook(hook: Hook) -> "PhotoHook":
     """Return the hook as the catalog calls it."""
 
     async def run(connection: "AsyncConnection", photo: Photo) -> None:
-        await hook(photo, connection)
+        from safelight.catalog.host.hooks import HookError
+
+        try:
+            await hook(photo, connection)
+        except Exception as error:
+            if connection.invalidated:  # the catalog's own connection is lost
+                raise
+            raise HookError(error) from error
 
     return run

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import keys
 from safelight.catalog import PhotoHook, Reservation, Reservations
+from safelight.catalog.host.hooks import HookError
 from safelight.crash_points import reached
 from safelight.darkroom.pool import Darkroom
 from safelight.dates import choose_date
@@ -174,6 +175,8 @@ class Ingest:
             )
         except BaseException as error:
             self._start_undo(reservation)
+            if isinstance(error, HookError):
+                raise error.error from error.error.__cause__
             if isinstance(error, NotFound):  # the sweep abandoned the row as stale
                 raise Busy("The upload took too long. Send it again.") from error
             raise
