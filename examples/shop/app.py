@@ -7,7 +7,6 @@ Set `DATABASE_URL` and the store's `SAFELIGHT_S3__…`, then run, in this folder
     uvicorn app:app --workers 2
 """
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -16,29 +15,12 @@ from fastapi import Depends, FastAPI, Header, HTTPException, UploadFile
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 from models import Product, User
+from photo_library import DATABASE_URL, library
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from safelight import (
-    Library,
-    PresetSettings,
-    RenditionSettings,
-    Settings,
-    add_error_handlers,
-    photo_router,
-)
+from safelight import NotFound, add_error_handlers, photo_router
 
-DATABASE_URL = os.environ["DATABASE_URL"]
-
-AVATAR = PresetSettings(name="avatar", width=96, height=96, fit="cover")
-
-library = Library.from_settings(
-    Settings(
-        database_url=DATABASE_URL,
-        alembic_filtered=True,
-        renditions=RenditionSettings(presets=(AVATAR,)),
-    )
-)
 engine = create_async_engine(DATABASE_URL.replace("postgresql://", "postgresql+psycopg://"))
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 templates = Environment(autoescape=True)
@@ -71,7 +53,7 @@ add_error_handlers(app)
 
 @app.put("/me/avatar")
 async def set_avatar(me: Me, photo: UploadFile) -> dict[str, str]:
-    """Replace the user's avatar, with the user's row, or neither."""
+    """Replace the user's avatar, or make the user's row with it; the old photo is deleted."""
     async with sessions.begin() as session:
         user = await session.get(User, me) or User(name=me)
         session.add(user)
@@ -82,13 +64,25 @@ async def set_avatar(me: Me, photo: UploadFile) -> dict[str, str]:
 
 @app.post("/products", status_code=201)
 async def add_product(me: Me, name: str, photo_id: int) -> dict[str, int]:
-    """Offer a product, with a photo that the user has uploaded to ``/api/uploads``."""
-    await library.photo(me, photo_id)  # 404 for another user's
+    """Offer a product, with a photo that the user has uploaded to ``/api/uploads``.
+
+    Another user's photo is not found.
+    """
     async with sessions.begin() as session:
         product = Product(name=name, seller=me, photo_id=photo_id)
         session.add(product)
         await session.flush()
         return {"id": product.id}
+
+
+@app.delete("/products/{id_}", status_code=204)
+async def delete_product(me: Me, id_: int) -> None:
+    """Delete a product of the user's, with its photo."""
+    async with sessions.begin() as session:
+        product = await session.get(Product, id_)
+        if product is None or product.seller != me:
+            raise NotFound
+        await session.delete(product)
 
 
 @app.get("/shops/{seller}", response_class=HTMLResponse)

@@ -1,9 +1,7 @@
-"""The tables of the shop. Foreign keys lead to Safelight's photos."""
+"""The tables of the shop. Photos are deleted with the rows that refer to them."""
 
-from sqlalchemy import ForeignKey
+from photo_library import library
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-from safelight import photos_table
 
 
 class Base(DeclarativeBase):
@@ -11,14 +9,12 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """A user with an avatar. If the photo is deleted, the user has none."""
+    """A user with an avatar."""
 
     __tablename__ = "users"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    avatar_id: Mapped[int | None] = mapped_column(
-        ForeignKey(photos_table.c.id, ondelete="SET NULL")
-    )
+    avatar_id: Mapped[int | None] = library.photo_column(owner="name")
 
 
 class Product(Base):
@@ -29,4 +25,4 @@ class Product(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     seller: Mapped[str]
-    photo_id: Mapped[int | None] = mapped_column(ForeignKey(photos_table.c.id, ondelete="SET NULL"))
+    photo_id: Mapped[int | None] = library.photo_column(owner="seller")

@@ -247,6 +247,21 @@ async def test_owner_is_deleted_with_all_photos_and_uploads(memory_library: Libr
     assert await memory_library.backends.bucket.size(f"photos/{kept.storage_id}/original")
 
 
+async def test_owner_is_deleted_in_a_transaction(
+    memory_library: Library, connection: AsyncConnection
+) -> None:
+    ids = {(await _add(memory_library, "ann", seed)).id for seed in range(3)}
+    kept = await _add(memory_library, "ben", 1)
+    assert await memory_library.delete_owner("ann", within=connection) == 3
+    await connection.rollback()
+    assert await _ids(memory_library, "ann") == ids
+    assert await memory_library.delete_owner("ann", within=connection) == 3
+    await connection.commit()
+    assert await _ids(memory_library, "ann") == set()
+    assert await _ids(memory_library, "ben") == {kept.id}
+    assert [job.task for job in (await memory_library.jobs.list()).oldest] == [PURGE]
+
+
 async def test_hooks_run_in_the_transaction(
     memory_library: Library, connection: AsyncConnection
 ) -> None:
@@ -330,6 +345,7 @@ async def test_exception_of_a_hook_undoes_the_change(
         lambda: library.delete(owner, id_),
         lambda: library.delete(owner, id_, within=connection),
         lambda: library.delete_owner(owner),
+        lambda: library.delete_owner(owner, within=connection),
     ):
         with pytest.raises(type(error), match="not now") as raised:
             await call()

@@ -31,7 +31,7 @@ def shop(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.syspath_prepend(SHOP)
     yield Config(SHOP / "alembic.ini")
-    for name in ("app", "models"):
+    for name in ("app", "models", "photo_library"):
         sys.modules.pop(name, None)
 
 
@@ -147,8 +147,17 @@ async def test_shop_shows_its_photos(
         product = {"name": "A lamp", "photo_id": added.json()["id"]}
         foreign = await client.post("/products", params=product, headers=ben)
         assert (foreign.status_code, foreign.json()["code"]) == (404, "not_found")
-        assert (await client.post("/products", params=product, headers=ada)).status_code == 201
+        made_product = await client.post("/products", params=product, headers=ada)
+        assert made_product.status_code == 201
         page = (await client.get("/shops/ada")).text
         assert page.startswith('<img src="http')
         assert " 90w&" not in page
         assert ' 90w" ' in page
+        library = importlib.import_module("photo_library").library
+        removed = f"/products/{made_product.json()['id']}"
+        assert (await client.delete(removed, headers=ben)).status_code == 404
+        assert len((await library.list_photos("ada")).photos) == 2
+        assert (await client.delete(removed, headers=ada)).status_code == 204
+        await client.put("/me/avatar", files={"photo": ("a.jpg", jpeg(91))}, headers=ada)
+        (avatar_now,) = (await library.list_photos("ada")).photos
+        assert avatar_now.facts.width == 91

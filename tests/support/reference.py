@@ -20,6 +20,7 @@ METHODS = {
     "Add and list": ("add", "list_photos", "photo", "photos", "months"),
     "Adopt": ("adopt",),
     "Change": ("edit", "set_dates", "shift_dates"),
+    "Rows of yours": ("photo_column",),
     "Delete": ("delete", "delete_owner", "unattached"),
     "Hooks": ("on_added", "on_deleted"),
     "Links": ("link", "rendition", "download_link"),

@@ -52,12 +52,16 @@ class Tombstones:
         self,
         owner: str,
         *,
-        limit: int,
+        limit: int | None = None,
         now: datetime,
         hooks: Sequence[PhotoHook] = (),
         in_transaction: TransactionHook | None = None,
+        within: AsyncConnection | None = None,
     ) -> list[Tombstone]:
-        """Turn up to `limit` of an owner's photos into tombstones, in one transaction."""
+        """Turn up to `limit` of an owner's photos into tombstones, in one transaction.
+
+        That is the caller's if it is `within` one.
+        """
         owned = photos.c.owner == owner, photos.c.status == Status.READY
         some = select(photos.c.id).where(*owned).order_by(photos.c.id).limit(limit)
 
@@ -71,7 +75,7 @@ class Tombstones:
             )
 
         with unwrapping_hook_errors():
-            return await self._database.transaction(work)
+            return await (work(within) if within else self._database.transaction(work))
 
     async def abandon_stale(self, *, reserved_before: datetime, now: datetime) -> int:
         """Turn pending rows reserved before a time into tombstones; return their number."""

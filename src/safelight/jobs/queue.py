@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import tracing
@@ -80,10 +80,22 @@ async def enqueue(
     job is added. The waiting one is locked until the commit, so that no worker runs it before it
     can see the transaction's changes. A job keeps the id of the (first) request that caused it.
     """
+    await connection.run_sync(enqueue_blocking, task, args=args, after=after, priority=priority)
+
+
+def enqueue_blocking(
+    connection: Connection,
+    task: str,
+    *,
+    args: Mapping[str, str | int] | None = None,
+    after: timedelta = timedelta(0),
+    priority: int = 0,
+) -> None:
+    """Enqueue a job as `enqueue` does, on a connection that blocks."""
     job = {"task": f"{QUEUE}.{task}", "queue": QUEUE, "args": json.dumps(dict(args or {}))}
-    if (await connection.execute(_FIND_WAITING, job)).first() is None:
+    if connection.execute(_FIND_WAITING, job).first() is None:
         more = {"after": after, "priority": priority, "origin": _origin()}
-        await connection.execute(_ENQUEUE, job | more)
+        connection.execute(_ENQUEUE, job | more)
 
 
 def _origin() -> str:

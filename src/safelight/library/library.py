@@ -2,6 +2,7 @@
 
 from safelight.library.methods.adoption import AdoptionMethods
 from safelight.library.methods.changes import ChangeMethods
+from safelight.library.methods.columns import ColumnMethods
 from safelight.library.methods.deletion import DeletionMethods
 from safelight.library.methods.markup import MarkupMethods
 from safelight.library.methods.photos import PhotoMethods
@@ -9,7 +10,13 @@ from safelight.library.methods.upkeep import UpkeepMethods
 
 
 class Library(
-    AdoptionMethods, PhotoMethods, ChangeMethods, DeletionMethods, MarkupMethods, UpkeepMethods
+    AdoptionMethods,
+    PhotoMethods,
+    ChangeMethods,
+    ColumnMethods,
+    DeletionMethods,
+    MarkupMethods,
+    UpkeepMethods,
 ):
     """Photos of any number of owners, in one bucket and one catalog.
 

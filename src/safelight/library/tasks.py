@@ -27,7 +27,7 @@ from safelight.models import INSPECTION, Photo
 _log = logging.getLogger(__name__)
 
 PURGE: Final = "purge"
-_PURGE_DELAY = timedelta(seconds=5)
+PURGE_DELAY = timedelta(seconds=5)
 """By then the request that deleted the photo has purged it, or won't."""
 
 CLEAR: Final = "incoming"
@@ -45,12 +45,12 @@ _KEEP_FAILED = timedelta(days=30)
 
 def enqueue_purge(connection: AsyncConnection) -> Awaitable[None]:
     """Enqueue the purge of tombstones; it runs after the transaction is committed."""
-    return jobs.enqueue(connection, PURGE, after=_PURGE_DELAY)
+    return jobs.enqueue(connection, PURGE, after=PURGE_DELAY)
 
 
 def enqueue_clear(connection: AsyncConnection) -> Awaitable[None]:
     """Enqueue the clearing of ended uploads; it runs after the transaction is committed."""
-    return jobs.enqueue(connection, CLEAR, after=_PURGE_DELAY)
+    return jobs.enqueue(connection, CLEAR, after=PURGE_DELAY)
 
 
 def enqueue_render(connection: AsyncConnection, photo: Photo) -> Awaitable[None]:

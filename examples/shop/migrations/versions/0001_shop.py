@@ -15,7 +15,7 @@ def upgrade() -> None:
     op.create_table(
         "users",
         sa.Column("name", sa.String, primary_key=True),
-        sa.Column("avatar_id", sa.BigInteger),
+        sa.Column("avatar_id", sa.BigInteger, index=True),
         sa.ForeignKeyConstraint(["avatar_id"], photo, ondelete="SET NULL"),
     )
     op.create_table(
@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("seller", sa.String, nullable=False),
-        sa.Column("photo_id", sa.BigInteger),
+        sa.Column("photo_id", sa.BigInteger, index=True),
         sa.ForeignKeyConstraint(["photo_id"], photo, ondelete="SET NULL"),
     )
 

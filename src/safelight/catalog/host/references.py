@@ -1,13 +1,15 @@
-"""Find the photos that no row of a host application refers to."""
+"""Find and delete the photos that no row of a host application refers to."""
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
-from psycopg import errors as pg
-from sqlalchemy import bindparam, select, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy import ColumnElement, Connection, TextClause, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from safelight.catalog.host.transactions import READ_COMMITTED
 from safelight.catalog.rows import COLUMNS, photo_from_row
 from safelight.catalog.tables import photos
 from safelight.errors import UsageError
@@ -23,6 +25,14 @@ _FOREIGN_KEYS: Final = text(
 """The columns with a foreign key to photos, of any table: one of Safelight's own that refers to
 photos says that they are in use."""
 
+_SHOW_HIDDEN_ROWS: Final = text("SET LOCAL row_security = off")
+"""Makes hidden rows, whose photos would count as unattached, an error."""
+_NO_REFERENCES: Final = (
+    "No table has a foreign key to Safelight's photos, so each photo would count as unattached:"
+    " declare your column with ForeignKey(safelight.photos_table.c.id)."
+)
+_INSUFFICIENT_PRIVILEGE: Final = "42501"
+
 
 async def list_unattached(
     connection: AsyncConnection, owner: str, *, created_before: datetime, limit: int
@@ -32,36 +42,84 @@ async def list_unattached(
     Takes a connection in a transaction. Raises UsageError if no table has a foreign key to photos,
     and if the role may not read all rows of one that has.
     """
-    # An error instead of hidden rows, whose photos would count as unattached.
-    await connection.execute(text("SET LOCAL row_security = off"))
-    references = (await connection.execute(_FOREIGN_KEYS)).all()
-    if not references:
-        raise UsageError(
-            "No table has a foreign key to Safelight's photos, so each photo would count as"
-            " unattached: declare your column with ForeignKey(safelight.photos_table.c.id)."
-        )
+    await connection.execute(_SHOW_HIDDEN_ROWS)
     query = (
         select(*COLUMNS)
         .where(
-            photos.c.owner == bindparam("owner"),
+            photos.c.owner == owner,
             photos.c.status == Status.READY,
             photos.c.trashed_at.is_(None),
             photos.c.created_at < created_before,
-            *(text(_is_unreferenced(*reference)) for reference in references),
+            *await connection.run_sync(_are_unreferenced),
         )
         .order_by(photos.c.created_at, photos.c.id)
         .limit(limit)
     )
+    with _explaining_hidden_rows():
+        return [photo_from_row(row) for row in await connection.execute(query)]
+
+
+def find_for_row(connection: Connection, owner: str, id_: int) -> bool:
+    """Return whether the owner has this photo, and keep it until the transaction ends.
+
+    `delete_unreferenced` waits for that in other transactions.
+    """
+    query = select(photos.c.id).where(*_are_owned(owner, [id_]))
+    return connection.scalar(query.with_for_update(read=True, key_share=True)) is not None
+
+
+def delete_unreferenced(
+    connection: Connection, owner: str, ids: Collection[int], *, now: datetime
+) -> list[Photo]:
+    """Turn those of the owner's photos to which no foreign key refers into tombstones.
+
+    The transaction must be READ COMMITTED: a row that another one attaches meanwhile counts once
+    the photos are locked. Raises UsageError as `list_unattached` does.
+    """
+    if connection.get_isolation_level() not in READ_COMMITTED:
+        raise UsageError("A transaction that detaches photos must be READ COMMITTED.")
+    locked = select(photos.c.id).where(*_are_owned(owner, ids)).order_by(photos.c.id)
+    found = connection.scalars(locked.with_for_update()).all()
+    if not found:
+        return []
+    before = connection.scalar(text("SELECT current_setting('row_security')"))
+    connection.execute(_SHOW_HIDDEN_ROWS)
+    statement = (
+        update(photos)
+        .where(photos.c.id.in_(found), *_are_unreferenced(connection))
+        .values(status=Status.DELETED, deleted_at=now, version=photos.c.version + 1)
+        .returning(*COLUMNS)
+    )
+    with _explaining_hidden_rows():
+        deleted = [photo_from_row(row) for row in connection.execute(statement)]
+    connection.execute(text("SELECT set_config('row_security', :value, true)"), {"value": before})
+    return deleted
+
+
+def _are_owned(owner: str, ids: Collection[int]) -> tuple[ColumnElement[bool], ...]:
+    return (photos.c.owner == owner, photos.c.id.in_(ids), photos.c.status == Status.READY)
+
+
+def _are_unreferenced(connection: Connection) -> list[TextClause]:
+    references = connection.execute(_FOREIGN_KEYS).all()
+    if not references:
+        raise UsageError(_NO_REFERENCES)
+    return [text(_is_unreferenced(*reference)) for reference in references]
+
+
+@contextmanager
+def _explaining_hidden_rows() -> Iterator[None]:
     try:
-        rows = await connection.execute(query, {"owner": owner})
-    except ProgrammingError as error:
-        if not isinstance(error.orig, pg.InsufficientPrivilege):
+        yield
+    except DBAPIError as error:
+        # The host's driver may not be psycopg.
+        codes = {getattr(error.orig, name, None) for name in ("sqlstate", "pgcode")}
+        if _INSUFFICIENT_PRIVILEGE not in codes:
             raise
         raise UsageError(
             "Safelight's role can't read all rows of a table with a foreign key to its photos:"
             " grant it SELECT, and BYPASSRLS where the table has row-level security."
         ) from error
-    return [photo_from_row(row) for row in rows]
 
 
 def _is_unreferenced(referrer: str, theirs: str, ours: str) -> str:

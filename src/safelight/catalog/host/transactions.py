@@ -13,7 +13,8 @@ _IDENTITY: Final = text(
     " FROM pg_database WHERE datname = current_database()"
 )
 """Two servers don't start in the same microsecond, whatever their addresses are."""
-_LEVELS: Final = frozenset({"READ COMMITTED", "READ UNCOMMITTED"})
+READ_COMMITTED: Final = frozenset({"READ COMMITTED", "READ UNCOMMITTED"})
+"""The isolation levels whose statements see what others have committed meanwhile."""
 
 
 class HostTransactions:
@@ -35,7 +36,7 @@ class HostTransactions:
                 "within= takes an AsyncConnection or an AsyncSession of SQLAlchemy, not"
                 f" {type(within).__name__}."
             )
-        if await within.get_isolation_level() not in _LEVELS:
+        if await within.get_isolation_level() not in READ_COMMITTED:
             # A snapshot from before the reservation would not include it.
             raise UsageError("The transaction in within= must be READ COMMITTED.")
         theirs = (await within.execute(_IDENTITY)).one()

@@ -47,16 +47,30 @@ class DeletionMethods(LibraryLifecycle):
             await self.components.sweep.purge_now(tombstone, passing="delete")
             reached("delete: purge noted")
 
-    async def delete_owner(self, owner: str) -> int:
+    async def delete_owner(
+        self, owner: str, *, within: "AsyncConnection | AsyncSession | None" = None
+    ) -> int:
         """Delete all photos of an owner for good, abort the open uploads, and count the photos.
 
         It takes some milliseconds per photo. After an error, call it again for the rest. Make sure
-        first that the owner can't add photos meanwhile.
+        first that the owner can't add photos meanwhile. With `within`, a transaction of yours as in
+        `add`, the photos are deleted when you commit, and the open uploads expire.
         """
         from safelight.library.ingest import check_owner
         from safelight.library.tasks import enqueue_purge
 
         check_owner(owner)
+        if within:
+            connection = await self.backends.catalog.host.join(within)
+            tombstones = await self.backends.catalog.tombstones.soft_delete_some(
+                owner,
+                now=self.now(),
+                hooks=self.hooks.deleted,
+                in_transaction=enqueue_purge,
+                within=connection,
+            )
+            self.metrics.deletions.inc(len(tombstones))
+            return len(tombstones)
         for upload_id in await self.backends.catalog.uploads.list_open(owner):
             with contextlib.suppress(NotFound):  # it has ended meanwhile, or expired
                 await self.uploads.abort(owner, upload_id)

@@ -18,6 +18,9 @@ from safelight.models import Photo
 
 if TYPE_CHECKING:
     # A program that embeds a library imports these when it uses them.
+    from sqlalchemy.orm import MappedColumn
+
+    from safelight.library.attachments import OwnerOfRow
     from safelight.library.sync.parts import SyncJobs, SyncUploads
     from safelight.settings import Settings
 
@@ -117,6 +120,12 @@ class SyncLibrary:
             "srcset": self.srcset,
             "picture": self.picture,
         }
+
+    def photo_column(
+        self, *, owner: "OwnerOfRow", ondelete: str = "SET NULL", **options: Any
+    ) -> "MappedColumn[Any]":
+        """Return a column for the id of a photo; see `Library.photo_column`."""
+        return self.library.photo_column(owner=owner, ondelete=ondelete, **options)
 
     def on_added(self, hook: HookT) -> HookT:
         """Register a function; see `Library.on_added`."""
