@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from safelight.engines import EmbeddedEngines
 from safelight.engines.seaweedfs.ports import PREFERRED
@@ -22,7 +22,13 @@ from support import determinism, engine_data
 pytest_plugins = ["safelight.testing"]
 
 # On a busy machine the slowest example says nothing about the code. `timeout` limits the test.
-settings.register_profile("tests", deadline=None)
+settings.register_profile(
+    "tests",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # Where a failure stops a change, each run tries the same examples.
+    derandomize=os.environ.get("CI", "").lower() == "true",
+)
 settings.load_profile("tests")
 
 _MEMORY_DISK = Path("/dev/shm")

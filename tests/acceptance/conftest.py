@@ -14,6 +14,7 @@ from playwright.async_api import (
 
 from support import browser
 from support.browser_session import BrowserSession, OpenBrowserSession
+from support.gallery import KEEP_UNDO
 from support.service import Service, run_service
 
 expect.set_options(timeout=60_000)
@@ -84,6 +85,7 @@ async def open_session(
             storage_state=signed_in_states.get(at.url) if signed_in else None,
         )
         context.set_default_timeout(60_000)
+        await context.add_init_script(KEEP_UNDO)
         visit = BrowserSession(service=at, context=context, page=await context.new_page())
         visit.watch()
         visits.append(visit)

@@ -81,9 +81,7 @@ async def test_jumping_to_the_oldest_month_needs_at_most_three_api_calls(
     )
     calls = [url for url in gallery.session.requests[known:] if "/api/" in url]
     assert len(calls) <= 3, "the months in between are not loaded"
-    box = await gallery.page.get_by_role("heading", name="September 2016").bounding_box()
-    assert box
-    assert 0 <= box["y"] < 900, "the month is in view"
+    await expect(gallery.page.get_by_role("heading", name="September 2016")).to_be_in_viewport()
 
 
 async def test_only_rows_near_the_window_are_rendered(gallery: GalleryPage) -> None:
@@ -101,13 +99,38 @@ async def test_scroll_position_is_stable_while_rows_above_load(gallery: GalleryP
     heading = gallery.page.get_by_role("heading", name="May 2020")
     await expect(heading).to_be_visible()
     await expect(gallery.photos.first).to_be_visible()
-    before = await heading.bounding_box()
+    before = await _settled_top(gallery, "May 2020")
+    await gallery.page.mouse.move(400, 400)
     await gallery.page.mouse.wheel(0, -300)
-    await gallery.page.wait_for_timeout(600)
-    after = await heading.bounding_box()
-    assert before
-    assert after
-    assert abs(after["y"] - before["y"] - 300) < 5
+    await gallery.page.wait_for_function(_MOVED, arg=["May 2020", before + 200])
+    after = await _settled_top(gallery, "May 2020")
+    assert abs(after - before - 300) < 5
+
+
+_TOP = """const topOf = (month) => [...document.querySelectorAll("h2")].find(
+  (name) => name.textContent.startsWith(month))?.getBoundingClientRect().top"""
+_MOVED = f"([month, least]) => {{ {_TOP}; return topOf(month) >= least }}"
+
+
+async def _settled_top(gallery: GalleryPage, month: str) -> float:
+    """Wait until all rows are loaded and nothing moves for many frames. Return a heading's top."""
+    await gallery.page.wait_for_load_state("networkidle")
+    top: float = await gallery.page.evaluate(
+        f"""(month) => new Promise((resolve) => {{
+          {_TOP}
+          let [before, frames] = [NaN, 0]
+          const look = () => {{
+            const isLoaded = !document.querySelector("span.tile")
+            frames = isLoaded && topOf(month) === before ? frames + 1 : 0
+            before = topOf(month)
+            if (frames > 40) resolve(before)
+            else requestAnimationFrame(look)
+          }}
+          look()
+        }})""",
+        month,
+    )
+    return top
 
 
 async def test_deep_link_finds_the_neighbours_of_its_photo(

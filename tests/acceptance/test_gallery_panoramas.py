@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from playwright.async_api import Locator, Route, expect
+from playwright.async_api import Locator, expect
 
-from support.browser_session import OpenBrowserSession
-from support.gallery import GalleryPage, make_photo
+from support.browser_session import OpenBrowserSession, wait_for_image
+from support.gallery import GalleryPage, HeldRequests, make_photo
 from support.service import Service, run_service
 
 NEWEST = datetime(2023, 9, 20, 12, 30)  # noqa: DTZ001  a camera's clock has no zone
@@ -36,7 +36,7 @@ async def panoramas(service: Service) -> Service:
         if not (await api.get("/api/photos")).json():
             for title, size in (*SIZES.items(), ("Usual", USUAL)):
                 await service.add(make_photo(NEWEST, width=size[0], height=size[1]), title=title)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             while any(await _lacking(api)):  # noqa: ASYNC110  rows give no notice
                 await asyncio.sleep(0.1)
     return service
@@ -53,10 +53,9 @@ async def _lacking(api: httpx.AsyncClient) -> list[bool]:
 
 async def sharpness(image: Locator, scale: float) -> float:
     """Return the pixels of the image loaded for each of the screen's, in height."""
-    await image.scroll_into_view_if_needed()
+    await wait_for_image(image)
     natural, shown = await image.evaluate(
         """async (img) => {
-          await img.decode()
           const plain = new Image()
           plain.src = img.currentSrc
           await plain.decode()
@@ -76,7 +75,9 @@ async def test_panorama_is_sharp_in_the_grid(
     gallery = GalleryPage(await open_session(panoramas, scale=scale))
     for title in SIZES:
         image = gallery.photo(title).get_by_role("img")
-        assert await sharpness(image, scale) >= ENOUGH, title
+        async with asyncio.timeout(120):
+            while await sharpness(image, scale) < ENOUGH:
+                await gallery.page.wait_for_timeout(100)
 
 
 @pytest.mark.parametrize(
@@ -99,12 +100,14 @@ async def test_panorama_fills_the_window_with_an_image_that_is_large_enough_when
     on_demand = f"{panoramas.url}/api/photos/{photo['id']}/{name}"
     expected = photo["original_url"] if name == "original" else on_demand
     await expect(image).to_have_js_property("currentSrc", expected)
-    await gallery.page.wait_for_function(_FILLS, arg=await image.element_handle())
+    async with asyncio.timeout(120):
+        while min(await image.evaluate(_SIZE)) <= 600:
+            await gallery.page.wait_for_timeout(50)
 
 
-_FILLS = """(image) => {
+_SIZE = """(image) => {
   const { width, height } = image.getBoundingClientRect()
-  return Math.min(width, height) > 600
+  return [width, height]
 }"""
 
 
@@ -117,13 +120,8 @@ async def test_photo_is_shown_at_once_and_in_a_larger_size_when_that_is_made(
     photo = next(photo for photo in photos if photo["title"] == "Usual")
     made = {each["name"]: each["url"] for each in photo["renditions"]}
     gallery = GalleryPage(await open_session(panoramas, scale=2))
-    held = asyncio.Event()
-
-    async def hold(route: Route) -> None:
-        await held.wait()
-        await route.continue_()
-
-    await gallery.page.route("**/w2560", hold)
+    larger_image = HeldRequests()
+    await gallery.page.route("**/w2560", larger_image)
     await gallery.photo(photo["title"]).click()
     await gallery.viewer.shows(photo["title"])
     image = gallery.viewer.dialog.locator(
@@ -131,7 +129,7 @@ async def test_photo_is_shown_at_once_and_in_a_larger_size_when_that_is_made(
     )
     await expect(image).to_have_js_property("currentSrc", made["w1280"])
     await expect(image).to_have_js_property("complete", True)  # noqa: FBT003  the value
-    held.set()
+    larger_image.release()
     larger = f"{panoramas.url}/api/photos/{photo['id']}/w2560"
     await expect(image).to_have_js_property("currentSrc", larger)
 

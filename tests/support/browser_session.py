@@ -1,11 +1,21 @@
 """A browser profile that records its requests and its console errors."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Request, WebError
+from playwright.async_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Request,
+    WebError,
+    expect,
+)
 
 from support.service import Service
 
@@ -25,6 +35,8 @@ class BrowserSession:
     errors: list[str] = field(default_factory=list)
     expected_errors: tuple[str, ...] = ()
     """Beginnings of console messages that are not recorded as errors."""
+    other_origins: set[str] = field(default_factory=set)
+    """Origins that the test itself opens."""
 
     def watch(self) -> None:
         self.context.on("request", self._on_request)
@@ -83,13 +95,14 @@ class BrowserSession:
         await session.send("Network.enable")
         await go()
         await self.page.wait_for_load_state("networkidle")
+        await session.send("Network.enable")  # its answer comes after all events so far
         await session.detach()
         store = self.service.store
         return sum(size for id_, size in bytes_.items() if urls.get(id_, "").startswith(store))
 
     def foreign_origins(self) -> set[str]:
         """Return the requested origins other than the service and the store."""
-        ours = {self.service.url, self.service.store}
+        ours = {self.service.url, self.service.store, *self.other_origins}
         return {origin for url in self.requests if (origin := _origin(url)) not in ours}
 
     def _on_request(self, request: Request) -> None:
@@ -113,11 +126,24 @@ OpenBrowserSession = Callable[..., Awaitable[BrowserSession]]
 
 async def wait_for_image(image: Locator) -> tuple[int, int]:
     """Wait until an image is decoded. Return its natural width and height."""
-    await image.scroll_into_view_if_needed()
-    size: list[int] = await image.evaluate(
-        "img => img.decode().then(() => [img.naturalWidth, img.naturalHeight])"
-    )
+    await expect(image).to_be_attached()
+    async with asyncio.timeout(120):
+        # Until the page no longer replaces the element, nor its source while that is decoded.
+        while not (size := await _decode(image)):
+            await image.page.wait_for_timeout(50)
     return size[0], size[1]
+
+
+async def _decode(image: Locator) -> list[int] | None:
+    try:
+        await image.scroll_into_view_if_needed()
+        size: list[int] | None = await image.evaluate(
+            """img => img.complete && img.naturalWidth
+              ? img.decode().then(() => [img.naturalWidth, img.naturalHeight], () => null) : null"""
+        )
+    except Error:
+        return None
+    return size
 
 
 def _origin(url: str) -> str:

@@ -67,7 +67,7 @@ class Run:
     def stop(self) -> None:
         """Stop the program, and wait until all its processes have ended."""
         self.program.send_signal(signal.SIGTERM)
-        assert self.program.wait(30) == 0
+        assert self.program.wait(120) == 0
         assert wait_until(lambda: all(map(has_ended, self.pids)))
         self._close()
 

@@ -1,13 +1,24 @@
 """Page objects of the gallery, for tests in a browser."""
 
+import asyncio
+import contextlib
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.async_api import CDPSession, FilePayload, Locator, Page, expect
+from playwright.async_api import (
+    CDPSession,
+    Error,
+    FilePayload,
+    Locator,
+    Page,
+    Request,
+    Route,
+    expect,
+)
 
 from support.browser_session import BrowserSession
 from support.service import Service
@@ -33,6 +44,32 @@ async def fill(service: Service, count: int, *, newest: datetime, apart: timedel
         )
         for number in range(count)
     ]
+
+
+KEEP_UNDO = """
+const repeat = window.setInterval
+window.setInterval = (work, pause, ...rest) => pause === 250 ? 0 : repeat(work, pause, ...rest)
+"""
+"""A script that stops the timer of deletions: the time for undo never ends."""
+
+
+class HeldRequests:
+    """A route that holds requests until `release`: all, or those that `holds` chooses."""
+
+    def __init__(self, holds: Callable[[Request], bool] = lambda _: True) -> None:
+        self._holds = holds
+        self._released = asyncio.Event()
+        self.held: list[str] = []
+
+    async def __call__(self, route: Route) -> None:
+        if self._holds(route.request) and not self._released.is_set():
+            self.held.append(route.request.url)
+            await self._released.wait()
+        with contextlib.suppress(Error):  # the page may have aborted it
+            await route.continue_()
+
+    def release(self) -> None:
+        self._released.set()
 
 
 class GalleryPage:
@@ -80,6 +117,13 @@ class GalleryPage:
                 "Input.dispatchDragEvent", {"type": event, "x": 300, "y": 300, "data": data}
             )
         await cdp.detach()
+
+    async def refresh_until(self, wanted: Locator) -> None:
+        """Focus the page until something is visible: it doesn't refresh again at once."""
+        async with asyncio.timeout(120):
+            while not await wanted.is_visible():
+                await self.page.evaluate("dispatchEvent(new Event('focus'))")
+                await self.page.wait_for_timeout(200)
 
     def upload(self, name: str) -> Locator:
         return self.uploads.get_by_role("listitem").filter(has_text=name)

@@ -1,5 +1,6 @@
 """Run a service, and describe it for its clients."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,9 +25,12 @@ class Service:
         """Upload a photo by the API, and return its id."""
         fields = {"title": title, "description": description}
         async with self.api() as api:
-            response = await api.post(
-                "/api/photos", files={"photo": ("photo.jpg", data)}, data=fields
-            )
+            while True:
+                files = {"photo": ("photo.jpg", data)}
+                response = await api.post("/api/photos", files=files, data=fields)
+                if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    break
+                await asyncio.sleep(float(response.headers["Retry-After"]))
         response.raise_for_status()
         id_: int = response.json()["id"]
         return id_
