@@ -66,13 +66,15 @@ async def test_photo_that_crashes_its_decoder_is_refused(
 
 
 async def test_endless_decode_is_killed_at_the_deadline(photo: Path) -> None:
-    async with open_darkroom(decode_seconds=1) as room:
+    async with open_darkroom() as room:
         assert await works(room, photo)
         before = pids(room)
+        usual, room._deadline = room._deadline, timedelta(seconds=1)
         began = time.monotonic()
         with pytest.raises(errors.CorruptImage, match="too long"):
             await misbehave(room, "hang")
         assert time.monotonic() - began >= 1
+        room._deadline = usual
         assert not pids(room) & before
         assert await works(room, photo)
 
@@ -80,8 +82,8 @@ async def test_endless_decode_is_killed_at_the_deadline(photo: Path) -> None:
 async def test_decode_starved_by_other_processes_is_busy(
     photo: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Within 0.1 s, the decoder can't have used the second of CPU time that it is allowed."""
-    async with open_darkroom(decode_seconds=1) as room:
+    """Within 0.1 s, the decoder can't have used the minutes of CPU time that it is allowed."""
+    async with open_darkroom(decode_seconds=240) as room:
         assert await works(room, photo)
         before = pids(room)
         room._deadline = timedelta(seconds=0.1)
@@ -89,7 +91,7 @@ async def test_decode_starved_by_other_processes_is_busy(
             await misbehave(room, "spin")
         assert "other processes" in caplog.text
         assert count_of(room.deaths) == 0
-        room._deadline = timedelta(seconds=60)
+        room._deadline = timedelta(seconds=240)
         assert not pids(room) & before
         assert await works(room, photo)
 
@@ -100,7 +102,7 @@ async def test_photo_whose_decoder_is_killed_twice_is_refused(
     """The photo may be the reason."""
     job, killed = asyncio.create_task(misbehave(darkroom, "hang")), set[int]()
     for _ in range(2):
-        while not (job.done() or pids(darkroom) - killed):  # noqa: ASYNC110  a process has no event
+        while not (job.done() or (pids(darkroom) - killed and not darkroom.decoders.idle)):  # noqa: ASYNC110  a process has no event
             await asyncio.sleep(0.02)
         await asyncio.sleep(0.3)
         (pid,) = pids(darkroom)
@@ -118,10 +120,11 @@ async def test_photo_whose_decoder_is_killed_once_is_decoded_by_another(
     picture = pictures.jpeg(6000, 4000, progressive=True)  # decoding takes long enough to kill it
     job = asyncio.create_task(inspect(darkroom, picture))
     before = pids(darkroom).pop()
-    while not _is_running(before):  # noqa: ASYNC110  a process has no event
+    while not (job.done() or _is_running(before)):  # noqa: ASYNC110  a process has no event
         await asyncio.sleep(0.001)
     os.kill(before, signal.SIGKILL)
     assert (await job).facts.width == 6000
+    assert (await inspect(darkroom, picture)).facts.width == 6000
     assert before not in pids(darkroom)
 
 
@@ -180,7 +183,7 @@ async def test_cancelled_decode_frees_its_slot(darkroom: Darkroom, photo: Path) 
 
 async def _wait_for(room: Darkroom, *, waiting: int) -> None:
     """Wait until one job is running, and `waiting` others wait."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while (room.queue.working, room.queue.waiting) != (1, waiting):  # noqa: ASYNC110  the queue has no event
             await asyncio.sleep(0.01)
 
@@ -237,7 +240,7 @@ async def test_idle_decoder_ends(photo: Path, monkeypatch: pytest.MonkeyPatch) -
     async with open_darkroom() as room:
         assert await works(room, photo)
         (pid,) = pids(room)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while pids(room):  # noqa: ASYNC110  a process has no event
                 await asyncio.sleep(0.05)
         await asyncio.gather(*room.decoders.endings)

@@ -224,7 +224,7 @@ async def test_decoder_closes_descriptors(darkroom: Darkroom, photo: Path) -> No
 
 async def test_kernel_limits_cpu_time(photo: Path) -> None:
     async with open_darkroom(decode_seconds=1) as room:
-        room._deadline = timedelta(seconds=60)
+        room._deadline = timedelta(seconds=240)
         assert await works(room, photo)  # This also sets the limit for the next job.
         with pytest.raises(errors.CorruptImage, match="too long") as refusal:
             await misbehave(room, "spin")
@@ -258,7 +258,7 @@ def test_decoders_die_with_a_killed_server(photo: Path) -> None:
         time.sleep(0.3)
         assert runs(child)
         server.kill()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while runs(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not runs(child)

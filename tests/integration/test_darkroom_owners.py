@@ -93,7 +93,7 @@ async def test_dead_template_is_replaced(darkroom: Darkroom, photo: Path) -> Non
     assert await works(darkroom, photo)
     (decoder,), template = pids(darkroom), template_pid(darkroom)
     os.kill(template, signal.SIGKILL)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while runs(decoder) or runs(template):  # noqa: ASYNC110  a process has no event
             await asyncio.sleep(0.01)
     assert await works(darkroom, photo)
@@ -104,7 +104,7 @@ async def test_photo_whose_template_is_killed_is_decoded_by_another(darkroom: Da
     picture = pictures.jpeg(6000, 4000, progressive=True)
     job = asyncio.create_task(inspect(darkroom, picture))
     (decoder,) = pids(darkroom)
-    while "State:\tR" not in status_of(decoder):  # noqa: ASYNC110  a process has no event
+    while not job.done() and "State:\tR" not in status_of(decoder):  # noqa: ASYNC110  a process has no event
         await asyncio.sleep(0.001)
     os.kill(template_pid(darkroom), signal.SIGKILL)
     assert (await job).facts.width == 6000
@@ -117,8 +117,9 @@ async def test_crash_changes_the_layout_of_memory(darkroom: Darkroom, photo: Pat
         await misbehave(darkroom, "crash")
     assert await works(darkroom, photo)
     assert template_pid(darkroom) != template
-    await asyncio.sleep(0)
-    assert not runs(template)
+    async with asyncio.timeout(120):
+        while runs(template):  # noqa: ASYNC110  a process has no event
+            await asyncio.sleep(0.01)
 
 
 async def test_idle_template_ends(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,7 @@ async def test_idle_template_ends(photo: Path, monkeypatch: pytest.MonkeyPatch) 
     async with open_darkroom() as room:
         assert await works(room, photo)
         template = template_pid(room)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while runs(template):  # noqa: ASYNC110  a process has no event
                 await asyncio.sleep(0.02)
         assert await works(room, photo)

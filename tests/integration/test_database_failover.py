@@ -42,7 +42,9 @@ def read_only(engines: EmbeddedEngines, database_url: str) -> Iterator[None]:
 
 def end_sessions(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
     connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        # Wait until they have ended, up to two minutes.
+        "SELECT pg_terminate_backend(pid, 120000) FROM pg_stat_activity WHERE datname = %s",
+        [name],
     )
 
 
@@ -90,8 +92,9 @@ async def test_ended_session_is_replaced(
 async def test_session_that_ends_within_a_transaction_is_unavailable(catalog: Catalog) -> None:
     async def wait(connection: AsyncConnection) -> None:
         await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '10ms'"))
-        await asyncio.sleep(0.2)
-        await connection.execute(text("SELECT 1"))
+        for _ in range(100):
+            await asyncio.sleep(0.2)
+            await connection.execute(text("SELECT 1"))
 
     with pytest.raises(CatalogUnavailable):
         await catalog.transaction(wait)
@@ -112,7 +115,7 @@ async def test_second_server_is_used_when_the_first_is_down(database_url: str) -
         await reserve(catalog)
         async with Worker(catalog.conninfo, [Task(name="work", work=work)]).running():
             await catalog.transaction(lambda connection: enqueue(connection, "work"))
-            await asyncio.wait_for(done.wait(), 30)
+            await asyncio.wait_for(done.wait(), 120)
     finally:
         await catalog.close()
 
@@ -150,6 +153,6 @@ async def test_schema_of_the_url_holds_for_the_worker_too(
         await catalog.upgrade()
         async with Worker(catalog.conninfo, [Task(name="work", work=work)]).running():
             await catalog.transaction(lambda connection: enqueue(connection, "work"))
-            await asyncio.wait_for(done.wait(), 30)
+            await asyncio.wait_for(done.wait(), 120)
     finally:
         await catalog.close()
