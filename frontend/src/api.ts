@@ -52,18 +52,17 @@ interface RequestOptions {
 }
 
 /** Send a request to `/api` + `path`. Throws Problem, Unreachable, or AbortError. */
-export async function request(path: string, options: RequestOptions = {}): Promise<Response> {
-  return send(`${bootstrap.root}/api${path}`, options)
-}
-
-async function send(url: string, { json, ...options }: RequestOptions): Promise<Response> {
+export async function request(
+  path: string,
+  { json, ...options }: RequestOptions = {},
+): Promise<Response> {
   const body =
     json === undefined
       ? {}
       : { body: JSON.stringify(json), headers: { 'Content-Type': 'application/json' } }
   let response: Response
   try {
-    response = await fetch(url, { ...options, ...body })
+    response = await fetch(`${bootstrap.root}/api${path}`, { ...options, ...body })
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error
     throw new Unreachable()
@@ -80,12 +79,20 @@ async function problemFrom(response: Response): Promise<Problem> {
   return new Problem(response.status, code, detail, retryAfter)
 }
 
-/** Return a page of photos by capture time: the first one without `position`. */
-export async function fetchPage(position?: { after: string; skip: number; limit: number }) {
-  const url = position
-    ? `${bootstrap.root}/api/photos?limit=${position.limit}&order=taken&links=parts&after=${position.after}&skip=${position.skip}`
-    : bootstrap.firstPage
-  const page = (await (await send(url, {})).json()) as PartsPage
+/** A place in a list: `skip` photos after a cursor. */
+export interface Position {
+  after: string
+  skip: number
+  limit: number
+}
+
+/** Return a page of the list that a query describes: the first one without `position`. */
+export async function fetchPage(query: string, position?: Position): Promise<Photo[]> {
+  const { after, skip, limit = 60 } = position ?? {}
+  // The first page of all photos must have the address that the page preloads.
+  const from = after ? `&after=${after}` : ''
+  const path = `/photos?limit=${limit}&${query}&links=parts${from}${skip ? `&skip=${skip}` : ''}`
+  const page = (await (await request(path)).json()) as PartsPage
   return page.photos.map((photo) => joinUrls(page, photo))
 }
 
@@ -104,8 +111,8 @@ export function joinUrls({ groups }: Pick<PartsPage, 'groups'>, photo: PhotoPart
   return { ...facts, photo_url, original_url, renditions: made }
 }
 
-export async function fetchMonths(): Promise<Month[]> {
-  return (await (await request('/photos/months?order=taken')).json()) as Month[]
+export async function fetchMonths(order: 'taken' | 'added'): Promise<Month[]> {
+  return (await (await request(`/photos/months?order=${order}`)).json()) as Month[]
 }
 
 export async function fetchPhoto(id: number): Promise<Photo> {

@@ -1,71 +1,71 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Album } from './album'
 import { session } from './api'
-import type { Deletions } from './deletions'
 import { PhotoGrid } from './grid/grid'
 import { Header, SignOut } from './header'
-import { bootstrap } from './bootstrap'
+import { later } from './later'
 import type { Navigation } from './navigation'
 import { useObservable } from './observable'
-import { SignIn } from './sign-in'
+import type { PhotoList } from './photo-list'
 import { texts } from './texts'
 import { DropZone } from './uploads/drop-zone'
 import type { Uploader } from './uploads/uploader'
 
+const SignIn = later(async () => (await import('./sign-in')).SignIn)
+const NoPhotos = later(async () => (await import('./no-photos')).NoPhotos)
+
 interface Props {
-  album: Album
-  deletions: Deletions
+  list: PhotoList
   navigation: Navigation
   uploader: Uploader
 }
 
-export function App({ album, deletions, navigation, uploader }: Props) {
-  useObservable(album)
+export function App({ list, navigation, uploader }: Props) {
+  useObservable(list)
+  const { view, query } = useObservable(navigation)
   const hasEnded = useObservable(session).hasEnded
-  const isOnline = useOnline(album)
+  const isOnline = useOnline(list)
   const [month, setMonth] = useState(0)
-  useUndoKey(deletions)
   const onOpen = useRef((slot: number) => navigation.open(slot))
   if (hasEnded) return <SignIn />
+  const { Body, Head, Empty = NoPhotos } = view
   return (
     <>
       <a class="skip" href="#photos" onClick={focusPhotos}>
         {texts.skip}
       </a>
-      <Header
-        album={album}
-        month={month}
-        uploader={uploader}
-        onJump={(month) => navigation.grid.current?.toMonth(month)}
-      />
+      <Header list={list} navigation={navigation} month={month} uploader={uploader} />
       {!isOnline && (
         <p class="notice" role="status">
           {texts.offline}
         </p>
       )}
-      {isOnline && album.failure && (
+      {isOnline && list.failure && (
         <p class="notice" role="alert">
           <span>
-            {texts.notLoaded} {album.failure.message}
+            {texts.notLoaded} {list.failure.message}
           </span>
-          <button type="button" class="secondary" onClick={() => void album.refresh()}>
+          <button type="button" class="secondary" onClick={() => void list.refresh()}>
             {texts.retry}
           </button>
         </p>
       )}
-      <main id="photos" tabIndex={-1} aria-label={texts.photos}>
-        {album.visibleCount > 0 ? (
+      <main id="photos" tabIndex={-1} aria-label={view.title}>
+        {Head && <Head list={list} />}
+        {Body ? (
+          <Body />
+        ) : list.visibleCount > 0 ? (
           <>
-            <h1 class="visually-hidden">{texts.photos}</h1>
+            {!Head && <h1 class="visually-hidden">{view.title}</h1>}
             <PhotoGrid
-              album={album}
+              key={query}
+              list={list}
               handle={navigation.grid}
               onOpen={onOpen.current}
               onMonth={setMonth}
             />
           </>
         ) : (
-          <Empty />
+          list.isReady && <Empty />
         )}
       </main>
       <footer>
@@ -82,34 +82,16 @@ function focusPhotos(event: MouseEvent): void {
   document.getElementById('photos')?.focus()
 }
 
-function Empty() {
-  return (
-    <div class="empty">
-      <svg viewBox="0 0 120 90" aria-hidden="true">
-        <rect x="6" y="16" width="78" height="58" rx="5" transform="rotate(-5 45 45)" />
-        <rect class="front" x="34" y="18" width="78" height="58" rx="5" />
-        <circle class="sun" cx="93" cy="35" r="6" />
-        <path d="M38 70l22-24 15 15 10-9 23 18" />
-      </svg>
-      <h1>{texts.emptyTitle}</h1>
-      <p>{texts.emptyText}</p>
-      <p class="muted">
-        <a href={`${bootstrap.root}/simple-upload`}>{texts.simplePage}</a>
-      </p>
-    </div>
-  )
-}
-
 /** Return whether there is a network. Refresh when it, or the page, comes back. */
-function useOnline(album: Album): boolean {
+function useOnline(list: PhotoList): boolean {
   const [isOnline, setOnline] = useState(navigator.onLine)
   useEffect(() => {
     const onNetworkChange = () => {
       setOnline(navigator.onLine)
-      if (navigator.onLine) void album.refresh()
+      if (navigator.onLine) void list.refresh()
     }
     const onVisible = () => {
-      if (document.visibilityState === 'visible') album.refreshIfStale()
+      if (document.visibilityState === 'visible') list.refreshIfStale()
     }
     addEventListener('online', onNetworkChange)
     addEventListener('offline', onNetworkChange)
@@ -121,18 +103,6 @@ function useOnline(album: Album): boolean {
       removeEventListener('focus', onVisible)
       document.removeEventListener('visibilitychange', onVisible)
     }
-  }, [album])
+  }, [list])
   return isOnline
-}
-
-function useUndoKey(deletions: Deletions): void {
-  useEffect(() => {
-    const onKeyDown = (event: KeyboardEvent) => {
-      const isTyping = (event.target as HTMLElement).closest?.('input, textarea')
-      if (event.key !== 'z' || !(event.ctrlKey || event.metaKey) || isTyping) return
-      if (deletions.undo()) event.preventDefault()
-    }
-    addEventListener('keydown', onKeyDown)
-    return () => removeEventListener('keydown', onKeyDown)
-  }, [deletions])
 }

@@ -12,9 +12,8 @@ const data = element.dataset
 export const bootstrap = {
   element,
   root: data.root ?? '',
-  /** Must equal the address that the page preloads. */
-  firstPage: `${data.root}/api/photos?limit=60&order=taken&links=parts`,
-  months: JSON.parse(document.getElementById('months')?.textContent || '[]') as Month[],
+  /** Null if the page shows another view than that of all photos. */
+  months: JSON.parse(document.getElementById('months')?.textContent || 'null') as Month[] | null,
   maxTitle: Number(data.maxTitle),
   maxDescription: Number(data.maxDescription),
   signedIn: data.signedIn === 'yes',

@@ -1,8 +1,8 @@
-import type { Album } from './album'
+import type { PhotoList } from './photo-list'
 import { deletePhoto, type Photo, Problem } from './api'
 import { bootstrap } from './bootstrap'
-import { Observable } from './observable'
-import { photoName, texts } from './texts'
+import { photoName, texts } from './texts-later'
+import type { Toasts } from './toasts'
 
 const UNDO_TIME = 8_000
 /** The shortest time that a toast stays after the pointer or the focus has left it. */
@@ -11,29 +11,25 @@ const STORAGE_KEY = `safelight: deleted in ${bootstrap.root}/`
 /** How long a page deletes again what the page before it in the same tab has deleted. */
 const REPEAT_TIME = 60_000
 
-export interface Toast {
-  key: number
-  text: string
-  undo?: () => void
-}
-
 /** Hides deleted photos at once, and deletes them when the time for undo is over. */
-export class Deletions extends Observable {
-  toasts: Toast[] = []
+export class Deletions {
   #pending = new Map<number, { photo: Photo; due: number; key: number }>()
-  #lastKey = 0
-  #isHeld = false
 
-  constructor(readonly album: Album) {
-    super()
+  constructor(
+    readonly list: PhotoList,
+    readonly toasts: Toasts,
+  ) {
     addEventListener('pagehide', () => this.#deleteAllPending())
+    addEventListener('keydown', (event) => this.#undoByKey(event))
     void this.#repeat()
     setInterval(() => this.#deleteDue(), 250)
   }
 
   delete(photo: Photo): void {
-    this.album.hide(photo.id)
-    const key = this.showToast(texts.deleted(photoName(photo)), () => this.#restore(photo.id))
+    this.list.hide(photo.id)
+    const undo = { label: texts.undo, run: () => this.#restore(photo.id) }
+    const onDismiss = () => void this.#deleteNow(photo.id)
+    const key = this.toasts.show(texts.deleted(photoName(photo)), undo, onDismiss)
     this.#pending.set(photo.id, { photo, due: Date.now() + UNDO_TIME, key })
   }
 
@@ -45,44 +41,25 @@ export class Deletions extends Observable {
     return true
   }
 
-  /** Show a message for some seconds. */
-  showToast(text: string, undo?: () => void): number {
-    const key = ++this.#lastKey
-    this.toasts = [...this.toasts.slice(-2), undo ? { key, text, undo } : { key, text }]
-    this.notify()
-    if (!undo) setTimeout(() => this.dismiss(key), UNDO_TIME)
-    return key
-  }
-
-  /** Keep the toasts with an undo button, while one has the pointer or the focus. */
-  hold(isHeld: boolean): void {
-    this.#isHeld = isHeld
-  }
-
-  dismiss(key: number): void {
-    const pending = [...this.#pending].find(([, deletion]) => deletion.key === key)
-    if (pending) void this.#deleteNow(pending[0])
-    this.#removeToast(key)
-  }
-
-  #removeToast(key: number): void {
-    this.toasts = this.toasts.filter((toast) => toast.key !== key)
-    this.notify()
+  #undoByKey(event: KeyboardEvent): void {
+    const isTyping = (event.target as HTMLElement).closest?.('input, textarea')
+    if (event.key !== 'z' || !(event.ctrlKey || event.metaKey) || isTyping) return
+    if (this.undo()) event.preventDefault()
   }
 
   #restore(id: number): void {
     const pending = this.#pending.get(id)
     if (!pending) return
     this.#pending.delete(id)
-    this.album.unhide(id)
-    this.#removeToast(pending.key)
-    this.showToast(texts.restored(photoName(pending.photo)))
+    this.list.unhide(id)
+    this.toasts.remove(pending.key)
+    this.toasts.show(texts.restored(photoName(pending.photo)))
   }
 
   #deleteDue(): void {
     const now = Date.now()
     for (const [id, deletion] of this.#pending) {
-      if (this.#isHeld) deletion.due = Math.max(deletion.due, now + MIN_TIME_AFTER_HOLD)
+      if (this.toasts.isHeld) deletion.due = Math.max(deletion.due, now + MIN_TIME_AFTER_HOLD)
       else if (now >= deletion.due) void this.#deleteNow(id)
     }
   }
@@ -98,28 +75,28 @@ export class Deletions extends Observable {
   async #repeat(): Promise<void> {
     const ids = storedIds()
     if (ids.length === 0) return
-    for (const id of ids) this.album.hide(id)
+    for (const id of ids) this.list.hide(id)
     await Promise.all(ids.map((id) => deletePhoto(id).catch(() => {})))
     storeIds(storedIds().filter((id) => !ids.includes(id)))
-    await this.album.refresh()
-    for (const id of ids) this.album.unhide(id)
+    await this.list.refresh()
+    for (const id of ids) this.list.unhide(id)
   }
 
   async #deleteNow(id: number): Promise<void> {
     const pending = this.#pending.get(id)
     if (!pending) return
     this.#pending.delete(id)
-    this.#removeToast(pending.key)
+    this.toasts.remove(pending.key)
     try {
       await deletePhoto(id)
-      this.album.remove(id)
+      this.list.remove(id)
     } catch (error) {
       if (error instanceof Problem && error.status === 404) {
-        this.album.remove(id)
+        this.list.remove(id)
         return
       }
-      this.album.unhide(id)
-      this.showToast(texts.notDeleted(photoName(pending.photo)))
+      this.list.unhide(id)
+      this.toasts.show(texts.notDeleted(photoName(pending.photo)))
     }
   }
 }

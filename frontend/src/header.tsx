@@ -1,29 +1,42 @@
 import { useRef } from 'preact/hooks'
-import type { Album } from './album'
+import { viewUrl } from './address'
 import { bootstrap } from './bootstrap'
 import { Icon } from './icons'
-import { monthName, texts } from './texts'
+import { later } from './later'
+import type { Navigation } from './navigation'
+import type { PhotoList } from './photo-list'
+import { texts } from './texts'
 import type { Uploader } from './uploads/uploader'
+import { viewName, VIEWS } from './views/views'
+
+const MonthSelect = later(async () => (await import('./month-select')).MonthSelect)
 
 const ACCEPT =
   'image/jpeg,image/png,image/gif,image/webp,image/avif,image/heic,image/heif,.heic,.hif'
 
 interface Props {
-  album: Album
+  list: PhotoList
+  navigation: Navigation
   /** The index of the month at the top of the window. */
   month: number
   uploader: Uploader
-  onJump: (month: number) => void
 }
 
-export function Header({ album, month, uploader, onJump }: Props) {
+export function Header({ list, navigation, month, uploader }: Props) {
   return (
     <header>
-      <a class="brand" href={`${bootstrap.root}/`}>
+      <a class="brand" href={viewUrl('')}>
         <img src={`${bootstrap.root}/static/icon.svg`} alt="" width="26" height="26" />
         <span>{texts.brand}</span>
       </a>
-      {album.months.length > 1 && <MonthSelect album={album} month={month} onJump={onJump} />}
+      <ViewLinks navigation={navigation} />
+      {navigation.view.source && list.months.length > 1 && (
+        <MonthSelect
+          list={list}
+          month={month}
+          onJump={(month) => navigation.grid.current?.toMonth(month)}
+        />
+      )}
       <div class="actions">
         {matchMedia('(pointer: coarse)').matches && (
           <UploadButton uploader={uploader} label={texts.camera} icon="camera" camera />
@@ -35,6 +48,35 @@ export function Header({ album, month, uploader, onJump }: Props) {
   )
 }
 
+function ViewLinks({ navigation }: { navigation: Navigation }) {
+  const current = navigation.view.parent ?? viewName(new URLSearchParams(navigation.query))
+  const all = { '': { link: { label: texts.photos, icon: 'photos' as const } }, ...VIEWS }
+  return (
+    <nav class="views" aria-label={texts.views}>
+      {Object.entries(all).map(([name, { link }]) => {
+        if (!link) return null
+        const query = name && `?view=${name}`
+        const onClick = (event: MouseEvent) => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey) return
+          event.preventDefault()
+          navigation.goTo(query)
+        }
+        return (
+          <a
+            key={name}
+            href={viewUrl(query)}
+            aria-current={name === current ? 'page' : undefined}
+            onClick={onClick}
+          >
+            <Icon name={link.icon} />
+            <span>{link.label}</span>
+          </a>
+        )
+      })}
+    </nav>
+  )
+}
+
 export function SignOut() {
   return bootstrap.signedIn ? (
     <form method="post" action={`${bootstrap.root}/sign-out`}>
@@ -43,34 +85,6 @@ export function SignOut() {
       </button>
     </form>
   ) : null
-}
-
-function MonthSelect({ album, month, onJump }: Omit<Props, 'uploader'>) {
-  const years = new Map<string, number[]>()
-  album.months.forEach(({ month }, index) => {
-    const year = month.slice(0, 4)
-    years.set(year, [...(years.get(year) ?? []), index])
-  })
-  return (
-    <span class="months">
-      <select
-        aria-label={texts.goToMonth}
-        value={String(month)}
-        onChange={(event) => onJump(Number(event.currentTarget.value))}
-      >
-        {[...years].map(([year, months]) => (
-          <optgroup key={year} label={year}>
-            {months.map((index) => (
-              <option key={index} value={String(index)}>
-                {monthName(album.months[index]?.month ?? '')} {year}
-              </option>
-            ))}
-          </optgroup>
-        ))}
-      </select>
-      <Icon name="down" />
-    </span>
-  )
 }
 
 function UploadButton(props: {

@@ -1,28 +1,21 @@
-/** Icons as SVG paths: not every machine has an emoji font. */
+/** The icons of the first screen, as SVG paths: not every machine has an emoji font. */
 
-const PATHS = {
+export const PATHS = {
   add: 'M12 5v14M5 12h14',
+  photos: 'M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.2v.1',
+  recent: 'M12 7v5l3.5 2M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17z',
   camera: 'M4 8h3l1.6-2.5h6.8L17 8h3v11H4zM12 17a3.6 3.6 0 1 0 0-7.2 3.6 3.6 0 0 0 0 7.2z',
   close: 'M6 6l12 12M18 6L6 18',
-  down: 'M6 10l6 6 6-6',
-  up: 'M6 15l6-6 6 6',
-  info: 'M12 11v6M12 7.5v.1M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z',
-  link: 'M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1',
-  download: 'M12 4v11M7 11l5 5 5-5M5 20h14',
-  delete: 'M5 7h14M10 7V4.5h4V7M7 7l1 13h8l1-13M10.5 11v5M13.5 11v5',
-  pause: 'M9 6v12M15 6v12',
-  play: 'M8 5.5v13l10-6.5z',
-  retry: 'M19 12a7 7 0 1 1-2.2-5.1L19 9M19 4.5V9h-4.5',
-  done: 'M5 12.5l4.5 4.5L19 7.5',
-  alert: 'M12 8v5M12 16.4v.1M12 3.5L2.8 19.5h18.4z',
 } as const
 
 export type IconName = keyof typeof PATHS
 
-export function Icon({ name }: { name: IconName }) {
+export const Icon = ({ name }: { name: IconName }) => <Drawing path={PATHS[name]} />
+
+export function Drawing({ path }: { path: string }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
-      <path d={PATHS[name]} />
+      <path d={path} />
     </svg>
   )
 }

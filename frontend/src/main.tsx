@@ -1,26 +1,36 @@
 import { render } from 'preact'
+import { currentQuery } from './address'
 import { App } from './app'
-import { Album } from './album'
-import { Deletions } from './deletions'
 import { bootstrap } from './bootstrap'
+import type { Deletions } from './deletions'
 import { Navigation } from './navigation'
-import { Toasts } from './toasts'
+import { PhotoList } from './photo-list'
+import { ToastStack, Toasts } from './toasts'
 import { Uploader } from './uploads/uploader'
+import { ALL_PHOTOS } from './views/views'
 import './style.css'
 
 // Outside the gallery's element, which is inert while the viewer is open.
 const uploads = document.createElement('div')
-const toasts = document.createElement('div')
-bootstrap.element.after(uploads, toasts)
+const messages = document.createElement('div')
+bootstrap.element.after(uploads, messages)
 
-const album = new Album()
-const deletions = new Deletions(album)
-const navigation = new Navigation(album, deletions)
-const uploader = new Uploader(album, uploads)
+const list = new PhotoList(ALL_PHOTOS, currentQuery() ? undefined : bootstrap.months)
+const toasts = new Toasts()
+let deletions: Deletions | undefined
+const loadDeletions = async () => {
+  const { Deletions } = await import('./deletions')
+  return (deletions ??= new Deletions(list, toasts))
+}
+const navigation = new Navigation(list, toasts, loadDeletions)
+const uploader = new Uploader(list, uploads)
 
-render(
-  <App album={album} deletions={deletions} navigation={navigation} uploader={uploader} />,
-  bootstrap.element,
-)
-render(<Toasts deletions={deletions} />, toasts)
+render(<App list={list} navigation={navigation} uploader={uploader} />, bootstrap.element)
+render(<ToastStack toasts={toasts} />, messages)
 void navigation.start()
+try {
+  // The page before this one may have deleted photos.
+  if (sessionStorage.length > 0) void loadDeletions()
+} catch {
+  // Browsers may deny storage.
+}

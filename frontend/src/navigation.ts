@@ -1,25 +1,35 @@
-import type { Album } from './album'
+import { currentPhoto, currentQuery, photoUrl, viewUrl } from './address'
 import { type Photo, Problem, Unreachable } from './api'
-import { bootstrap } from './bootstrap'
 import type { Deletions } from './deletions'
 import type { GridHandle } from './grid/grid'
-import { pageTitle, texts } from './texts'
+import { loadCode } from './later'
+import { Observable } from './observable'
+import type { PhotoList } from './photo-list'
+import { pageTitle, photoName, texts } from './texts'
+import type { Toasts } from './toasts'
 import type { Viewer } from './viewer/viewer'
+import { DEFAULT_VIEW, type View, viewName, VIEWS } from './views/views'
 
-const urlOf = (id: number): string => `${bootstrap.root}/photo/${id}`
-const photoIdIn = (path: string): number => Number(/\/photo\/(\d+)$/.exec(path)?.[1] ?? 0)
+/** How many views are kept as they were left. */
+const MAX_KEPT = 8
 
-/** Keeps the open photo, the address bar and the browser's history in sync. */
-export class Navigation {
+/** Keeps the view, the open photo, the address bar and the browser's history in sync. */
+export class Navigation extends Observable {
+  view: View = DEFAULT_VIEW
+  /** The query of the view's address. */
+  query = ''
+  readonly grid: { current: GridHandle | null } = { current: null }
   #viewer: Viewer | undefined
   /** Whether the previous entry of the history is the grid. */
   #cameFromGrid = false
-  readonly grid: { current: GridHandle | null } = { current: null }
+  #kept = new Map<string, View>([['', DEFAULT_VIEW]])
 
   constructor(
-    readonly album: Album,
-    readonly deletions: Deletions,
+    readonly list: PhotoList,
+    readonly toasts: Toasts,
+    readonly loadDeletions: () => Promise<Deletions>,
   ) {
+    super()
     addEventListener('popstate', () => void this.#showCurrent())
   }
 
@@ -27,35 +37,75 @@ export class Navigation {
     await this.#showCurrent()
   }
 
+  /** Show the view of an address's query, such as `?view=recent`; '' for all photos. */
+  goTo(query: string): void {
+    if (query !== currentQuery() || currentPhoto()) history.pushState(null, '', viewUrl(query))
+    this.#cameFromGrid = false
+    scrollTo(0, 0)
+    void this.#showCurrent()
+  }
+
   open(slot: number): void {
-    const photo = this.album.photos.get(slot)
-    if (!photo) return
-    history.pushState(null, '', urlOf(photo.id))
+    const photo = this.list.photos.get(slot)
+    if (photo) this.#openPhoto(photo.id)
+  }
+
+  #openPhoto(id: number): void {
+    history.pushState(null, '', photoUrl(id))
     this.#cameFromGrid = true
-    void this.#show(slot)
+    void this.#showCurrent()
   }
 
   /** Show what the address names. */
   async #showCurrent(): Promise<void> {
-    const id = photoIdIn(location.pathname)
-    if (!id) {
-      this.#viewer?.close()
-      return
-    }
+    const id = currentPhoto()
+    const query = currentQuery()
+    if (!id || query !== this.query) this.#viewer?.close()
+    if (!(await this.#showView(query)) || !id) return
     const slot = await this.#locate(id)
-    if (photoIdIn(location.pathname) !== id) return
+    if (currentPhoto() !== id) return
     if (slot !== undefined) await this.#show(slot)
     else this.#showGrid()
   }
 
+  /** Return whether the address still names this view once it is shown. */
+  async #showView(query: string): Promise<boolean> {
+    const view = this.#kept.get(query) ?? (await this.#openView(query))
+    if (!view || query !== currentQuery()) return false
+    this.#kept.delete(query)
+    this.#kept.set(query, view)
+    const [oldest = ''] = this.#kept.keys()
+    if (this.#kept.size > MAX_KEPT) this.#kept.delete(oldest)
+    const isNew = view !== this.view
+    this.view = view
+    this.query = query
+    if (isNew) this.grid.current = null
+    if (view.source) this.list.show(view.source)
+    this.#setTitle()
+    this.notify()
+    return true
+  }
+
+  async #openView(query: string): Promise<View | undefined> {
+    const parameters = new URLSearchParams(query)
+    const entry = VIEWS[viewName(parameters)]
+    if (!entry) return DEFAULT_VIEW
+    return loadCode(
+      async () => (await entry.load()).open(parameters),
+      this.toasts,
+      () => void this.#showCurrent(),
+    )
+  }
+
   async #locate(id: number): Promise<number | undefined> {
     try {
-      const slot = await this.album.locate(id)
-      if (slot === undefined) this.deletions.showToast(texts.gone)
+      if (!this.list.isReady) await this.list.refresh()
+      const slot = await this.list.locate(id)
+      if (slot === undefined) this.toasts.show(texts.gone)
       return slot
     } catch (error) {
       const hasMessage = error instanceof Problem || error instanceof Unreachable
-      this.deletions.showToast(hasMessage ? error.message : texts.unknownError)
+      this.toasts.show(hasMessage ? error.message : texts.unknownError)
       return undefined
     }
   }
@@ -65,12 +115,18 @@ export class Navigation {
       this.#viewer.goTo(slot)
       return
     }
-    const id = this.album.photos.get(slot)?.id
-    const { Viewer } = await import('./viewer/viewer')
-    if (this.#viewer || photoIdIn(location.pathname) !== id) return
+    const id = currentPhoto()
+    const loaded = await loadCode(
+      () => Promise.all([import('./viewer/viewer'), this.loadDeletions()]),
+      this.toasts,
+      () => this.#openPhoto(id),
+    )
+    if (!loaded) this.#showGrid()
+    if (!loaded || this.#viewer || currentPhoto() !== id) return
+    const [{ Viewer }, deletions] = loaded
     this.#viewer = new Viewer({
-      album: this.album,
-      deletions: this.deletions,
+      list: this.list,
+      deletions,
       onChange: (photo) => this.#photoChanged(photo),
       onClose: (slot) => this.#viewerClosed(slot),
     })
@@ -78,20 +134,25 @@ export class Navigation {
   }
 
   #photoChanged(photo: Photo): void {
-    document.title = pageTitle(photo)
-    if (photoIdIn(location.pathname) !== photo.id) history.replaceState(null, '', urlOf(photo.id))
+    this.#setTitle(photo)
+    if (currentPhoto() !== photo.id) history.replaceState(null, '', photoUrl(photo.id))
   }
 
   #viewerClosed(slot: number): void {
     this.#viewer = undefined
-    document.title = pageTitle()
-    if (photoIdIn(location.pathname)) this.#showGrid()
+    this.#setTitle()
+    if (currentQuery() !== this.query) return
+    if (currentPhoto()) this.#showGrid()
     this.grid.current?.toSlot(slot, true)
+  }
+
+  #setTitle(photo?: Photo): void {
+    document.title = pageTitle(photo ? photoName(photo) : this.view.title)
   }
 
   #showGrid(): void {
     if (this.#cameFromGrid) history.back()
-    else history.replaceState(null, '', `${bootstrap.root}/`)
+    else history.replaceState(null, '', viewUrl(currentQuery()))
     this.#cameFromGrid = false
   }
 }

@@ -1,5 +1,5 @@
 import { bootstrap } from './bootstrap'
-import { texts } from './texts'
+import { texts } from './texts-later'
 
 // The element that had the focus is gone from the page.
 const focus = (input: HTMLInputElement | null) => input?.focus()

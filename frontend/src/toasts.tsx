@@ -1,12 +1,58 @@
-import type { Deletions } from './deletions'
 import { Icon } from './icons'
-import { useObservable } from './observable'
+import { Observable, useObservable } from './observable'
 import { texts } from './texts'
 
-export function Toasts({ deletions }: { deletions: Deletions }) {
-  useObservable(deletions)
-  const hold = () => deletions.hold(true)
-  const release = () => deletions.hold(false)
+const SHOWN_TIME = 8_000
+
+export interface Action {
+  label: string
+  run: () => void
+}
+
+interface Toast {
+  key: number
+  text: string
+  action?: Action | undefined
+}
+
+/** The messages that lie over the page for some seconds. */
+export class Toasts extends Observable {
+  toasts: Toast[] = []
+  /** Whether one has the pointer or the focus. */
+  isHeld = false
+  #lastKey = 0
+  #onDismiss = new Map<number, () => void>()
+
+  /** Show a message, for some seconds unless it has an action. Return its key. */
+  show(text: string, action?: Action, onDismiss?: () => void): number {
+    const key = ++this.#lastKey
+    this.toasts = [...this.toasts.slice(-2), { key, text, action }]
+    if (onDismiss) this.#onDismiss.set(key, onDismiss)
+    this.notify()
+    if (!action) setTimeout(() => this.remove(key), SHOWN_TIME)
+    return key
+  }
+
+  dismiss(key: number): void {
+    this.#onDismiss.get(key)?.()
+    this.remove(key)
+  }
+
+  remove(key: number): void {
+    this.#onDismiss.delete(key)
+    this.toasts = this.toasts.filter((toast) => toast.key !== key)
+    this.notify()
+  }
+
+  hold(isHeld: boolean): void {
+    this.isHeld = isHeld
+  }
+}
+
+export function ToastStack({ toasts }: { toasts: Toasts }) {
+  useObservable(toasts)
+  const hold = () => toasts.hold(true)
+  const release = () => toasts.hold(false)
   return (
     <div
       class="toasts"
@@ -16,19 +62,26 @@ export function Toasts({ deletions }: { deletions: Deletions }) {
       onBlurCapture={release}
     >
       <div role="status" aria-live="polite">
-        {deletions.toasts.map((toast) => (
-          <div key={toast.key} class="toast">
-            <span>{toast.text}</span>
-            {toast.undo && (
-              <button type="button" class="secondary" onClick={toast.undo}>
-                {texts.undo}
+        {toasts.toasts.map(({ key, text, action }) => (
+          <div key={key} class="toast">
+            <span>{text}</span>
+            {action && (
+              <button
+                type="button"
+                class="secondary"
+                onClick={() => {
+                  toasts.remove(key)
+                  action.run()
+                }}
+              >
+                {action.label}
               </button>
             )}
             <button
               type="button"
               class="icon-button"
               aria-label={texts.dismiss}
-              onClick={() => deletions.dismiss(toast.key)}
+              onClick={() => toasts.dismiss(key)}
             >
               <Icon name="close" />
             </button>

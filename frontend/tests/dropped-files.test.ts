@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readEntries } from '../src/uploads/dropped-files'
 import { contentType, isImage } from '../src/uploads/file-types'
-import { texts } from '../src/texts'
+import { texts } from '../src/texts-later'
 
 function file(name: string, type = ''): FileSystemEntry {
   const entry = {

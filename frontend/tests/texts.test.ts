@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Photo } from '../src/api'
-import { animationBadge, formatOffset, offsetOf } from '../src/texts'
+import { animationBadge, formatOffset, offsetOf } from '../src/texts-later'
 
 describe('animationBadge', () => {
   it('names the format of a GIF only', () => {

@@ -28,7 +28,7 @@ export class Chunk {
     const { width, gap, headingHeight } = this.sizes
     // The photos of a month can all be hidden.
     if (slots.length === 0 && isLast) return
-    if (hasHeading) {
+    if (hasHeading && headingHeight > 0) {
       this.blocks.push({ x: 0, y: this.height, width, height: headingHeight, month, slots: [] })
       this.height += headingHeight
     }

@@ -1,10 +1,9 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { Album } from '../album'
+import type { PhotoList } from '../photo-list'
 import { useObservable } from '../observable'
 import { monthAndYear, photoCount } from '../texts'
 import { sizesFor } from './sizes'
 import { type Block, Layout } from './layout'
-import { neighbour } from './neighbours'
 import { ScrollMap } from './scroll-map'
 import { Scroller } from './scroller'
 import { Tile } from './tile'
@@ -15,7 +14,7 @@ export interface GridHandle {
 }
 
 interface Props {
-  album: Album
+  list: PhotoList
   handle: { current: GridHandle | null }
   onOpen: (slot: number) => void
   onMonth: (month: number) => void
@@ -50,31 +49,31 @@ interface View {
 }
 
 /** All photos. Only the rows near the window are rendered. */
-export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
-  useObservable(album)
+export function PhotoGrid({ list, handle, onOpen, onMonth }: Props) {
+  useObservable(list)
   const grid = useRef<HTMLDivElement>(null)
   const [width, setWidth] = useState(0)
   const layout = useMemo(
     () =>
       new Layout(
         {
-          starts: width ? album.starts : [],
-          total: album.total,
-          loaded: album.photos.keys(),
+          starts: width ? list.starts : [],
+          total: list.total,
+          loaded: list.photos.keys(),
           aspectRatio: (slot) => {
-            const photo = album.photos.get(slot)
+            const photo = list.photos.get(slot)
             return photo ? photo.width / photo.height : NaN
           },
-          isHidden: (slot) => album.isHidden(slot),
+          isHidden: (slot) => list.isHidden(slot),
         },
-        sizesFor(width),
+        sizesFor(width, Boolean(list.months[0]?.month)),
       ),
-    [album, album.version, width],
+    [list, list.version, width],
   )
   const map = useMemo(() => new ScrollMap(layout.height), [layout.height])
   const [view, setView] = useState<View>({ top: 0, bottom: 0, layout, blocks: [], offset: 0 })
   const scroller = useRef<Scroller | undefined>(undefined)
-  const anchor = useRef<Anchor | undefined>(undefined)
+  const anchor = useRef(list.anchor as Anchor | undefined)
   /** The month that was chosen last, until the user scrolls. */
   const chosen = useRef<string | undefined>(undefined)
   const overscan = useRef(0)
@@ -88,10 +87,10 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
     const next = { top, bottom, layout, blocks: layout.between(top, bottom), offset }
     setView((before) => (isSame(before, next) ? before : next))
     const [first, second = first] = layout.between(y, y + innerHeight)
-    const month = album.months.findIndex(({ month }) => month === chosen.current)
+    const month = list.months.findIndex(({ month }) => month === chosen.current)
     const heading = layout.headingOf(month)
     const isAtTop = y + (grid.current?.offsetTop ?? 0) < 8
-    anchor.current = isAtTop ? undefined : anchorAt(album, heading ?? first, y)
+    list.anchor = anchor.current = isAtTop ? undefined : anchorAt(list, heading ?? first, y)
     if (heading) onMonth(month)
     else if (second) onMonth(second.month)
   }
@@ -120,7 +119,7 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
   // After a new layout, the anchor keeps its position in the window.
   useLayoutEffect(() => {
     const before = anchor.current
-    const block = before && blockOf(album, layout, before)
+    const block = before && blockOf(list, layout, before)
     scroller.current?.setMap(map, block && block.y - before.offset)
     updateView()
   }, [layout])
@@ -142,12 +141,12 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
     if (from === undefined || to === undefined) return
     if (!hasLoaded.current) {
       hasLoaded.current = true
-      void album.loadVisible(from, to + 1)
+      void list.loadVisible(from, to + 1)
       return
     }
-    const timer = setTimeout(() => void album.loadVisible(from, to + 1), 50)
+    const timer = setTimeout(() => void list.loadVisible(from, to + 1), 50)
     return () => clearTimeout(timer)
-  }, [view, album.version, album.starts])
+  }, [view, list.version, list.starts])
 
   const tileOf = (slot: number) =>
     grid.current?.querySelector<HTMLElement>(`[data-slot="${slot}"]`) ?? null
@@ -181,9 +180,9 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
   handle.current = {
     toMonth: (month) => {
       let heading: Block | undefined
-      for (; month < album.months.length && !heading; month++) heading = layout.headingOf(month)
+      for (; month < list.months.length && !heading; month++) heading = layout.headingOf(month)
       if (!heading) return
-      chosen.current = album.months[heading.month]?.month
+      chosen.current = list.months[heading.month]?.month
       scrollTo(heading.y - headerHeight())
     },
     toSlot,
@@ -192,17 +191,19 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
   const onKeyDown = (event: KeyboardEvent) => {
     const from = slotOf(event.target)
     if (from < 0 || event.altKey || event.ctrlKey || event.metaKey) return
-    const to = neighbour(album, layout, from, event.key)
-    if (to === undefined) return
+    if (!/^(Arrow|Home|End)/.test(event.key)) return
     event.preventDefault()
-    toSlot(to, true)
+    void import('./neighbours').then(({ neighbour }) => {
+      const to = neighbour(list, layout, from, event.key)
+      if (to !== undefined) toSlot(to, true)
+    })
   }
 
   // The view is that of the layout before until the effects have run: months may be gone.
   const isCurrent = view.layout === layout
   const rows = isCurrent ? [...view.blocks] : layout.between(view.top, view.bottom)
   const focused = slotOf(document.activeElement)
-  album.pinned = focused < 0 ? undefined : focused
+  list.pinned = focused < 0 ? undefined : focused
   if (focused >= 0 && !rows.some((row) => row.slots.includes(focused))) {
     // Keep the row that has the focus, or the next Tab would start at the top of the page.
     const row = layout.rowOf(focused)
@@ -221,7 +222,7 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
       }}
     >
       {rows.map((block) => {
-        const { month = '', count = 0 } = album.months[block.month] ?? {}
+        const { month = '', count = 0 } = list.months[block.month] ?? {}
         const style = {
           left: `${block.x}px`,
           top: `${block.y - view.offset}px`,
@@ -242,7 +243,7 @@ export function PhotoGrid({ album, handle, onOpen, onMonth }: Props) {
             style={{ ...style, gap: `${layout.sizes.gap}px` }}
           >
             {layout.spans(block).map(({ slot, width }) => {
-              const photo = album.photos.get(slot)
+              const photo = list.photos.get(slot)
               return (
                 <Tile
                   key={photo?.id ?? `s${slot}`}
@@ -273,16 +274,16 @@ const slotOf = (target: EventTarget | null): number =>
 
 const headerHeight = () => document.querySelector('header')?.offsetHeight ?? 0
 
-function anchorAt(album: Album, block: Block | undefined, y: number): Anchor | undefined {
+function anchorAt(list: PhotoList, block: Block | undefined, y: number): Anchor | undefined {
   if (!block) return undefined
   const slot = block.slots[0]
   const offset = block.y - y
-  if (slot === undefined) return { month: album.months[block.month]?.month, offset }
-  return { id: album.photos.get(slot)?.id, slot, offset }
+  if (slot === undefined) return { month: list.months[block.month]?.month, offset }
+  return { id: list.photos.get(slot)?.id, slot, offset }
 }
 
-function blockOf(album: Album, layout: Layout, { id, slot, month }: Anchor): Block | undefined {
-  if (month) return layout.headingOf(album.months.findIndex((other) => other.month === month))
-  const found = (id !== undefined ? album.slotOf(id) : undefined) ?? slot
+function blockOf(list: PhotoList, layout: Layout, { id, slot, month }: Anchor): Block | undefined {
+  if (month) return layout.headingOf(list.months.findIndex((other) => other.month === month))
+  const found = (id !== undefined ? list.slotOf(id) : undefined) ?? slot
   return found === undefined ? undefined : layout.rowOf(found)
 }

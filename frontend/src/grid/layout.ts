@@ -15,7 +15,7 @@ import type { Sizes } from './sizes'
 
 export type { Block }
 
-/** The part of the album that the layout depends on. */
+/** The part of the list that the layout depends on. */
 export interface Slots {
   /** The first slot of each month. */
   starts: readonly number[]

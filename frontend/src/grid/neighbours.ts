@@ -1,4 +1,4 @@
-import type { Album } from '../album'
+import type { PhotoList } from '../photo-list'
 import type { Block, Layout, Span } from './layout'
 
 /** The largest space between two rows, with a heading. */
@@ -6,19 +6,19 @@ const MAX_SPACE = 200
 
 /** Return the slot to which a key moves the focus. */
 export function neighbour(
-  album: Album,
+  list: PhotoList,
   layout: Layout,
   from: number,
   key: string,
 ): number | undefined {
   const step = (slot: number, by: number) => {
-    while (album.isHidden(slot)) slot += by
-    return slot >= 0 && slot < album.total ? slot : undefined
+    while (list.isHidden(slot)) slot += by
+    return slot >= 0 && slot < list.total ? slot : undefined
   }
   if (key === 'ArrowLeft') return step(from - 1, -1)
   if (key === 'ArrowRight') return step(from + 1, 1)
   if (key === 'Home') return step(0, 1)
-  if (key === 'End') return step(album.total - 1, -1)
+  if (key === 'End') return step(list.total - 1, -1)
   if (key === 'ArrowUp') return vertical(layout, from, -1)
   if (key === 'ArrowDown') return vertical(layout, from, 1)
   return undefined

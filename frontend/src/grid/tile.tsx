@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks'
+import { photoUrl } from '../address'
 import type { Photo } from '../api'
-import { bootstrap } from '../bootstrap'
 import { animationBadge, photoName } from '../texts'
 import { averageColour, coverWidth, srcset, tileSources } from './images'
 
@@ -30,7 +30,7 @@ export function Tile({ slot, photo, width, height, isFirst, onOpen }: Props) {
     <a
       ref={tile}
       class="tile"
-      href={`${bootstrap.root}/photo/${photo.id}`}
+      href={photoUrl(photo.id)}
       data-slot={slot}
       data-photo={photo.id}
       style={{ ...size, backgroundColor: averageColour(photo) }}

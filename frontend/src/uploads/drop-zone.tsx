@@ -1,9 +1,18 @@
 import { useLayoutEffect, useState } from 'preact/hooks'
 import { texts } from '../texts'
-import { readDrop } from './dropped-files'
+import type { Selection } from './dropped-files'
 import type { Uploader } from './uploader'
 
 const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false
+
+/** Return the files of a drop, and those in its folders. The end of its event empties `data`. */
+async function readDrop(data: DataTransfer): Promise<Selection> {
+  const files = [...data.files]
+  const entries = [...data.items].map((item) => item.webkitGetAsEntry?.() ?? null)
+  if (!entries.some((entry) => entry?.isDirectory)) return { files, leftOut: 0 }
+  const { readEntries } = await import('./dropped-files')
+  return readEntries(entries.filter((entry) => entry !== null))
+}
 
 /** Uploads files that are dropped or pasted anywhere on the page. */
 export function DropZone({ uploader }: { uploader: Uploader }) {

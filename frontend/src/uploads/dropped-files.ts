@@ -7,20 +7,11 @@ export interface Selection {
 }
 
 /**
- * Return the files of a drop, including those in folders.
+ * Return the photos in these files and folders.
  *
- * A folder holds more than photos: its other files are counted, not uploaded. Call this before the
- * drop event ends, which empties `data`.
+ * A folder holds more than photos: its other files are counted, not uploaded. Hidden ones are not
+ * counted either.
  */
-export function readDrop(data: DataTransfer): Promise<Selection> {
-  const entries = [...data.items].map((item) => item.webkitGetAsEntry?.() ?? null)
-  if (!entries.some((entry) => entry?.isDirectory)) {
-    return Promise.resolve({ files: [...data.files], leftOut: 0 })
-  }
-  return readEntries(entries.filter((entry) => entry !== null))
-}
-
-/** Return the photos in these files and folders. Hidden files are not counted. */
 export async function readEntries(entries: FileSystemEntry[]): Promise<Selection> {
   const all = (await Promise.all(entries.map(filesIn))).flat()
   const files = all.filter(isImage)

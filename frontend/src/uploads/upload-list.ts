@@ -1,6 +1,6 @@
 import { type Photo, Problem, Unreachable } from '../api'
 import { Observable } from '../observable'
-import { texts } from '../texts'
+import { texts } from '../texts-later'
 import { abort, complete, reserve } from './reservation'
 import { Transport } from './transport'
 import { isActive, isFinished, type State, type Upload } from './upload'

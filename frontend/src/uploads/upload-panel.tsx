@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
-import { Icon, type IconName } from '../icons'
+import { Icon, type IconName } from '../icons-later'
 import { useObservable } from '../observable'
-import { formatRate, formatSize, texts } from '../texts'
+import { formatRate, formatSize, texts } from '../texts-later'
 import { isActive, isFinished, type Upload } from './upload'
 import type { UploadList } from './upload-list'
 

@@ -1,4 +1,4 @@
-import type { Album } from '../album'
+import type { PhotoList } from '../photo-list'
 import type { Selection } from './dropped-files'
 import type { UploadList } from './upload-list'
 
@@ -7,7 +7,7 @@ export class Uploader {
   #list: Promise<UploadList> | undefined
 
   constructor(
-    readonly album: Album,
+    readonly list: PhotoList,
     readonly element: HTMLElement,
   ) {}
 
@@ -16,7 +16,7 @@ export class Uploader {
       ? { files: selected, leftOut: 0 }
       : await selected
     if (files.length + leftOut === 0) return
-    this.#list ??= import('./start').then(({ start }) => start(this.album, this.element))
+    this.#list ??= import('./start').then(({ start }) => start(this.list, this.element))
     const list = await this.#list.catch((error: unknown) => {
       this.#list = undefined // The import may succeed next time.
       throw error

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { editPhoto, type Photo } from '../api'
-import { formatOffset, formatTaken, offsetOf, texts } from '../texts'
+import { formatOffset, formatTaken, offsetOf, texts } from '../texts-later'
 
 interface Props {
   photo: Photo

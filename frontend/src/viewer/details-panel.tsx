@@ -1,8 +1,8 @@
 import { useRef, useState } from 'preact/hooks'
 import { downloadUrl, editPhoto, type Photo } from '../api'
 import { bootstrap } from '../bootstrap'
-import { Icon } from '../icons'
-import { formatSize, formatTime, texts } from '../texts'
+import { Icon } from '../icons-later'
+import { formatSize, formatTime, texts } from '../texts-later'
 import { DateEditor } from './date-editor'
 import { Share } from './share'
 

@@ -1,8 +1,8 @@
 import { useRef, useState } from 'preact/hooks'
 import { fetchPhoto, type Photo } from '../api'
 import { bootstrap } from '../bootstrap'
-import { Icon } from '../icons'
-import { formatDay, texts } from '../texts'
+import { Icon } from '../icons-later'
+import { formatDay, texts } from '../texts-later'
 import { largerSources } from './sources'
 
 /** Milliseconds: browsers let a page write to the clipboard only for a few seconds after a click. */

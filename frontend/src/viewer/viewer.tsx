@@ -2,19 +2,19 @@ import PhotoSwipe, { type SlideData } from 'photoswipe'
 import { render } from 'preact'
 import 'photoswipe/style.css'
 import './viewer.css'
-import type { Album } from '../album'
+import type { PhotoList } from '../photo-list'
 import type { Photo } from '../api'
 import { bootstrap } from '../bootstrap'
 import type { Deletions } from '../deletions'
 import { srcset } from '../grid/images'
 import { placeholder } from '../grid/placeholder'
-import { photoName, texts } from '../texts'
+import { photoName, texts } from '../texts-later'
 import { DetailsPanel } from './details-panel'
 import { Sharpener } from './sharpener'
 import { madeSources, zoomSources } from './sources'
 
 interface Options {
-  album: Album
+  list: PhotoList
   deletions: Deletions
   /** Called for each photo that is shown. */
   onChange: (photo: Photo) => void
@@ -42,8 +42,8 @@ export class Viewer {
   constructor(readonly options: Options) {}
 
   open(slot: number): void {
-    const { album } = this.options
-    this.#hidden = album.hiddenSlots()
+    const { list } = this.options
+    this.#hidden = list.hiddenSlots()
     const pswp = new PhotoSwipe({
       index: Math.max(0, this.#indexOf(slot)),
       loop: false,
@@ -80,7 +80,7 @@ export class Viewer {
     if (photo) pswp.element?.style.setProperty('--ratio', `${photo.width} / ${photo.height}`)
     this.#updateLabel()
     bootstrap.element.inert = true
-    this.#unsubscribe = album.subscribe(() => this.#albumChanged())
+    this.#unsubscribe = list.subscribe(() => this.#listChanged())
     pswp.element?.focus()
   }
 
@@ -94,7 +94,7 @@ export class Viewer {
   }
 
   get #count(): number {
-    return this.options.album.total - this.#hidden.length
+    return this.options.list.total - this.#hidden.length
   }
 
   #slotAt(index: number): number {
@@ -108,7 +108,7 @@ export class Viewer {
   }
 
   #photo(index: number): Photo | undefined {
-    return this.options.album.photos.get(this.#slotAt(index))
+    return this.options.list.photos.get(this.#slotAt(index))
   }
 
   #slide(index: number): SlideData {
@@ -172,7 +172,7 @@ export class Viewer {
     if (!pswp) return
     const index = pswp.currIndex
     const slot = this.#slotAt(index)
-    void this.options.album.load(slot - 3, slot + 4)
+    void this.options.list.load(slot - 3, slot + 4)
     const photo = this.#photo(index)
     this.#slideIds = this.#ids(index)
     if (photo) this.options.onChange(photo)
@@ -197,16 +197,16 @@ export class Viewer {
   }
 
   /** Stay with the current photo; if it is gone, show the one that took its place. */
-  #albumChanged(): void {
+  #listChanged(): void {
     const pswp = this.#pswp
     if (!pswp) return
-    this.#hidden = this.options.album.hiddenSlots()
+    this.#hidden = this.options.list.hiddenSlots()
     if (this.#count <= 0) {
       pswp.close()
       return
     }
-    const { album } = this.options
-    const slot = this.#current && album.slotOf(this.#current.id)
+    const { list } = this.options
+    const slot = this.#current && list.slotOf(this.#current.id)
     const found = slot === undefined ? -1 : this.#indexOf(slot)
     const index = found >= 0 ? found : Math.min(pswp.currIndex, this.#count - 1)
     if (index !== pswp.currIndex || this.#ids(index) !== this.#slideIds) {
@@ -233,8 +233,8 @@ export class Viewer {
         <DetailsPanel
           key={photo.id}
           photo={photo}
-          onChange={(edited) => this.options.album.replace(edited)}
-          onMove={(edited) => void this.options.album.move(edited)}
+          onChange={(edited) => this.options.list.replace(edited)}
+          onMove={(edited) => void this.options.list.move(edited)}
           onDelete={() => this.#delete()}
         />
       ) : null,

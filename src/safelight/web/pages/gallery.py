@@ -8,6 +8,7 @@ from safelight.library import Library
 from safelight.models import Fit, When
 from safelight.web.api.photo_json import month_to_view
 from safelight.web.api.routing import parse_id
+from safelight.web.api.schemas import MonthView
 from safelight.web.auth.auth import Authenticator
 from safelight.web.http.paths import root_path
 from safelight.web.pages.gallery_files import GalleryBuild
@@ -15,6 +16,9 @@ from safelight.web.pages.renderer import PageRenderer
 
 FIRST_PAGE = "/api/photos?limit=60&order=taken&links=parts"
 """The frontend's first request, exactly: the page preloads it."""
+
+_VIEW_PARAMETERS = frozenset(["view", "q"])
+"""In the query of the page's address: the frontend shows other photos than the newest."""
 
 
 class GalleryPage:
@@ -29,8 +33,10 @@ class GalleryPage:
         self._build = GalleryBuild.load()
 
     async def show(self, request: Request) -> Response:
-        """Return the gallery page."""
+        """Return the gallery page, with what its first screen shows unless it has another view."""
         owner = await self._authenticator(request)
+        if _VIEW_PARAMETERS & request.query_params.keys():
+            return self._page(request)
         return await self._render(
             request, owner, first_page=f"{root_path(request.scope)}{FIRST_PAGE}"
         )
@@ -44,14 +50,23 @@ class GalleryPage:
     async def _render(
         self, request: Request, owner: str, *, first_page: str | None = None
     ) -> Response:
+        months = [month_to_view(month) for month in await self._library.months(owner)]
+        return self._page(request, first_page=first_page if months else None, months=months)
+
+    def _page(
+        self,
+        request: Request,
+        *,
+        first_page: str | None = None,
+        months: list[MonthView] | None = None,
+    ) -> Response:
         if self._build is None:
             return self._renderer.render(request, "unbuilt.html", status=503)
-        months = [month_to_view(month) for month in await self._library.months(owner)]
         return self._renderer.render(
             request,
             "gallery.html",
             build=self._build,
-            first_page=first_page if months else None,
+            first_page=first_page,
             large=_large_presets(self._library),
             # Only digits and base64: it cannot contain a closing tag.
             months=Markup(msgspec.json.encode(months).decode()),  # noqa: S704  see above

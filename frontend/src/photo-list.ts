@@ -1,8 +1,7 @@
-import { fetchMonths, fetchPage, fetchPhoto, type Month, type Photo } from './api'
-import { bootstrap } from './bootstrap'
+import type { Month, Photo } from './api'
 import { MonthIndex } from './month-index'
 import { Observable } from './observable'
-import { sortTime } from './sort-time'
+import type { Source } from './source'
 
 /** The slots that count as in view until the grid says which are. */
 const FIRST_SCREEN: Range = [0, 60]
@@ -14,14 +13,21 @@ const MIN_REFRESH_INTERVAL = 2_000
 /** The slots from the first number up to the second, exclusive. */
 type Range = [number, number]
 
+/** What is kept of a source while another one is shown. */
+interface Snapshot {
+  index: MonthIndex
+  photos: Map<number, Photo>
+  anchor: unknown
+}
+
 /**
- * The owner's photos, newest first. Each has a slot, which is empty until its photo is loaded.
+ * The photos of the current view. Each has a slot, which is empty until its photo is loaded.
  *
- * Slot n is the nth photo of the server's list. The counts of the months give the slot at which
- * each month begins, so that any page of the list can be loaded on its own. Photos far from those in
- * view are dropped: memory depends on the months, not on the number of photos.
+ * Slot n is the nth photo of the server's list. The counts of the sections, such as months, give the
+ * slot at which each begins, so that any page of the list can be loaded on its own. Photos far from
+ * those in view are dropped: memory depends on the months, not on the number of photos.
  */
-export class Album extends Observable {
+export class PhotoList extends Observable {
   /** The loaded photos, by slot. */
   photos = new Map<number, Photo>()
   /** The ids of photos whose deletion can still be undone. */
@@ -31,6 +37,10 @@ export class Album extends Observable {
   pinned: number | undefined
   /** Changes whenever the grid needs a new layout. */
   version = 0
+  /** Where the grid was scrolled to; the grid stores it. */
+  anchor: unknown
+  /** Whether the sections are known. */
+  isReady: boolean
 
   #loading = new Map<number, Promise<void>>()
   #generation = 0
@@ -43,10 +53,42 @@ export class Album extends Observable {
   #visible = FIRST_SCREEN
   /** The slots outside the grid's view that were loaded last. */
   #other = FIRST_SCREEN
+  #snapshots = new WeakMap<Source, Snapshot>()
 
-  constructor(months: readonly Month[] = bootstrap.months) {
+  /** Without months, nothing is loaded until a refresh. */
+  constructor(
+    public source: Source,
+    months?: readonly Month[] | null,
+  ) {
     super()
-    this.#index = new MonthIndex(months)
+    this.isReady = Boolean(months)
+    this.#index = new MonthIndex(months ?? [])
+  }
+
+  /** Show the photos of another source: at once those that it had when it was shown last. */
+  show(source: Source): void {
+    if (source === this.source && this.isReady) return
+    const { photos, anchor } = this
+    if (this.isReady) this.#snapshots.set(this.source, { index: this.#index, photos, anchor })
+    const before = this.#snapshots.get(source)
+    this.source = source
+    this.isReady = before !== undefined
+    this.#visible = this.#other = FIRST_SCREEN
+    this.#moved = this.#refreshing = this.failure = undefined
+    this.anchor = before?.anchor
+    this.#replaceAll(
+      before?.index ?? new MonthIndex([]),
+      before?.photos ?? new Map<number, Photo>(),
+    )
+    void this.refresh()
+  }
+
+  #replaceAll(index: MonthIndex, photos: Map<number, Photo>): void {
+    this.#generation++
+    this.#loading.clear()
+    this.#index = index
+    this.photos = photos
+    this.#changed()
   }
 
   get months(): readonly Month[] {
@@ -111,9 +153,9 @@ export class Album extends Observable {
   #fetch(page: number): Promise<Photo[]> {
     const index = this.monthOf(page)
     const month = this.months[index]
-    if (page === 0 || !month) return fetchPage()
+    if (page === 0 || !month) return this.source.page()
     const skip = page - (this.starts[index] ?? 0)
-    return fetchPage({ after: month.after, skip, limit: this.#index.pageLength(page) })
+    return this.source.page({ after: month.after, skip, limit: this.#index.pageLength(page) })
   }
 
   #fill(page: number, photos: Photo[]): void {
@@ -161,7 +203,7 @@ export class Album extends Observable {
   }
 
   get visibleCount(): number {
-    return this.total - this.hidden.size
+    return this.total - this.hiddenSlots().length
   }
 
   /** Load the months and the photos in view again. */
@@ -170,14 +212,16 @@ export class Album extends Observable {
       this.#refreshAgain = true
       return this.#refreshing
     }
-    this.#refreshing = this.#refresh().finally(() => {
+    const started = this.#refresh().finally(() => {
+      if (this.#refreshing !== started) return
       this.#refreshing = undefined
       if (this.#refreshAgain) {
         this.#refreshAgain = false
         void this.refresh()
       }
     })
-    return this.#refreshing
+    this.#refreshing = started
+    return started
   }
 
   refreshIfStale(): void {
@@ -186,11 +230,13 @@ export class Album extends Observable {
 
   async #refresh(): Promise<void> {
     this.#lastRefresh = Date.now()
+    const { source } = this
     const moved = this.#moved
     try {
-      const months = await fetchMonths()
+      const months = await source.sections()
+      if (source !== this.source) return
       const isUnchanged = JSON.stringify(months) === JSON.stringify(this.months)
-      const next = new Album(months)
+      const next = new PhotoList(source, months)
       if (isUnchanged && moved === undefined) next.photos = new Map(this.photos)
       next.#visible = this.#visible
       const [from, to] = this.#visible
@@ -202,14 +248,12 @@ export class Album extends Observable {
         await next.locate(moved)
         if (this.#moved === moved) this.#moved = undefined
       }
-      this.#generation++
-      this.#loading.clear()
-      this.#index = next.#index
-      this.photos = next.photos
+      if (source !== this.source) return
+      this.isReady = true
       this.failure = undefined
-      this.#changed()
+      this.#replaceAll(next.#index, next.photos)
     } catch (error) {
-      this.#fail(error as Error)
+      if (source === this.source) this.#fail(error as Error)
     }
   }
 
@@ -237,24 +281,8 @@ export class Album extends Observable {
   async locate(id: number): Promise<number | undefined> {
     const loaded = this.slotOf(id)
     if (loaded !== undefined) return loaded
-    const time = sortTime(await fetchPhoto(id))
-    const name = new Date(Math.floor(time / 1000)).toISOString().slice(0, 7)
-    const index = this.months.findIndex(({ month }) => month === name)
-    if (index < 0) return undefined
-    let low = this.starts[index] ?? 0
-    let high = low + (this.months[index]?.count ?? 0)
-    while (low < high) {
-      const middle = (low + high) >> 1
-      await this.load(middle, middle + 1)
-      const found = this.slotOf(id)
-      if (found !== undefined) return found
-      const other = this.photos.get(middle)
-      if (!other) return undefined
-      const isNewer = sortTime(other) > time || (sortTime(other) === time && other.id > id)
-      if (isNewer) low = middle + 1
-      else high = middle
-    }
-    return undefined
+    const { locate } = await import('./locate')
+    return locate(this, id)
   }
 
   hide(id: number): void {
@@ -277,11 +305,10 @@ export class Album extends Observable {
         n === index ? { ...month, count: month.count - 1 } : month,
       )
       const photos = [...this.photos].filter(([other]) => other !== slot)
-      this.#generation++
-      this.#loading.clear()
-      this.#index = new MonthIndex(months.filter((month) => month.count > 0))
-      this.photos = new Map(photos.map(([n, photo]) => [n > slot ? n - 1 : n, photo]))
-    }
-    this.#changed()
+      this.#replaceAll(
+        new MonthIndex(months.filter((month) => month.count > 0)),
+        new Map(photos.map(([n, photo]) => [n > slot ? n - 1 : n, photo])),
+      )
+    } else this.#changed()
   }
 }

@@ -1,0 +1,38 @@
+import { fetchPhoto, type Photo } from './api'
+import type { PhotoList } from './photo-list'
+import { sortTime } from './sort-time'
+
+/** Return the slot of a photo of a list, loading pages as needed; undefined if it is not there. */
+export async function locate(list: PhotoList, id: number): Promise<number | undefined> {
+  const { order } = list.source
+  if (!order) return search(list, id)
+  const timeOf = (photo: Photo) =>
+    sortTime(order === 'taken' ? photo : { ...photo, taken_at: null })
+  const time = timeOf(await fetchPhoto(id))
+  const name = new Date(Math.floor(time / 1000)).toISOString().slice(0, 7)
+  const index = list.months.findIndex(({ month }) => month === name)
+  if (index < 0) return undefined
+  let low = list.starts[index] ?? 0
+  let high = low + (list.months[index]?.count ?? 0)
+  while (low < high) {
+    const middle = (low + high) >> 1
+    await list.load(middle, middle + 1)
+    const found = list.slotOf(id)
+    if (found !== undefined) return found
+    const other = list.photos.get(middle)
+    if (!other) return undefined
+    const isNewer = timeOf(other) > time || (timeOf(other) === time && other.id > id)
+    if (isNewer) low = middle + 1
+    else high = middle
+  }
+  return undefined
+}
+
+/** Load page after page. */
+async function search(list: PhotoList, id: number): Promise<number | undefined> {
+  for (let slot = 0; slot < list.total; slot++) {
+    if (!list.photos.has(slot)) await list.load(slot, slot + 1)
+    if (list.photos.get(slot)?.id === id) return slot
+  }
+  return undefined
+}

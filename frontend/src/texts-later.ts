@@ -1,0 +1,117 @@
+/** All texts: those of the first screen, and those of the code that is loaded later. */
+
+import { formatInteger, LOCALE, photoCount, texts as firstTexts } from './texts'
+
+export * from './texts'
+
+const DAY = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'long' })
+const TIME = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'long', timeStyle: 'short' })
+
+export const formatDay = (time: string): string => DAY.format(new Date(time))
+
+/** The offset of a time as it ends with, such as `+02:00`; empty if it has none. */
+export const offsetOf = (time: string | null): string =>
+  /(Z|[+-]\d\d:\d\d)$/.exec(time ?? '')?.[0] ?? ''
+
+export const formatOffset = (offset: string): string =>
+  offset === 'Z' || offset === '+00:00' ? 'UTC' : `UTC${offset.replace('-', '−')}`
+
+export const formatTime = (time: string): string => TIME.format(new Date(time))
+
+export function formatSize(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  if (bytes < 1_000_000) return `${Math.round(bytes / 1000)} KB`
+  return `${(bytes / 1_000_000).toFixed(bytes < 10_000_000 ? 1 : 0)} MB`
+}
+
+export const formatRate = (bytesPerSecond: number): string => `${formatSize(bytesPerSecond)}/s`
+
+export const texts = {
+  ...firstTexts,
+  emptyTitle: 'No photos yet',
+  emptyText: 'Drop photos anywhere on this page, paste them, or use the + button.',
+  simplePage: 'Use the simple upload page instead',
+  goToMonth: 'Go to month',
+  signIn: 'Sign in',
+  sessionEnded:
+    'Your session has ended. To see the access token, run “safelight token show” on the server.',
+  token: 'Token',
+  deleted: (photo: string) => `Deleted “${photo}”.`,
+  notDeleted: (photo: string) => `“${photo}” could not be deleted.`,
+  undo: 'Undo',
+  restored: (photo: string) => `Restored “${photo}”.`,
+
+  viewer: 'Photo viewer',
+  close: 'Close',
+  zoom: 'Zoom',
+  previous: 'Previous photo',
+  next: 'Next photo',
+  details: 'Details',
+  title: 'Title',
+  titleHint: 'Add a title',
+  description: 'Description',
+  descriptionHint: 'Add a description',
+  saved: 'Saved.',
+  notSaved: 'Not saved:',
+  takenAt: 'Taken',
+  unknownDate: 'Unknown',
+  changeDate: 'Change',
+  keepsOffset: (offset: string) => `In the time zone of the camera, ${offset}.`,
+  restoreDate: 'Restore the original date',
+  dateSources: {
+    exif: '',
+    xmp: '',
+    filename: 'From the file’s name',
+    file: 'From the date of the file',
+    user: 'Changed by you',
+  },
+  save: 'Save',
+  addedAt: 'Added',
+  cameraModel: 'Camera',
+  dimensions: 'Size',
+  file: 'File',
+  place: 'Location',
+  placeInOriginal: 'In the original file',
+  duration: 'Duration',
+  seconds: (number: number) => `${number.toFixed(1)} s`,
+  download: 'Download original',
+  delete: 'Delete',
+  share: 'Copy link',
+  shareOriginal: 'Copy link to the original',
+  shareHint: (until: string) => `Anyone with the link can see this photo until ${until}.`,
+  copied: (until: string) => `Copied. The link works until ${until}.`,
+  copiedOriginal: (until: string) => `Copied. The link to the original works until ${until}.`,
+  notCopied: 'Your browser did not allow copying. Copy the link from this field.',
+  location:
+    'The original file contains the place where it was taken, and anyone with the link can read it.',
+  notDisplayable: 'Some browsers do not show the original correctly.',
+  copyAnywayQuestion: 'Copy the link anyway?',
+  copyAnyway: 'Copy anyway',
+  cancel: 'Cancel',
+  photoNotLoaded: 'This photo could not be loaded.',
+
+  uploads: 'Uploads',
+  adding: (finished: number, all: number) => `Adding photos: ${finished} of ${all}`,
+  added: (number: number) => `${photoCount(number)} added`,
+  notAdded: (number: number) => `${formatInteger(number)} could not be added`,
+  noneAdded: 'No photos added',
+  leftOut: (number: number) =>
+    number === 1
+      ? '1 file is not a photo and was left out.'
+      : `${formatInteger(number)} files are not photos and were left out.`,
+  hideList: 'Hide the list',
+  showList: 'Show the list',
+  pause: 'Pause',
+  resume: 'Resume',
+  cancelAll: 'Cancel all',
+  actionOn: (action: string, file: string) => `${action}: ${file}`,
+  waiting: 'Waiting',
+  reserving: 'Preparing',
+  sending: 'Sending',
+  paused: 'Paused',
+  stalled: 'Waiting for the network',
+  checking: 'Checking',
+  done: 'Added',
+  duplicate: 'You already have this photo',
+  storeUnreachable: 'The photo store could not be reached. Check your connection.',
+}
