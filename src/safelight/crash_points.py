@@ -28,6 +28,23 @@ DELETE: Final = (
 )
 """The steps of a deletion, up to its response."""
 
+TRASH: Final = (
+    "trash: row trashed",
+    "trash: row restored",
+    "trash: row soft-deleted",
+    "revoke: row marked",
+)
+"""The steps of trashing, restoring, emptying the trash, and revoking links, up to re-keying."""
+
+REKEY: Final = (
+    "rekey: row reserved",
+    "rekey: objects copied",
+    "rekey: keys swapped",
+    "rekey: objects gone",
+    "rekey: purge noted",
+)
+"""The steps of giving a photo new keys."""
+
 COMPLETE: Final = (
     "complete: fetched",
     "complete: noted",
@@ -92,7 +109,19 @@ PRUNE: Final = ("prune: row changed",)
 """The step between the row and the objects of renditions that no preset names."""
 
 CRASH_POINTS: Final = (
-    *(*ADD, *DELETE, *ADOPT, *COMPLETE, *REFUSE, *ABORT, *SWEEP, *INCOMING, *RECONCILE),
+    *(
+        *ADD,
+        *DELETE,
+        *TRASH,
+        *REKEY,
+        *ADOPT,
+        *COMPLETE,
+        *REFUSE,
+        *ABORT,
+        *SWEEP,
+        *INCOMING,
+        *RECONCILE,
+    ),
     *(*DEMAND, *PRUNE),
 )
 """All crash points."""

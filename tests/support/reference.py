@@ -21,7 +21,11 @@ METHODS = {
     "Adopt": ("adopt",),
     "Change": ("edit", "set_dates", "shift_dates"),
     "Rows of yours": ("photo_column",),
-    "Delete": ("delete", "delete_owner", "unattached"),
+    "Trash": (
+        *("trash", "trash_many", "restore", "restore_many", "list_trash", "deletes_at"),
+        *("empty_trash", "revoke_links"),
+    ),
+    "Delete": ("delete", "delete_many", "delete_owner", "unattached"),
     "Hooks": ("on_added", "on_deleted"),
     "Links": ("link", "rendition", "download_link"),
     "HTML": ("srcset", "picture", "jinja_filters"),
@@ -32,6 +36,8 @@ METHODS = {
 """The methods of `Library`, by heading."""
 INTERNAL = {
     "page": "for the API, which caches photos by id and version",
+    "trash_page": "the same of the trash",
+    "trashed_photos": "for the API, which caches photos in the trash too",
     "photo_links": "for the API, which signs all links of a photo at once",
     "metrics": "for /metrics",
     "using": "for the fixtures of safelight.testing",

@@ -16,6 +16,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.database import Database, Work
 from safelight.catalog.dates import PhotoDates, date_values, keep_owners_date
+from safelight.catalog.deletion.rekeying import RekeyedRows
 from safelight.catalog.deletion.trash import TrashRows
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts
 from safelight.catalog.host.alembic import has_host_alembic
@@ -89,6 +90,7 @@ class Catalog:
         )
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)
+        self.rekeyed = RekeyedRows(self._database)
         self.trash = TrashRows(self._database)
         self.row_scan = RowScan(self._database)
         self.uploads = Uploads(self._database)

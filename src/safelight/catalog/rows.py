@@ -11,7 +11,14 @@ from typing import Any, Final
 import msgspec
 
 from safelight.catalog.tables import photos
-from safelight.models import INSPECTION, DateSource, Details, ImageFacts, Photo, Rendition
+from safelight.models import (
+    INSPECTION,
+    DateSource,
+    Details,
+    ImageFacts,
+    Photo,
+    Rendition,
+)
 
 COLUMNS: Final = (
     photos.c.id,

@@ -21,6 +21,10 @@ _LOCK_DEADLINE: Final = timedelta(seconds=50)
 """For a row that is locked during calls to the store: PostgreSQL ends idle transactions at 60 s."""
 
 
+_OWNERS_OF_AN_ID: Final = 3
+"""The number of rows that have a storage id, one after the other."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowKeys:
     """The objects that a row names; `renditions` are keys. Only photos have a size and SHA-256."""
@@ -98,7 +102,11 @@ class RowScan:
         """
 
         async def lock_row(connection: AsyncConnection) -> T:
-            row = (await connection.execute(_LOCK, {"name": storage_id})).one_or_none()
+            row = None
+            # Re-keying moves a storage id from a pending row to a photo, and then to a tombstone. A
+            # statement that waited for such a row doesn't see the next one, but its successor does.
+            for _ in range(_OWNERS_OF_AN_ID):
+                row = row or (await connection.execute(_LOCK, {"name": storage_id})).one_or_none()
             return await work(connection, None if row is None else _row_keys(row))
 
         return await self._database.transaction(lock_row, deadline=_LOCK_DEADLINE)

@@ -6,7 +6,19 @@ from datetime import datetime
 from operator import methodcaller
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, delete, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Select,
+    Update,
+    any_,
+    delete,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -76,6 +88,36 @@ class Tombstones:
 
         with unwrapping_hook_errors():
             return await (work(within) if within else self._database.transaction(work))
+
+    async def soft_delete_these(
+        self,
+        owner: str,
+        ids: Sequence[int],
+        *,
+        now: datetime,
+        hooks: Sequence[PhotoHook] = (),
+        in_transaction: TransactionHook | None = None,
+    ) -> list[Tombstone]:
+        """Turn those of the owner's photos that have one of the ids into tombstones."""
+        is_one = photos.c.id == any_(
+            literal([id_ for id_ in ids if id_ < 2**63], ARRAY(BigInteger))
+        )
+        owned = photos.c.owner == owner, photos.c.status == Status.READY, is_one
+
+        async def work(connection: AsyncConnection) -> list[Tombstone]:
+            lock = (
+                select(photos.c.id)
+                .where(*owned)
+                .order_by(photos.c.id)
+                .with_for_update(key_share=True)
+            )
+            await connection.execute(lock)
+            return await soft_delete_photos(
+                connection, *owned, now=now, hooks=hooks, in_transaction=in_transaction
+            )
+
+        with unwrapping_hook_errors():
+            return await self._database.transaction(work)
 
     async def abandon_stale(self, *, reserved_before: datetime, now: datetime) -> int:
         """Turn pending rows reserved before a time into tombstones; return their number."""

@@ -8,6 +8,8 @@ from functools import partial
 
 from safelight.jobs import Worker
 from safelight.library.backends import Backends
+from safelight.library.deletion.rekeying import Rekeying
+from safelight.library.deletion.trash import Trash
 from safelight.library.hooks import Hooks
 from safelight.library.ingest import Ingest
 from safelight.library.processing.on_demand import OnDemandRenditions
@@ -34,6 +36,8 @@ class Components:
     on_demand: OnDemandRenditions
     pruning: Pruning
     reinspection: Reinspection
+    rekeying: Rekeying
+    trash: Trash
     sweep: Sweep
     reconciler: Reconciler
 
@@ -99,6 +103,10 @@ async def assemble(
         catalog, bucket, backends.multipart, partial(settle, sweep, cleanup, on_demand), clock=clock
     )
     reinspection = Reinspection(darkroom, bucket, catalog, backends.spool, renditions, clock=clock)
+    rekeying = Rekeying(catalog, bucket, sweep, clock=clock)
+    trash = Trash(
+        catalog, sweep, hooks=hooks, metrics=metrics, keep=backends.trash_time, clock=clock
+    )
     tasks = make_tasks(
         catalog,
         sweep,
@@ -107,6 +115,8 @@ async def assemble(
         on_demand,
         reinspection=reinspection,
         clock=clock,
+        rekey=rekeying.run,
+        delete_expired=trash.delete_expired,
         reconcile=reconciler.run_daily,
     )
     async with Worker(catalog.conninfo, tasks).running() if runs_jobs else nullcontext():
@@ -119,9 +129,12 @@ async def assemble(
                 on_demand=on_demand,
                 pruning=Pruning(catalog, bucket, renditions),
                 reinspection=reinspection,
+                rekeying=rekeying,
                 sweep=sweep,
+                trash=trash,
                 reconciler=reconciler,
             )
         finally:
             await on_demand.close()
             await ingest.wait_for_undo()
+            await rekeying.close()

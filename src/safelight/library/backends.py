@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from safelight.catalog import Catalog
@@ -64,6 +64,8 @@ class Backends:
     upload_signer: UploadSigner
     multipart: MultipartUploads
     presets: tuple[Preset, ...]
+    trash_time: timedelta = timedelta(days=30)
+    """How long photos stay in the trash; none at all if it is 0."""
     engines: "EmbeddedEngines | None" = None
     link_hosts: frozenset[str] = frozenset()
     """The host names that links are signed for when a request was sent to them; `*` for all. Empty:
@@ -138,6 +140,7 @@ async def open_backends(
             ),
             multipart=multipart,
             presets=build_presets(settings.renditions),
+            trash_time=timedelta(days=settings.trash_days),
             engines=engines,
             link_hosts=link_hosts(settings),
         )

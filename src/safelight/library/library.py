@@ -3,9 +3,9 @@
 from safelight.library.methods.adoption import AdoptionMethods
 from safelight.library.methods.changes import ChangeMethods
 from safelight.library.methods.columns import ColumnMethods
-from safelight.library.methods.deletion import DeletionMethods
 from safelight.library.methods.markup import MarkupMethods
 from safelight.library.methods.photos import PhotoMethods
+from safelight.library.methods.trash import TrashMethods
 from safelight.library.methods.upkeep import UpkeepMethods
 
 
@@ -14,7 +14,7 @@ class Library(
     PhotoMethods,
     ChangeMethods,
     ColumnMethods,
-    DeletionMethods,
+    TrashMethods,
     MarkupMethods,
     UpkeepMethods,
 ):

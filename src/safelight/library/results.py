@@ -1,9 +1,10 @@
 """What the calls of a library return."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from safelight.models import Photo, Upload
+from safelight.models import BulkResult, Photo, Upload
 from safelight.signing.uploads import PresignedRequest
 
 Operation = Literal["create", "part", "list", "complete", "abort"]
@@ -53,3 +54,12 @@ class JobBatch:
 
     photos: int
     next: int | None
+
+
+def bulk_result(ids: Sequence[int], done: Collection[int]) -> BulkResult:
+    """Return a result with the ids in their order, each once; those not done are missing."""
+    unique, found = dict.fromkeys(ids), set(done)
+    return BulkResult(
+        done=tuple(id_ for id_ in unique if id_ in found),
+        missing=tuple(id_ for id_ in unique if id_ not in found),
+    )

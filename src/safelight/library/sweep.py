@@ -53,6 +53,14 @@ class Sweep:
                 "photo %s will be purged later: %s", tombstone.id, error or "the store is slow"
             )
 
+    async def purge_some_now(self, tombstones: Sequence[Tombstone]) -> None:
+        """Delete the objects of tombstones for up to PURGE_DEADLINE; leave the rest to the job."""
+        try:
+            async with asyncio.timeout(PURGE_DEADLINE.total_seconds()):
+                await self.purge_all_now(tombstones[:_BATCH])
+        except (Unavailable, TimeoutError) as error:
+            _log.warning("photos will be purged later: %s", error or "the store is slow")
+
     async def purge_all_now(self, tombstones: Sequence[Tombstone]) -> None:
         """Delete the objects of tombstones, however long it takes, or leave them to the job."""
         if errors := await self._purge_batch(tombstones):

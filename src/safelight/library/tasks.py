@@ -30,6 +30,10 @@ PURGE: Final = "purge"
 PURGE_DELAY = timedelta(seconds=5)
 """By then the request that deleted the photo has purged it, or won't."""
 
+REKEY: Final = "rekey"
+_REKEY_DELAY = timedelta(seconds=3)
+"""By then the request that revoked the links has copied the photo, or is copying its last ones."""
+
 CLEAR: Final = "incoming"
 
 RENDER: Final = "develop"
@@ -46,6 +50,11 @@ _KEEP_FAILED = timedelta(days=30)
 def enqueue_purge(connection: AsyncConnection) -> Awaitable[None]:
     """Enqueue the purge of tombstones; it runs after the transaction is committed."""
     return jobs.enqueue(connection, PURGE, after=PURGE_DELAY)
+
+
+def enqueue_rekey(connection: AsyncConnection) -> Awaitable[None]:
+    """Enqueue the re-keying of photos whose links were revoked; it runs after the commit."""
+    return jobs.enqueue(connection, REKEY, after=_REKEY_DELAY)
 
 
 def enqueue_clear(connection: AsyncConnection) -> Awaitable[None]:
@@ -126,9 +135,14 @@ def make_tasks(
     *,
     reinspection: Reinspection,
     clock: Callable[[], datetime],
+    rekey: Callable[[], Awaitable[object]],
+    delete_expired: Callable[[], Awaitable[object]],
     reconcile: Callable[[], Awaitable[object]],
 ) -> list[Task]:
-    """List all tasks of a library. `reconcile` repairs what is safe to repair unattended."""
+    """List all tasks of a library. `reconcile` repairs what is safe to repair unattended.
+
+    `rekey` makes revoked links die, and `delete_expired` deletes what was in the trash too long.
+    """
 
     async def render(*, owner: str, id: int, demanded: bool = False) -> None:  # noqa: A002  the name in the job
         with contextlib.suppress(NotFound):  # the photo was deleted meanwhile
@@ -142,15 +156,20 @@ def make_tasks(
     async def sweep_all() -> None:
         # Not a task of its own: workers of an earlier version would fail its jobs.
         await catalog.month_counts.fold_all()
-        await settle(sweep, uploads, on_demand)
+        try:
+            await settle(sweep, uploads, on_demand)
+        finally:
+            await rekey()
 
     async def clear() -> None:
         await clear_expired(catalog, now=clock())
+        await delete_expired()
 
     return [
         Task(name=PURGE, work=sweep.purge),
         Task(name=RENDER, work=render),
         Task(name=REINSPECT, work=reinspect),
+        Task(name=REKEY, work=rekey),
         Task(name=CLEAR, work=uploads.clear),
         Task(name="sweep", work=_skip_if_unavailable(sweep_all), cron="* * * * *"),
         Task(name="clear", work=_skip_if_unavailable(clear), cron="17 * * * *"),

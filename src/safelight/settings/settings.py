@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     duplicates: Literal["share", "separate"] = "share"
     """What happens to bytes that the owner already has as a photo: `share` returns that photo,
     `separate` adds another one."""
+    trash_days: int = Field(default=30, ge=0, le=36_500)
+    """How many days deleted photos stay in the trash before they are deleted for good. 0: there is
+    no trash."""
     alembic_filtered: bool = False
     """Confirms that a host application's Alembic leaves out Safelight's tables, by
     `safelight.alembic.include_name`."""

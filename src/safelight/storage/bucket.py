@@ -196,14 +196,15 @@ class Bucket(ObjectCopies):
             except FileNotFoundError:
                 return None
 
-    async def copy(self, key: str, to: str) -> None:
+    async def copy(self, key: str, to: str, *, size: int = 0) -> None:
         """Copy an object and its headers within the store, replacing any object at `to`.
 
-        Raises NotFound.
+        `size` is its number of bytes, for which a large object gets more time. Raises NotFound.
         """
-        async with self._limited("copy"):
+        store = self._slow_store if size > _LARGE_OBJECT else self._store
+        async with self._limited("copy", size):
             try:
-                await self._call(partial(self._store.copy_async, key, to))
+                await self._call(partial(store.copy_async, key, to))
             except FileNotFoundError as error:
                 raise NotFound from error
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -69,6 +69,7 @@ async def open_memory_backends(
             upload_signer=UploadSigner(settings.uploads.signature_lifetime, **signing),
             multipart=MemoryMultipartUploads(objects, config=config),
             presets=build_presets(settings.renditions),
+            trash_time=timedelta(days=settings.trash_days),
         )
     finally:
         await darkroom.close()

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
+from safelight.catalog.host.hooks import unwrapping_hook_errors
 from safelight.catalog.paging import Cursor, Page
 from safelight.catalog.queries import compile_query
 from safelight.catalog.rows import COLUMNS, photo_from_row
@@ -148,7 +149,8 @@ class TrashRows:
                 in_transaction=in_transaction,
             )
 
-        return await self._database.transaction(work)
+        with unwrapping_hook_errors():
+            return await self._database.transaction(work)
 
     async def list_revoked(self, *, after: int, limit: int) -> list[Photo]:
         """List the photos of all owners whose links are to die, by id, after the id `after`."""
@@ -211,6 +213,6 @@ async def _lock(
         select(photos.c.id)
         .where(*is_owners, _READY, condition)
         .order_by(photos.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return list((await connection.execute(lock)).scalars())

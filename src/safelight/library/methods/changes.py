@@ -47,7 +47,7 @@ class ChangeMethods(LibraryLifecycle):
         `taken_at` is a local time, with an offset from UTC or without a time zone; `OWN_DATE`
         restores what each picture says. Raises InvalidRequest for a date that can't be true.
         """
-        _check_number(ids)
+        check_number(ids)
         return await self.backends.catalog.dates.change(owner, ids, self._date(taken_at))
 
     async def shift_dates(self, owner: str, ids: Sequence[int], by: timedelta) -> BulkResult:
@@ -56,7 +56,7 @@ class ChangeMethods(LibraryLifecycle):
         It corrects a camera's clock. A photo without a capture time stays as it is. Raises
         InvalidRequest, and changes nothing, if a date can't be true.
         """
-        _check_number(ids)
+        check_number(ids)
         if abs(by) > MAX_SHIFT:
             raise InvalidRequest(f"The shift is too large. The limit is {MAX_SHIFT.days} days.")
         return await self.backends.catalog.dates.shift(owner, ids, by, now=self.now())
@@ -67,6 +67,7 @@ class ChangeMethods(LibraryLifecycle):
         return user_date(taken_at, now=self.now())
 
 
-def _check_number(ids: Sequence[int]) -> None:
+def check_number(ids: Sequence[int]) -> None:
+    """Raise InvalidRequest unless this is the number of photos that one call can change."""
     if not 1 <= len(ids) <= MAX_PAGE:
         raise InvalidRequest(f"Give the ids of 1 to {MAX_PAGE} photos.")

@@ -1,6 +1,7 @@
 """Delete photos, and run hooks when photos are added or deleted."""
 
 import contextlib
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -8,10 +9,14 @@ from safelight.crash_points import reached
 from safelight.errors import NotFound
 from safelight.library.hooks import HookT, as_photo_hook
 from safelight.library.lifecycle import LibraryLifecycle
-from safelight.models import Photo
+from safelight.library.methods.changes import check_number
+from safelight.library.results import bulk_result
+from safelight.models import BulkResult, Photo
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+    from safelight.catalog import Tombstone
 
 _BATCH = 200
 """Photos that `delete_owner` deletes in one transaction, which has to be short."""
@@ -23,7 +28,7 @@ class DeletionMethods(LibraryLifecycle):
     async def delete(
         self, owner: str, id_: int, *, within: "AsyncConnection | AsyncSession | None" = None
     ) -> None:
-        """Delete a photo for good: it leaves every list, and its links stop working.
+        """Delete a photo for good, also from the trash: its links stop working.
 
         With `within`, a transaction of yours as in `add`, it happens when you commit, and a job
         deletes the objects some seconds later. While the store is down, a job deletes them as soon
@@ -46,6 +51,26 @@ class DeletionMethods(LibraryLifecycle):
         if connection is None:
             await self.components.sweep.purge_now(tombstone, passing="delete")
             reached("delete: purge noted")
+
+    async def delete_many(self, owner: str, ids: Sequence[int]) -> BulkResult:
+        """Delete up to 500 photos for good, also those in the trash; see `delete`."""
+        from safelight.library.tasks import enqueue_purge
+
+        check_number(ids)
+        deleted: list[Tombstone] = []
+        for start in range(0, len(ids), _BATCH):
+            batch = await self.backends.catalog.tombstones.soft_delete_these(
+                owner,
+                ids[start : start + _BATCH],
+                now=self.now(),
+                hooks=self.hooks.deleted,
+                in_transaction=enqueue_purge,
+            )
+            reached("delete: row soft-deleted")
+            self.metrics.deletions.inc(len(batch))
+            deleted += batch
+        await self.components.sweep.purge_some_now(deleted)
+        return bulk_result(ids, [tombstone.id for tombstone in deleted])
 
     async def delete_owner(
         self, owner: str, *, within: "AsyncConnection | AsyncSession | None" = None

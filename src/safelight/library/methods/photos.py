@@ -98,10 +98,7 @@ class PhotoMethods(LibraryLifecycle):
         `skip` leaves out that many photos after the cursor, to jump into a long list. Raises
         InvalidRequest.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidRequest(f"The limit must be between 1 and {MAX_PAGE}.")
-        if not 0 <= skip <= MAX_SKIP:
-            raise InvalidRequest(f"The number to skip must be between 0 and {MAX_SKIP}.")
+        check_page(limit, skip)
         cursor = Cursor.parse(after, order) if after is not None else None
         self.backends.darkroom.read_load.record()
         return await self.backends.catalog.page(
@@ -114,3 +111,11 @@ class PhotoMethods(LibraryLifecycle):
         The months are those of the camera's local time, and of ``order=added`` those in UTC.
         """
         return await self.backends.catalog.months(owner, order=order)
+
+
+def check_page(limit: int, skip: int) -> None:
+    """Raise InvalidRequest unless a page can have these numbers."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidRequest(f"The limit must be between 1 and {MAX_PAGE}.")
+    if not 0 <= skip <= MAX_SKIP:
+        raise InvalidRequest(f"The number to skip must be between 0 and {MAX_SKIP}.")

@@ -189,7 +189,8 @@ class OnDemandRenditions:
                             return await self._make_claimed(owner, id_, name, key)
             await self._wait_for_other(key)
             photo = await self._catalog.photo(owner, id_)
-            if self._preset_to_make(photo, name) is None:
+            is_moved = photo.storage_id != keys.storage_id_of(key)
+            if is_moved or self._preset_to_make(photo, name) is None:
                 return photo
 
     async def _wait_for_other(self, key: str) -> None:
@@ -217,12 +218,20 @@ class OnDemandRenditions:
             task.cancel()
 
     async def _make_claimed(self, owner: str, id_: int, name: str, key: str) -> Photo:
-        """Make, store and name a rendition; end the claim unless something unnamed is left."""
+        """Make, store and name a rendition; end the claim unless something unnamed is left.
+
+        Returns the photo without it if the photo has new keys meanwhile.
+        """
         is_clean = True
         try:
             rendered: RenderedPhoto | None = None
             while True:
                 photo = await self._catalog.photo(owner, id_)
+                if photo.storage_id != keys.storage_id_of(key):
+                    # It has new keys, which need a claim of their own. A tombstone has the old
+                    # ones, and so what has been written there.
+                    is_clean = True
+                    return photo
                 preset = self._preset_to_make(photo, name)
                 if preset is None:  # another process made it before this one had the claim
                     return photo

@@ -1,0 +1,1 @@
+"""The trash, and links that are revoked."""
