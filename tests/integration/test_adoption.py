@@ -22,12 +22,8 @@ from sqlalchemy import create_engine, text
 
 from safelight import Caption, Library, crash_points, keys
 from safelight.cli.store.adopt import adopt
-from safelight.cli.store.adoption_source import (
-    Columns,
-    OriginalTable,
-    find_key,
-    parse_address,
-)
+from safelight.cli.store.adoption_source import parse_address
+from safelight.cli.store.adoption_table import Columns, OriginalTable, find_key
 from safelight.engines import EmbeddedEngines
 from safelight.errors import (
     Busy,
@@ -436,6 +432,93 @@ async def test_killed_command_can_be_repeated(
     assert await asyncio.to_thread(run, **{crash_points.VARIABLE: point}) == -signal.SIGKILL
     assert await asyncio.to_thread(run) == 0
     assert len((await library.list_photos(owner)).photos) == 1
+
+
+HOSTILE = 'x"; DROP TABLE photos; -- %(a)s :b ? [c]'
+
+
+@pytest.mark.parametrize(("database", "column"), [("postgres", HOSTILE), ("sqlite", "photo_id")])
+async def test_command_writes_the_numbers_of_photos(  # noqa: PLR0917  fixtures
+    library: Library,
+    tutorial: str,
+    engines: EmbeddedEngines,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    database: str,
+    column: str,
+) -> None:
+    name = f"{uuid4().hex} {column}"[:60]
+    url = tutorial if database == "sqlite" else engines.database_url
+    monkeypatch.setenv("DATABASE_URL", url)
+    primary = "primary key" if column == "photo_id" else ""
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    quote = engine.dialect.identifier_preparer.quote_identifier
+    table, quoted = quote(name), quote(column)
+    good, same = photo(), photo()
+    stored = [await store_original(library, data) for data in (good, same, same, b"text")]
+
+    def rows() -> list[int | None]:
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql(f"SELECT {quoted} FROM {table} ORDER BY id")
+            return list(found.scalars())
+
+    async def run(**options: Any) -> list[list[str]]:
+        await asyncio.to_thread(adopt, "s3:///photos/", table=name, photo_column=column, **options)
+        return [line.split("\t") for line in sorted(capsys.readouterr().out.splitlines())]
+
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TABLE {table} (id int {primary}, key text, {quoted} bigint)"
+        )
+        for number, key in enumerate(stored):
+            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({number}, '{key}', NULL)")
+    try:
+        planned = await run(dry_run=True)
+        assert [line[3] for line in planned if line[0] == "good"] == [f"would set {column}"] * 3
+        assert rows() == [None] * 4
+        done = await run(where="id > 0")
+        assert [line[0] for line in done] == ["adopted", "duplicate", "failed"]
+        (number,) = {int(line[2]) for line in done[:2]}
+        assert rows() == [None, number, number, None]
+        again = await run()
+        assert [[line[0], line[3]] for line in again if line[0] != "failed"] == [
+            ["adopted", f"set {column}"],
+            ["known", ""],
+            ["known", ""],
+        ]
+        assert rows()[1:] == [number, number, None]
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE {table} SET {quoted} = 7 WHERE id = 0")
+        for dry_run in (True, False):
+            refused = await run(dry_run=dry_run, where="id = 0")
+            assert f"already has 7 in {column}" in refused[0][3]
+        assert rows()[0] == 7
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+        engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("type_", "message"),
+    [
+        ("text", "has to be BIGINT"),
+        ("smallint", "has to be BIGINT"),
+        ("bigint REFERENCES other (id)", "foreign key to another table"),
+        ("bigint PRIMARY KEY", "is a primary key"),
+        ("bigint GENERATED ALWAYS AS (1)", "is a primary key or generated"),
+    ],
+)
+def test_wrong_photo_column_is_named(tmp_path: Path, type_: str, message: str) -> None:
+    tutorial = f"sqlite:///{tmp_path / 'tutorial.db'}"
+    engine = create_engine(tutorial)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE other (id int PRIMARY KEY)"))
+        connection.execute(text(f"CREATE TABLE photos (key text, photo_id {type_})"))
+    engine.dispose()
+    for column, words in (("photo_id", message), ("photo", "no column 'photo'"), ("key", "BIGINT")):
+        with pytest.raises(SettingsError, match=words):
+            OriginalTable(tutorial, "photos", Columns(key="key", photo=column))
 
 
 async def test_wrong_table_or_column_is_named(tutorial: str) -> None:

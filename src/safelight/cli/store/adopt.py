@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -11,19 +10,23 @@ from cyclopts import Parameter
 
 from safelight.cli.options import DEFAULT_JOBS, Jobs, option, usage_error
 from safelight.cli.store.adoption_source import (
+    check_source,
+    open_source,
+    parse_address,
+    source_settings,
+)
+from safelight.cli.store.adoption_table import (
     Columns,
     Original,
     OriginalTable,
     database_url_of_table,
-    parse_address,
-    source_settings,
 )
-from safelight.errors import SafelightError, SettingsError, StorageUnavailable, Unavailable
+from safelight.errors import SafelightError, Unavailable
 from safelight.terminal import print_note, print_result, sanitize
 
 if TYPE_CHECKING:
     from safelight.library import Library
-    from safelight.settings import S3Settings, Settings
+    from safelight.settings import Settings
     from safelight.storage import Bucket
 
 _TRIES: Final = 6
@@ -45,6 +48,9 @@ def adopt(
     ] = None,
     created_column: Annotated[str | None, option("Default: created_at, if there is one.")] = None,
     owner_column: Annotated[str | None, option("The column with the owner of a photo.")] = None,
+    photo_column: Annotated[
+        str | None, option("Write the numbers of the photos to this column of the table.")
+    ] = None,
     where: Annotated[str | None, option("Only these rows, as SQL, e.g. 'NOT is_deleted'.")] = None,
     owner: Annotated[
         str | None, option("The owner of all photos. Default: SAFELIGHT_OWNER.")
@@ -76,6 +82,8 @@ def adopt(
 
     if dry_run and delete_originals:
         raise usage_error("--dry-run and --delete-originals can't be used together.")
+    if photo_column is not None and (table is None or delete_originals):
+        raise usage_error("--photo-column needs --table, and can't be used to delete originals.")
     settings = read_settings()
     bucket, prefix = parse_address(source, os.environ)
     columns = Columns(
@@ -85,6 +93,7 @@ def adopt(
         filename=filename_column,
         created_at=created_column,
         owner=owner_column,
+        photo=photo_column,
     )
     run = _Run(
         settings,
@@ -116,6 +125,8 @@ class _Run:
         self._owner = owner
         self._step = step
         self._counts: Counter[str] = Counter()
+        self._rows: OriginalTable | None = None
+        self._photo_column: str | None = None
 
     async def run(
         self, table: str | None, columns: Columns, where: str | None, *, at_once: int
@@ -127,8 +138,8 @@ class _Run:
 
         async with Library.from_settings(self._settings, worker=False) as library:
             store = source_settings(self._settings, os.environ)
-            async with _open_source(library, store, self._bucket_name) as source:
-                await _check_source(source, self._prefix, can_list=table is None)
+            async with open_source(library, store, self._bucket_name) as source:
+                await check_source(source, self._prefix, can_list=table is None)
                 originals = (
                     self._of_table(library, table, columns, where)
                     if table
@@ -154,6 +165,8 @@ class _Run:
 
         url = database_url_of_table() or library.database_url
         rows = await asyncio.to_thread(OriginalTable, url, table, columns, where=where)
+        if columns.photo is not None:
+            self._rows, self._photo_column = rows, columns.photo
         try:
             batches = rows.read(self._prefix, owner=self._owner)
             while batch := await asyncio.to_thread(next, batches, None):
@@ -178,6 +191,7 @@ class _Run:
         for tries_left in reversed(range(_TRIES)):
             try:
                 outcome, photo = await self._do(library, source, original)
+                message = await self._write(original, photo) if self._rows else ""
             except Unavailable as error:
                 if tries_left:
                     await asyncio.sleep((error.retry_after or _PAUSE).total_seconds())
@@ -186,22 +200,22 @@ class _Run:
             except SafelightError as error:
                 self._report("failed", original.key, message=str(error))
             else:
-                self._report(outcome, original.key, photo=photo)
+                self._report(outcome, original.key, photo=photo, message=message)
             return
 
     async def _do(
         self, library: "Library", source: "Bucket", original: Original
     ) -> tuple[str, int | None]:
         adoption = library.components.adoption
-        if self._step == "check":
-            facts = await adoption.check(original.owner, original.key, source=source)
-            return ("known" if facts is None else "good"), None
         if self._step == "remove":
             done = await adoption.remove_original(original.owner, original.key, source=source)
             return ("deleted" if done else "missing"), None
         known = await adoption.find(original.owner, original.key, source=source)
         if known:
             return "known", known.id
+        if self._step == "check":
+            await adoption.check(original.owner, original.key, source=source)
+            return "good", None
         result = await adoption.adopt(
             original.owner,
             original.key,
@@ -211,69 +225,26 @@ class _Run:
         )
         return ("adopted" if result.created else "duplicate"), result.photo.id
 
+    async def _write(self, original: Original, photo: int | None) -> str:
+        """Write the photo's number to the row; return what was done, or would be."""
+        import asyncio
+
+        assert self._rows
+        if original.photo_id is not None and original.photo_id == photo:
+            return ""
+        if self._step == "check":
+            self._rows.check_photo(original, photo)
+            return f"would set {self._photo_column}"
+        assert photo is not None
+        await asyncio.to_thread(self._rows.set_photo, original, photo)
+        return f"set {self._photo_column}"
+
     def _report(
         self, outcome: str, key: str, *, photo: int | None = None, message: str = ""
     ) -> None:
         self._counts[outcome] += 1
         cells = (outcome, key, "" if photo is None else photo, message)
         print_result("\t".join(map(sanitize, cells)))
-
-
-@asynccontextmanager
-async def _open_source(
-    library: "Library", store: "S3Settings | None", bucket_name: str
-) -> "AsyncIterator[Bucket]":
-    """Open the bucket with the originals."""
-    from safelight.signing.credentials import make_credential_provider
-    from safelight.storage import Bucket, BucketConfig
-
-    own = library.backends.bucket
-    if store is None:
-        if bucket_name == own.name:
-            yield own
-            return
-        source = own.sibling(bucket_name)
-        try:
-            yield source
-        finally:
-            await source.close()
-        return
-    assert store.endpoint_url
-    authorities = library.settings.authorities if library.settings else None
-    config = BucketConfig.from_settings(
-        store.model_copy(update={"bucket": bucket_name}),
-        endpoint_url=store.endpoint_url,
-        authorities=authorities,
-    )
-    async with make_credential_provider(store, library.now, authorities=authorities) as credentials:
-        bucket = Bucket(config, credentials, timeout=store.timeout)
-        try:
-            yield bucket
-        finally:
-            await bucket.close()
-
-
-async def _check_source(source: "Bucket", prefix: str, *, can_list: bool) -> None:
-    """Raise SettingsError if the store refuses to list the bucket; rows need no listing."""
-    from obstore.exceptions import BaseError
-
-    from safelight.storage.probe.refusals import DENIED
-    from safelight.storage.responses import StoreError
-
-    try:
-        async for _ in source.list_objects(prefix):
-            return
-    except StorageUnavailable as error:
-        cause = error.__cause__
-        refusal = StoreError.of(cause) if isinstance(cause, BaseError) else None
-        if refusal is None or refusal.status >= 500 or (refusal.code in DENIED and not can_list):
-            return  # the calls for the objects are repeated, and say what they lack
-        words = str(refusal).rstrip(".")
-        raise SettingsError(
-            f"The store of the photos refuses to list the bucket {source.name!r}: {words}."
-            " Correct s3://BUCKET, or S3_ENDPOINT_URL, AWS_ACCESS_KEY, AWS_SECRET_KEY and"
-            " AWS_REGION."
-        ) from error
 
 
 def _summarize(counts: Counter[str]) -> str:
