@@ -1,4 +1,4 @@
-import type { Month } from './api'
+import type { Month, Position } from './api'
 
 const PAGE_SIZE = 60
 
@@ -34,6 +34,22 @@ export class MonthIndex {
   pageOf(slot: number): number {
     const section = this.#sections[lastUpTo(this.#sections, slot)] ?? 0
     return slot - ((slot - section) % PAGE_SIZE)
+  }
+
+  /** Return where a request for the photos from a slot on has to start. */
+  position(slot: number, limit: number): Position {
+    const index = this.monthOf(slot)
+    const { after = '' } = this.months[index] ?? {}
+    return { after, skip: slot - (this.starts[index] ?? 0), limit }
+  }
+
+  /** Return the index without one photo. */
+  without(slot: number): MonthIndex {
+    const index = this.monthOf(slot)
+    const months = this.months.map((month, n) =>
+      n === index ? { ...month, count: month.count - 1 } : month,
+    )
+    return new MonthIndex(months.filter((month) => month.count > 0))
   }
 
   /** Return the number of photos of the page that starts at a slot. */

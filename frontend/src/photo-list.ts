@@ -13,13 +13,6 @@ const MIN_REFRESH_INTERVAL = 2_000
 /** The slots from the first number up to the second, exclusive. */
 type Range = [number, number]
 
-/** What is kept of a source while another one is shown. */
-interface Snapshot {
-  index: MonthIndex
-  photos: Map<number, Photo>
-  anchor: unknown
-}
-
 /**
  * The photos of the current view. Each has a slot, which is empty until its photo is loaded.
  *
@@ -53,7 +46,8 @@ export class PhotoList extends Observable {
   #visible = FIRST_SCREEN
   /** The slots outside the grid's view that were loaded last. */
   #other = FIRST_SCREEN
-  #snapshots = new WeakMap<Source, Snapshot>()
+  /** The index, the photos and the anchor of other sources, as they were left. */
+  #left = new WeakMap<Source, [MonthIndex, Map<number, Photo>, unknown]>()
 
   /** Without months, nothing is loaded until a refresh. */
   constructor(
@@ -68,18 +62,15 @@ export class PhotoList extends Observable {
   /** Show the photos of another source: at once those that it had when it was shown last. */
   show(source: Source): void {
     if (source === this.source && this.isReady) return
-    const { photos, anchor } = this
-    if (this.isReady) this.#snapshots.set(this.source, { index: this.#index, photos, anchor })
-    const before = this.#snapshots.get(source)
+    if (this.isReady) this.#left.set(this.source, [this.#index, this.photos, this.anchor])
+    const before = this.#left.get(source)
     this.source = source
     this.isReady = before !== undefined
     this.#visible = this.#other = FIRST_SCREEN
     this.#moved = this.#refreshing = this.failure = undefined
-    this.anchor = before?.anchor
-    this.#replaceAll(
-      before?.index ?? new MonthIndex([]),
-      before?.photos ?? new Map<number, Photo>(),
-    )
+    const [index = new MonthIndex([]), photos = new Map<number, Photo>(), anchor] = before ?? []
+    this.anchor = anchor
+    this.#replaceAll(index, photos)
     void this.refresh()
   }
 
@@ -89,6 +80,10 @@ export class PhotoList extends Observable {
     this.#index = index
     this.photos = photos
     this.#changed()
+  }
+
+  get index(): MonthIndex {
+    return this.#index
   }
 
   get months(): readonly Month[] {
@@ -151,11 +146,8 @@ export class PhotoList extends Observable {
   }
 
   #fetch(page: number): Promise<Photo[]> {
-    const index = this.monthOf(page)
-    const month = this.months[index]
-    if (page === 0 || !month) return this.source.page()
-    const skip = page - (this.starts[index] ?? 0)
-    return this.source.page({ after: month.after, skip, limit: this.#index.pageLength(page) })
+    if (page === 0 || !this.months[0]) return this.source.page()
+    return this.source.page(this.#index.position(page, this.#index.pageLength(page)))
   }
 
   #fill(page: number, photos: Photo[]): void {
@@ -168,10 +160,8 @@ export class PhotoList extends Observable {
   #drop(): void {
     const isFar = (slot: number, [from, to]: Range) => slot < from - KEPT || slot >= to + KEPT
     for (const [slot, photo] of this.photos) {
-      const isUsed = slot === this.pinned || this.hidden.has(photo.id)
-      if (!isUsed && isFar(slot, this.#visible) && isFar(slot, this.#other)) {
-        this.photos.delete(slot)
-      }
+      if (slot === this.pinned || this.hidden.has(photo.id)) continue
+      if (isFar(slot, this.#visible) && isFar(slot, this.#other)) this.photos.delete(slot)
     }
   }
 
@@ -184,11 +174,6 @@ export class PhotoList extends Observable {
   #changed(): void {
     this.version++
     this.notify()
-  }
-
-  /** Return the index of a slot's month. */
-  monthOf(slot: number): number {
-    return this.#index.monthOf(slot)
   }
 
   isHidden(slot: number): boolean {
@@ -300,13 +285,9 @@ export class PhotoList extends Observable {
     this.hidden.delete(id)
     const slot = this.slotOf(id)
     if (slot !== undefined) {
-      const index = this.monthOf(slot)
-      const months = this.months.map((month, n) =>
-        n === index ? { ...month, count: month.count - 1 } : month,
-      )
       const photos = [...this.photos].filter(([other]) => other !== slot)
       this.#replaceAll(
-        new MonthIndex(months.filter((month) => month.count > 0)),
+        this.#index.without(slot),
         new Map(photos.map(([n, photo]) => [n > slot ? n - 1 : n, photo])),
       )
     } else this.#changed()
