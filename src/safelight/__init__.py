@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         UploadIncomplete,
         UsageError,
     )
-    from safelight.library import AddResult, JobBatch, Library, PhotoPage, StartedUpload
+    from safelight.library import AddResult, Download, JobBatch, Library, PhotoPage, StartedUpload
     from safelight.library.sync import SyncLibrary
     from safelight.models import (
         OWN_DATE,
@@ -73,6 +73,7 @@ __all__ = [
     "ChecksumMismatch",
     "CorruptImage",
     "Details",
+    "Download",
     "EmptyFile",
     "EngineError",
     "ImageFacts",
@@ -128,7 +129,7 @@ _NAMES = {
         *("TooManyFrames", "TooManyPixels", "TooManyUploads", "Unavailable", "UnsupportedType"),
         *("UploadIncomplete", "UsageError"),
     ),
-    "library": ("AddResult", "JobBatch", "Library", "PhotoPage", "StartedUpload"),
+    "library": ("AddResult", "Download", "JobBatch", "Library", "PhotoPage", "StartedUpload"),
     "library.sync": ("SyncLibrary",),
     "models": (
         *("BulkResult", "Caption", "Details", "ImageFacts", "OWN_DATE", "Order", "Photo"),

@@ -12,6 +12,7 @@
     │   ├── TooManyAttempts         429 too_many_attempts
     │   ├── TooManyUploads          429 too_many_uploads
     │   ├── UploadIncomplete        409 upload_incomplete
+    │   ├── RangeNotSatisfiable     416 range_not_satisfiable
     │   └── RequestTimeout          408 request_timeout
     ├── Invalid                     the input is not acceptable
     │   ├── InvalidRequest          422 invalid_request
@@ -127,6 +128,14 @@ class UploadIncomplete(Refused):
     code = "upload_incomplete"
     status = 409
     text = "Some bytes of this upload are missing. Send the rest, then complete it."
+
+
+class RangeNotSatisfiable(Refused):
+    """The requested range begins after the last byte."""
+
+    code = "range_not_satisfiable"
+    status = 416
+    text = "The range begins after the end of the file. Download it again from its start."
 
 
 class RequestTimeout(Refused):

@@ -62,6 +62,15 @@ def test_direct_uploads_block_too(sync: SyncLibrary) -> None:
     assert sync.uploads.complete("ada", started.upload.upload_id).created
 
 
+def test_downloads_block_too(sync: SyncLibrary) -> None:
+    added = sync.add("anna", photo())
+    token = sync.create_download("anna", [added.photo.id]).token
+    opened = sync.open_download("anna", token)
+    whole = b"".join(opened.read())
+    assert (len(whole), whole[:2]) == (opened.size, b"PK")
+    assert b"".join(opened.read(10, 20)) == whole[10:20]
+
+
 def test_many_threads_can_use_it(sync: SyncLibrary) -> None:
     def add_and_link(_number: int) -> str:
         added = sync.add("ada", io.BytesIO(photo(size=(32, 24))))

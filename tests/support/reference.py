@@ -27,6 +27,7 @@ METHODS = {
     ),
     "Delete": ("delete", "delete_many", "delete_owner", "unattached"),
     "Hooks": ("on_added", "on_deleted"),
+    "Downloads": ("create_download", "open_download"),
     "Links": ("link", "rendition", "download_link"),
     "HTML": ("srcset", "picture", "jinja_filters"),
     "Upkeep": (
@@ -62,6 +63,7 @@ VALUES = {
     "Month": "catalog/paging.py",
     "BulkResult": "models.py",
     "JobBatch": "library/results.py",
+    "Download": "library/results.py",
     "Link": "signing/links.py",
     "StartedUpload": "library/results.py",
     "Upload": "models.py",

@@ -37,6 +37,10 @@ from safelight.library.captions import download_filename, sanitize_filename
         ("..", "avif", "photo-7.avif"),
         (".jpg", "jpeg", "jpg.jpg"),
         ("\u202e.exe", "jpeg", "exe.jpg"),
+        ("CON.jpg", "jpeg", "_CON.jpg"),
+        ("lpt1.old.jpg", "jpeg", "_lpt1.old.jpg"),
+        ("COM¹.png", "png", "_COM¹.png"),
+        ("console.jpg", "jpeg", "console.jpg"),
     ],
     ids=ascii,
 )

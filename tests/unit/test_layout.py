@@ -24,7 +24,9 @@ MAX_NOQA = 39
 
 SAME_NAME: dict[str, str] = {}
 """Public class names that occur twice, with the reason."""
-LARGER_FOLDERS: dict[str, str] = {}
+LARGER_FOLDERS: dict[str, str] = {
+    "catalog/migrations/versions": "a chain, which only grows",
+}
 """Folders with more than MAX_FILES modules, with the reason."""
 
 

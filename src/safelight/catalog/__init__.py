@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from safelight.catalog.catalog import Catalog
     from safelight.catalog.diagnosis import DatabaseFacts
+    from safelight.catalog.downloads import DownloadRow
     from safelight.catalog.installation.bucket import describe_other_bucket
     from safelight.catalog.installation.sessions import Session, Sessions
     from safelight.catalog.months.drift import Miscount, MonthDrift
@@ -22,6 +23,7 @@ __all__ = [
     "Catalog",
     "Cursor",
     "DatabaseFacts",
+    "DownloadRow",
     "Miscount",
     "Month",
     "MonthDrift",
@@ -46,6 +48,7 @@ _MODULES: Final = {
     "Catalog": "catalog",
     "Cursor": "paging",
     "DatabaseFacts": "diagnosis",
+    "DownloadRow": "downloads",
     "Miscount": "months.drift",
     "Month": "paging",
     "MonthDrift": "months.drift",

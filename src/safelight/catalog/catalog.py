@@ -19,6 +19,7 @@ from safelight.catalog.dates import PhotoDates, date_values, keep_owners_date
 from safelight.catalog.deletion.rekeying import RekeyedRows
 from safelight.catalog.deletion.trash import TrashRows
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts
+from safelight.catalog.downloads import DownloadRows
 from safelight.catalog.host.alembic import has_host_alembic
 from safelight.catalog.host.hooks import unwrapping_hook_errors
 from safelight.catalog.host.transactions import HostTransactions
@@ -80,6 +81,7 @@ class Catalog:
         self.adoptions = Adoptions(self._database)
         self.bucket_record = BucketRecord(self._database)
         self.dates = PhotoDates(self._database)
+        self.downloads = DownloadRows(self._database)
         self.host = HostTransactions(self._database)
         self.renditions = RenditionRows(self._database)
         self.rendering_claims = RenderingClaims(self._database)

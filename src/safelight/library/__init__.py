@@ -9,15 +9,25 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from safelight.library.library import Library
     from safelight.library.methods.changes import MAX_SHIFT
+    from safelight.library.methods.downloads import MAX_DOWNLOAD
     from safelight.library.methods.links import PhotoLinks
     from safelight.library.methods.photos import MAX_PAGE, MAX_SKIP
-    from safelight.library.results import AddResult, JobBatch, Operation, PhotoPage, StartedUpload
+    from safelight.library.results import (
+        AddResult,
+        Download,
+        JobBatch,
+        Operation,
+        PhotoPage,
+        StartedUpload,
+    )
 
 __all__ = [
+    "MAX_DOWNLOAD",
     "MAX_PAGE",
     "MAX_SHIFT",
     "MAX_SKIP",
     "AddResult",
+    "Download",
     "JobBatch",
     "Library",
     "Operation",
@@ -28,8 +38,10 @@ __all__ = [
 
 _MODULES: Final = {
     "AddResult": "results",
+    "Download": "results",
     "JobBatch": "results",
     "Library": "library",
+    "MAX_DOWNLOAD": "methods.downloads",
     "MAX_PAGE": "methods.photos",
     "MAX_SHIFT": "methods.changes",
     "MAX_SKIP": "methods.photos",

@@ -10,6 +10,7 @@ from safelight.jobs import Worker
 from safelight.library.backends import Backends
 from safelight.library.deletion.rekeying import Rekeying
 from safelight.library.deletion.trash import Trash
+from safelight.library.downloads.downloads import Downloads
 from safelight.library.hooks import Hooks
 from safelight.library.ingest import Ingest
 from safelight.library.processing.on_demand import OnDemandRenditions
@@ -32,6 +33,7 @@ class Components:
     adoption: Adoption
     ingest: Ingest
     direct_uploads: DirectUploads
+    downloads: Downloads
     renditions: RenditionMaker
     on_demand: OnDemandRenditions
     pruning: Pruning
@@ -125,6 +127,7 @@ async def assemble(
                 adoption=adoption,
                 ingest=ingest,
                 direct_uploads=direct_uploads,
+                downloads=Downloads(catalog, bucket, clock=clock),
                 renditions=renditions,
                 on_demand=on_demand,
                 pruning=Pruning(catalog, bucket, renditions),

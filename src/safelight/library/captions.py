@@ -21,6 +21,8 @@ its control characters."""
 _SEPARATORS = re.compile(r"""[/\\:*?"<>|]""")
 """In a path on one system or another."""
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
+_DEVICE = re.compile("(con|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3])(\\.|\\Z)", re.IGNORECASE)
+"""What Windows opens as a device, whatever its extension."""
 _MAX_STEM = 200
 """Bytes. File systems allow names of 255."""
 
@@ -73,6 +75,8 @@ def download_filename(filename: str, format_: Format, *, default: str) -> str:
     if found and found[0].lower() in correct:
         stem, extension = stem[: found.start()].rstrip(" ."), found[0]
     stem = stem.encode()[:_MAX_STEM].decode(errors="ignore").rstrip(" .")
+    if _DEVICE.match(stem):
+        stem = f"_{stem}"
     return f"{stem or default}{extension}"
 
 

@@ -3,6 +3,7 @@
 from safelight.library.methods.adoption import AdoptionMethods
 from safelight.library.methods.changes import ChangeMethods
 from safelight.library.methods.columns import ColumnMethods
+from safelight.library.methods.downloads import DownloadMethods
 from safelight.library.methods.markup import MarkupMethods
 from safelight.library.methods.photos import PhotoMethods
 from safelight.library.methods.trash import TrashMethods
@@ -14,6 +15,7 @@ class Library(
     PhotoMethods,
     ChangeMethods,
     ColumnMethods,
+    DownloadMethods,
     TrashMethods,
     MarkupMethods,
     UpkeepMethods,

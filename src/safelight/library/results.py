@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from safelight.models import BulkResult, Photo, Upload
@@ -63,3 +64,18 @@ def bulk_result(ids: Sequence[int], done: Collection[int]) -> BulkResult:
         done=tuple(id_ for id_ in unique if id_ in found),
         missing=tuple(id_ for id_ in unique if id_ not in found),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """An archive that can be downloaded until `expires_at`; `size` is in bytes.
+
+    `missing` are the ids of the photos that the owner doesn't have.
+    """
+
+    token: str
+    filename: str
+    size: int
+    photos: int
+    missing: tuple[int, ...]
+    expires_at: datetime

@@ -192,8 +192,9 @@ async def settle(sweep: Sweep, uploads: UploadCleanup, on_demand: OnDemandRendit
 
 
 async def clear_expired(catalog: Catalog, *, now: datetime) -> None:
-    """Delete expired sessions and one-time codes, and the rows of old jobs."""
+    """Delete expired sessions, one-time codes and downloads, and the rows of old jobs."""
     await catalog.sessions.delete_expired(now=now)
+    await catalog.downloads.delete_expired(now=now)
     # In batches: all the jobs of an import at once would exceed the deadline.
     after: int | None = 0
     while after is not None:

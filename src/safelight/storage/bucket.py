@@ -5,10 +5,11 @@ Nothing here knows about photos. `iam.py` lists the permissions that these calls
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from functools import partial
 from mmap import mmap
+from typing import TYPE_CHECKING
 
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 
@@ -21,6 +22,9 @@ from safelight.storage.objects import CACHE_CONTROL, PROBE_PREFIX, probe_key
 from safelight.storage.probe.link_probe import LinkFailure, LinkProbe
 from safelight.storage.responses import StoreError
 from safelight.storage.s3_client import ObjectStore, StoreFactory, open_s3_store
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
 
 _READINESS_KEY = f"{PROBE_PREFIX}readiness"
 _READINESS = b"readiness"
@@ -187,6 +191,26 @@ class Bucket(ObjectCopies):
                 return count
             count += len(chunk)
             await asyncio.to_thread(write, chunk)
+
+    async def stream(self, key: str, *, start: int = 0) -> AsyncGenerator[bytes]:
+        """Yield an object's bytes from `start` on, in chunks as the caller takes them.
+
+        For objects of any size: `timeout` applies to each chunk. Raises NotFound.
+        """
+        options: GetOptions = {"range": {"offset": start}} if start else {}
+        async with self._limited("get"):
+            try:
+                response = await self._call(partial(self._store.get_async, key, options=options))
+            except FileNotFoundError as error:
+                raise NotFound from error
+            chunks = aiter(response.stream(min_chunk_size=_READ_CHUNK))
+        while True:
+            try:
+                async with self._limited("get"):
+                    chunk = bytes(await anext(chunks))
+            except StopAsyncIteration:
+                return
+            yield chunk
 
     async def size(self, key: str) -> int | None:
         """Return an object's size in bytes; None if there is no such object."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import MappedColumn
 
     from safelight.library.attachments import OwnerOfRow
-    from safelight.library.sync.parts import SyncJobs, SyncUploads
+    from safelight.library.sync.parts import SyncDownload, SyncJobs, SyncUploads
     from safelight.settings import Settings
 
 P = ParamSpec("P")
@@ -94,6 +94,7 @@ class SyncLibrary:
     delete = _blocking(Library.delete)
     delete_many = _blocking(Library.delete_many)
     delete_owner = _blocking(Library.delete_owner)
+    create_download = _blocking(Library.create_download)
     unattached = _blocking(Library.unattached)
     rendition = _blocking(Library.rendition)
     render = _blocking(Library.render)
@@ -134,6 +135,15 @@ class SyncLibrary:
     ) -> "MappedColumn[Any]":
         """Return a column for the id of a photo; see `Library.photo_column`."""
         return self.library.photo_column(owner=owner, ondelete=ondelete, **options)
+
+    def open_download(self, owner: str, token: str) -> "SyncDownload":
+        """Open an archive, to send its bytes: ``for part in it.read()``.
+
+        See `Library.open_download`.
+        """
+        from safelight.library.sync.parts import SyncDownload
+
+        return SyncDownload(self, self.run(lambda library: library.open_download(owner, token)))
 
     def on_added(self, hook: HookT) -> HookT:
         """Register a function; see `Library.on_added`."""

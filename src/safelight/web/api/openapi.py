@@ -11,6 +11,8 @@ from safelight.web.api.photo_parts import PartsPageView
 from safelight.web.api.schemas import (
     BulkChanges,
     BulkResultView,
+    DownloadRequest,
+    DownloadView,
     JobBatchView,
     JobsView,
     MonthView,
@@ -68,6 +70,8 @@ PROBLEM = {
 
 
 _HEADERS: dict[str, dict[str, Any]] = {
+    "Content-Disposition": {"description": "The file name"},
+    "Content-Range": {"description": "The first byte, the last, and the size of the whole"},
     "ETag": {"description": "Changes with the response"},
     "Link": {"description": "The URL of the next page, with `rel=next`; absent on the last page"},
     "Location": {"description": "The URL of the photo"},
@@ -87,7 +91,7 @@ def components() -> dict[str, Any]:
             *(JobsView, JobBatchView, PrunedBatchView),
             *(PermitView, PutView, PartsView),
             *(UploadRequest, SignRequest, ReconcileLineView),
-            *(PhotoChanges, BulkChanges, BulkResultView),
+            *(PhotoChanges, BulkChanges, BulkResultView, DownloadRequest, DownloadView),
         ],
         ref_template=_REF,
     )

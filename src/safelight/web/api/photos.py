@@ -13,6 +13,7 @@ from safelight.library import MAX_PAGE, MAX_SKIP, Library
 from safelight.models import Order, Photo
 from safelight.web.api import openapi
 from safelight.web.api.bulk import BulkCalls
+from safelight.web.api.downloads import DownloadCalls
 from safelight.web.api.photo_json import PhotoSerializer, etag_of, matches_etag, month_to_view
 from safelight.web.api.photo_links import LinkCalls
 from safelight.web.api.photo_parts import LinkForm, PartsPageView
@@ -88,6 +89,7 @@ class _Calls:
         UploadCalls(self._library, self._serializer).register(router)
         LinkCalls(self._library).register(router)
         BulkCalls(self._library).register(router)
+        DownloadCalls(self._library).register(router)
         one = "/photos/{photo_id}"
         photo = openapi.response("The photo", PhotoView)
         router.add_api_route(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from safelight.library import MAX_SHIFT, Operation
+from safelight.library import MAX_DOWNLOAD, MAX_SHIFT, Operation
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.library.reconcile.findings import Kind
 from safelight.models import DateSource, Fit, When
@@ -163,6 +163,29 @@ class BulkResultView(msgspec.Struct):
 
     done: list[int]
     missing: list[int]
+
+
+class DownloadRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of POST /downloads: the ids of up to 10,000 photos, in the archive's order."""
+
+    ids: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]],
+        msgspec.Meta(min_length=1, max_length=MAX_DOWNLOAD),
+    ]
+
+
+class DownloadView(msgspec.Struct):
+    """A ZIP archive that can be downloaded from `url` until `expires_at`. `size` is in bytes.
+
+    `photos` is the number of photos in it, and `missing` has the ids of those that don't exist.
+    """
+
+    url: str
+    filename: str
+    size: int
+    photos: int
+    missing: list[int]
+    expires_at: _Moment
 
 
 class SignRequest(msgspec.Struct, forbid_unknown_fields=True):

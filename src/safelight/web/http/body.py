@@ -86,8 +86,10 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"The request is too large. The limit is {format_size(limit)}.")
 
 
-async def read_json(request: Request, kind: type[T], limits: LimitSettings) -> T:
-    """Read a JSON body of up to MAX_JSON bytes. Raise InvalidRequest if it is not of this type.
+async def read_json(
+    request: Request, kind: type[T], limits: LimitSettings, *, limit: int = MAX_JSON
+) -> T:
+    """Read a JSON body of up to `limit` bytes. Raise InvalidRequest if it is not of this type.
 
     Raise UnsupportedType unless the Content-Type is JSON: pages of other sites can send other types
     without asking (CORS preflight).
@@ -96,7 +98,7 @@ async def read_json(request: Request, kind: type[T], limits: LimitSettings) -> T
     if media_type.lower() != "application/json":
         raise UnsupportedType("Send JSON, with 'Content-Type: application/json'.")
     body = bytearray()
-    await read_body(request, limits, body.extend, limit=MAX_JSON)
+    await read_body(request, limits, body.extend, limit=limit)
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,0 +1,32 @@
+"""The catalog's tables for SQLAlchemy.
+
+Their names begin with ``safelight_``, since they may share a host application's database. The
+migrations create them; a test compares the two.
+"""
+
+from safelight.catalog.tables.clients import (
+    adoptions,
+    codes,
+    downloads,
+    installation,
+    renderings,
+    sessions,
+    uploads,
+)
+from safelight.catalog.tables.metadata import metadata
+from safelight.catalog.tables.photos import month_changes, month_counts, photos, unique_sha256
+
+__all__ = [
+    "adoptions",
+    "codes",
+    "downloads",
+    "installation",
+    "metadata",
+    "month_changes",
+    "month_counts",
+    "photos",
+    "renderings",
+    "sessions",
+    "unique_sha256",
+    "uploads",
+]

@@ -1,0 +1,1 @@
+"""Downloads of many originals as one ZIP archive."""
