@@ -35,7 +35,8 @@ async def gallery(open_session: OpenBrowserSession, service: Service) -> Gallery
 async def _titles(gallery: GalleryPage) -> list[str]:
     images = gallery.photos.get_by_role("img")
     await expect(images).to_have_count(5)
-    return await images.evaluate_all("all => all.map(image => image.alt)")
+    titles: list[str] = await images.evaluate_all("all => all.map(image => image.alt)")
+    return titles
 
 
 BY_DATE = ["Photo 0", "Photo 1", "Photo 2", "Photo 3", "Old"]
