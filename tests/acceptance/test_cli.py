@@ -134,7 +134,7 @@ def test_ls_prints_all_pages_of_the_api(server: ServeProcess, shell: Shell) -> N
     assert process.stderr is not None
     process.stdout.close()  # as `head` does, but before the first line
     assert process.stderr.read() == b""
-    assert process.wait(30) == 141
+    assert process.wait(120) == 141
     process.stderr.close()
 
 
@@ -340,6 +340,7 @@ def test_client_needs_no_server_settings(server: ServeProcess, tmp_path: Path) -
     assert away.run("ls", SAFELIGHT_LINKS__LIFETIME="ignored").code == 0
 
 
+@pytest.mark.timeout(900)
 def test_documented_commands_run(open_tmp_path: Path) -> None:
     folder = open_tmp_path / "documented"
     served = ServeProcess(folder / "safelight-data").start()
@@ -358,7 +359,7 @@ def test_documented_commands_run(open_tmp_path: Path) -> None:
                 env=shell.env(),
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=180,
             )
             assert process.returncode == 0, (block, process.stderr)
         assert json.loads((folder / "photos.json").read_text())[0]["filename"] == "beach.jpg"

@@ -35,6 +35,7 @@ def _renditions(server: ServeProcess) -> list[list[str]]:
     return [[made["name"] for made in photo["renditions"]] for photo in photos]
 
 
+@pytest.mark.timeout(900)
 def test_render_creates_renditions_of_new_presets_and_removes_old_ones(
     server: ServeProcess, tmp_path: Path
 ) -> None:

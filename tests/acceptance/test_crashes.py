@@ -124,7 +124,7 @@ def _crash_at(server: ServeProcess, point: str, work: Callable[[], T]) -> T:
         return work()
     finally:
         assert server.process is not None
-        server.process.wait(30)
+        server.process.wait(120)
         assert server.process.returncode == -9
         server.settings = settings
 
@@ -181,7 +181,7 @@ async def test_deletion_is_completed_after_a_crash(servers: Servers, point: str)
 
 
 def _until_refused(url: str) -> None:
-    deadline = datetime.now(UTC) + timedelta(seconds=30)
+    deadline = datetime.now(UTC) + timedelta(seconds=120)
     while httpx.get(url).status_code == 200:
         assert datetime.now(UTC) < deadline
 

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import pytest
 
 from support.pictures import jpeg
 from support.serve_process import ServeProcess
@@ -26,7 +27,7 @@ def _run(shell: Shell, block: str) -> None:
         env=shell.env(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert process.returncode == 0, (block, process.stderr)
 
@@ -37,6 +38,7 @@ def _sign_in(browser: httpx.Client, screen: str) -> None:
     assert browser.post("/sign-in", data={"code": code}, headers=own).status_code == 303
 
 
+@pytest.mark.timeout(900)
 def test_each_step_revokes_its_kind_of_access(open_tmp_path: Path) -> None:
     folder = open_tmp_path / "lost"
     served = ServeProcess(folder / "safelight-data").start()

@@ -121,7 +121,7 @@ def _broken(request: Request) -> Iterator[str]:
 async def test_gallery_works_below_a_path(page: GalleryPage, home: Home) -> None:
     service = page.session.service
     await page.session.sign_in()
-    assert page.page.url == f"{service.url}/"
+    await expect(page.page).to_have_url(f"{service.url}/")
     (cookie,) = await page.session.context.cookies()
     assert (cookie["path"], cookie["secure"]) == ("/photos", True)
 
@@ -131,7 +131,7 @@ async def test_gallery_works_below_a_path(page: GalleryPage, home: Home) -> None
     await expect(photo).to_be_visible()
     await photo.click()
     await expect(page.viewer.dialog).to_be_visible()
-    assert re.fullmatch(rf"{service.url}/photo/[0-9]+", page.page.url)
+    await expect(page.page).to_have_url(re.compile(rf"^{service.url}/photo/[0-9]+$"))
     await page.viewer.title.fill("Low tide")
     await page.viewer.title.blur()
     await expect(page.viewer.dialog.get_by_text("Saved.")).to_be_visible()
@@ -168,7 +168,7 @@ async def _use_the_simple_page(page: Page, service: Service) -> None:
     await page.get_by_text("Delete …").click()
     await page.get_by_role("button", name="Delete this photo").click()
     await expect(page.get_by_text("No photos yet")).to_be_visible()
-    assert page.url == f"{service.url}/simple-upload"
+    await expect(page).to_have_url(f"{service.url}/simple-upload")
 
 
 async def test_sign_in_link_of_the_banner_works_once(home: Home, page: GalleryPage) -> None:
@@ -178,7 +178,7 @@ async def test_sign_in_link_of_the_banner_works_once(home: Home, page: GalleryPa
     if page.session.service.url == home.pages["kept"]:
         await page.page.goto(link[1])
         await page.page.get_by_role("button", name="Sign in").click()
-        assert page.page.url == f"{home.pages['kept']}/"
+        await expect(page.page).to_have_url(f"{home.pages['kept']}/")
 
 
 def test_banner_has_addresses_with_the_path(home: Home) -> None:

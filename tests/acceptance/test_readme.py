@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from support.fork_server import SCRIPT
 from support.pictures import jpeg
@@ -18,6 +19,7 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.timeout(900)
 def test_commands_run(open_tmp_path: Path) -> None:
     folder = open_tmp_path / "readme"
     served = ServeProcess(folder / "safelight-data").start()
@@ -41,7 +43,7 @@ def test_commands_run(open_tmp_path: Path) -> None:
                 env={"PATH": "/usr/bin:/bin", "SAFELIGHT_PORT": str(address.port)},
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=180,
             )
             assert process.returncode == 0, process.stderr
             assert '"code"' not in process.stdout, "a request failed"

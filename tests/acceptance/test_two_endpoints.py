@@ -185,7 +185,8 @@ async def test_browser_behind_tls_can_sign_in_and_upload(
         page.on("console", lambda message: console.append(message.text))
         await page.goto(f"{proxied.page}/")
         await page.get_by_label("Token").fill(proxied.served.token)
-        await page.get_by_role("button", name="Sign in").click()
+        async with page.expect_navigation():
+            await page.get_by_role("button", name="Sign in").click()
         cookies = await context.cookies()
         assert [cookie.get("secure") for cookie in cookies] == [True]
         console.clear()  # the first page was a 401

@@ -36,12 +36,13 @@ def _run(served: ServeProcess, script: str) -> str:
         env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
 
+@pytest.mark.timeout(900)
 def test_recipes_run_as_written(served: ServeProcess) -> None:
     curl, python = _blocks("sh")
     (program,) = _blocks("python")

@@ -39,6 +39,7 @@ def run_fake_server(
     try:
         yield server
     finally:
+        server.release()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -54,6 +55,33 @@ class FakeServer(ThreadingHTTPServer):
         self.older = older
         self.requests: list[tuple[str, str, int]] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.held = threading.Event()
+        """Set when a request is held."""
+        self._request_to_hold: str | None = None
+        self._let_through = 0
+        self._lock = threading.Lock()
+        self.released = threading.Event()
+
+    def hold(self, request: str, *, after: int = 0) -> None:
+        """Read requests that start so slowly, and don't answer them, after the first few."""
+        self._request_to_hold = request
+        self._let_through = after
+
+    def release(self) -> None:
+        self.released.set()
+
+    def pass_or_hold(self, request: str) -> threading.Event:
+        """Return an event to wait for before the request is read whole and answered."""
+        passed = threading.Event()
+        passed.set()
+        if self._request_to_hold is None or not request.startswith(self._request_to_hold):
+            return passed
+        with self._lock:
+            self._let_through -= 1
+            if self._let_through >= 0:
+                return passed
+        self.held.set()
+        return self.released
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore disconnected clients."""
@@ -65,10 +93,13 @@ class Handler(BaseHTTPRequestHandler):
     buffer: ClassVar = bytearray(1024 * 1024)
 
     def answer(self) -> None:
+        released = self.server.pass_or_hold(f"{self.command} {self.path}")
         left = int(self.headers.get("content-length", "0"))
         size = left
         while left > 0:
             left -= self.rfile.readinto(memoryview(self.buffer)[:left]) or left
+            released.wait(0.5)
+        released.wait()
         response = NOT_FOUND
         if not (self.server.older and self.path.startswith("/api/uploads")):
             self.server.requests.append((self.command, self.path, size))

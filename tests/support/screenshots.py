@@ -206,7 +206,7 @@ async def take_uploads(gallery: GalleryPage, scheme: Scheme, size: str) -> None:
     ]
     half = jpeg_file("IMG_4801.jpg", pictures.truncate(pictures.jpeg(), 60))
     await gallery.choose(half, *files)
-    await expect(gallery.upload("IMG_4801.jpg")).to_contain_text("damaged", timeout=20_000)
+    await expect(gallery.upload("IMG_4801.jpg")).to_contain_text("damaged", timeout=60_000)
     await gallery.page.wait_for_timeout(1_200)
     await save(gallery, "uploads", scheme, size)
     await gallery.uploads.get_by_role("button", name="Cancel all").click()
