@@ -1498,6 +1498,8 @@ export interface operations {
                 skip?: number;
                 /** @description `parts`: the URLs in parts, to be joined by the client */
                 links?: components["schemas"]["LinkForm"];
+                /** @description Words of title, description, file name or camera, and years or months, up to 200 characters: `beach 2019`, `May 2019`, `2019-05`. Photos are found that have all of them; the last may be the beginning of a word. */
+                q?: string | null;
             };
             header?: never;
             path?: never;
@@ -2070,6 +2072,8 @@ export interface operations {
         parameters: {
             query?: {
                 order?: components["schemas"]["Order"];
+                /** @description Words of title, description, file name or camera, and years or months, up to 200 characters: `beach 2019`, `May 2019`, `2019-05`. Photos are found that have all of them; the last may be the beginning of a word. */
+                q?: string | null;
             };
             header?: never;
             path?: never;

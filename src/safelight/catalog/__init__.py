@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from safelight.catalog.paging import Cursor, Month, Page
     from safelight.catalog.reservations import Reservation, Reservations
     from safelight.catalog.scan import RowKeys, RowScan, remove_renditions
+    from safelight.catalog.search.parsing import SearchTerm, parse_query
     from safelight.catalog.tombstones import PhotoHook, Tombstone, Tombstones, TransactionHook
     from safelight.catalog.uploads import UploadEnded, Uploads
 
@@ -33,6 +34,7 @@ __all__ = [
     "Reservations",
     "RowKeys",
     "RowScan",
+    "SearchTerm",
     "Session",
     "Sessions",
     "Tombstone",
@@ -41,6 +43,7 @@ __all__ = [
     "UploadEnded",
     "Uploads",
     "describe_other_bucket",
+    "parse_query",
     "remove_renditions",
 ]
 
@@ -58,6 +61,7 @@ _MODULES: Final = {
     "Reservations": "reservations",
     "RowKeys": "scan",
     "RowScan": "scan",
+    "SearchTerm": "search.parsing",
     "Session": "installation.sessions",
     "Sessions": "installation.sessions",
     "Tombstone": "tombstones",
@@ -66,6 +70,7 @@ _MODULES: Final = {
     "UploadEnded": "uploads",
     "Uploads": "uploads",
     "describe_other_bucket": "installation.bucket",
+    "parse_query": "search.parsing",
     "remove_renditions": "scan",
 }
 

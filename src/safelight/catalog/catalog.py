@@ -36,6 +36,7 @@ from safelight.catalog.renditions.rows import RenditionRows
 from safelight.catalog.reservations import Reservations
 from safelight.catalog.rows import COLUMNS, columns_from_facts, details_to_json, photo_from_row
 from safelight.catalog.scan import RowScan
+from safelight.catalog.search.search import PhotoSearch
 from safelight.catalog.tables import codes, photos
 from safelight.catalog.tombstones import (
     PhotoHook,
@@ -95,6 +96,7 @@ class Catalog:
         self.rekeyed = RekeyedRows(self._database)
         self.trash = TrashRows(self._database)
         self.row_scan = RowScan(self._database)
+        self.search = PhotoSearch(self._database)
         self.uploads = Uploads(self._database)
 
     @property

@@ -27,11 +27,14 @@ class Client(OperatorCalls):
     Every method may raise Unauthenticated, Unavailable or OperatorError.
     """
 
-    def pages(self, *, order: str, limit: int | None) -> Iterator[list[Photo]]:
-        """Yield pages of photos, newest first, up to `limit` photos."""
+    def pages(
+        self, *, order: str, limit: int | None, search: str | None = None
+    ) -> Iterator[list[Photo]]:
+        """Yield pages of photos, newest first, up to `limit` photos. Raises InvalidRequest."""
         left = limit
         page_size = _PAGE_SIZE if left is None else min(left, _PAGE_SIZE)
-        query: str | None = f"order={order}&limit={page_size}"
+        found = "" if search is None else f"&q={quote(search, safe='')}"
+        query: str | None = f"order={order}&limit={page_size}{found}"
         while query and left != 0:
             response = self._request("GET", f"{PHOTOS}?{query}")
             photos: list[Photo] = self._decode(response.content, list[PhotoFields])[:left]

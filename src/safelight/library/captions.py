@@ -9,6 +9,7 @@ from safelight.models import Caption
 MAX_TITLE = 200
 MAX_DESCRIPTION = 5_000
 MAX_FILENAME = 1_024
+MAX_QUERY = 200
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -160,6 +160,7 @@ def make_tasks(
             await settle(sweep, uploads, on_demand)
         finally:
             await rekey()
+        await catalog.search.fill()
 
     async def clear() -> None:
         await clear_expired(catalog, now=clock())

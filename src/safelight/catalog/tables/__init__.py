@@ -15,6 +15,7 @@ from safelight.catalog.tables.clients import (
 )
 from safelight.catalog.tables.metadata import metadata
 from safelight.catalog.tables.photos import month_changes, month_counts, photos, unique_sha256
+from safelight.catalog.tables.search import search
 
 __all__ = [
     "adoptions",
@@ -26,6 +27,7 @@ __all__ = [
     "month_counts",
     "photos",
     "renderings",
+    "search",
     "sessions",
     "unique_sha256",
     "uploads",

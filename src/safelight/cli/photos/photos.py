@@ -35,19 +35,24 @@ def ls(
     limit: Annotated[
         int | None, Parameter(help="Maximum number of photos.", validator=_at_least_one)
     ] = None,
+    search: Annotated[
+        str | None, option("Only photos with these words, or of this year or month.")
+    ] = None,
     json: Annotated[bool, option("Print the API's JSON array, with all pages.")] = False,
 ) -> None:
     """List photos, newest first.
 
+    A search finds words of titles, descriptions, file names and cameras, and dates
+    like 2019, "May 2019" or 2019-05. The last word may be the beginning of one.
     Prints a table on a terminal. In a pipe, prints a line per photo, with tabs
     between id, upload time, content type, width, height, bytes, file name, title.
 
-    Example: safelight ls --order taken --limit 10
+    Example: safelight ls --order taken --search "beach 2019"
     """
     from safelight.client.api import Client
 
     with Client(client_settings()) as client:
-        pages = client.pages(order=order, limit=limit)
+        pages = client.pages(order=order, limit=limit, search=search)
         photos = (photo for page in pages for photo in page)
         if json:
             _print_array(photos)

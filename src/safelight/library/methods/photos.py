@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from safelight.catalog import Cursor, Month, Page
+from safelight.catalog import Cursor, Month, Page, SearchTerm, parse_query
 from safelight.errors import InvalidRequest
+from safelight.library.captions import MAX_QUERY, validate_text
 from safelight.library.lifecycle import LibraryLifecycle
 from safelight.library.results import AddResult, PhotoPage
 from safelight.library.uploads.sources import PhotoSource
@@ -70,14 +71,17 @@ class PhotoMethods(LibraryLifecycle):
         after: str | None = None,
         limit: int = 100,
         skip: int = 0,
+        q: str | None = None,
     ) -> PhotoPage:
         """List the owner's photos, newest first; `limit` is 1 to 500.
 
         `after` is the `next` of the page before. `skip` leaves out that many photos after it, to
-        jump into a long list. Raises InvalidRequest for numbers out of range, and for a cursor of
-        another order.
+        jump into a long list. `q` finds photos that have all of its words in the title,
+        description, file name or camera, or were taken in its year or month ("beach 2019",
+        "May 2019", "2019-05"). The last word may be the beginning of one. Raises InvalidRequest for
+        numbers out of range, a cursor of another order, and a `q` of more than 200 characters.
         """
-        page = await self.page(owner, order=order, after=after, limit=limit, skip=skip)
+        page = await self.page(owner, order=order, after=after, limit=limit, skip=skip, q=q)
         ids = [id_ for id_, _ in page.photos]
         return PhotoPage(
             photos=tuple(await self.photos(owner, ids) if ids else ()),
@@ -92,25 +96,35 @@ class PhotoMethods(LibraryLifecycle):
         after: str | None = None,
         limit: int = 100,
         skip: int = 0,
+        q: str | None = None,
     ) -> Page:
         """List ids and versions, newest first; `after` is the cursor of the previous page.
 
-        `skip` leaves out that many photos after the cursor, to jump into a long list. Raises
-        InvalidRequest.
+        `skip` leaves out that many photos after the cursor, to jump into a long list. `q` is as in
+        `list_photos`. Raises InvalidRequest.
         """
         check_page(limit, skip)
         cursor = Cursor.parse(after, order) if after is not None else None
+        terms = None if q is None else parse_search(q)
         self.backends.darkroom.read_load.record()
-        return await self.backends.catalog.page(
-            owner, order=order, after=cursor, limit=limit, skip=skip
+        catalog = self.backends.catalog
+        if terms is None:
+            return await catalog.page(owner, order=order, after=cursor, limit=limit, skip=skip)
+        return await catalog.search.page(
+            owner, terms, order=order, after=cursor, limit=limit, skip=skip
         )
 
-    async def months(self, owner: str, *, order: Order = Order.TAKEN) -> list[Month]:
+    async def months(
+        self, owner: str, *, order: Order = Order.TAKEN, q: str | None = None
+    ) -> list[Month]:
         """Return the number of photos of each month that has any, newest first.
 
-        The months are those of the camera's local time, and of ``order=added`` those in UTC.
+        The months are those of the camera's local time, and of ``order=added`` those in UTC. With
+        `q`, as in `list_photos`, only photos that it finds count.
         """
-        return await self.backends.catalog.months(owner, order=order)
+        if q is None:
+            return await self.backends.catalog.months(owner, order=order)
+        return await self.backends.catalog.search.months(owner, parse_search(q), order=order)
 
 
 def check_page(limit: int, skip: int) -> None:
@@ -119,3 +133,8 @@ def check_page(limit: int, skip: int) -> None:
         raise InvalidRequest(f"The limit must be between 1 and {MAX_PAGE}.")
     if not 0 <= skip <= MAX_SKIP:
         raise InvalidRequest(f"The number to skip must be between 0 and {MAX_SKIP}.")
+
+
+def parse_search(query: str) -> tuple[SearchTerm, ...]:
+    """Return the terms of a search. Raises InvalidRequest if it is too long or has a NUL."""
+    return parse_query(validate_text("search", query, MAX_QUERY))

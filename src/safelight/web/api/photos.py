@@ -1,24 +1,21 @@
 """The router of ``/photos``, for Safelight's app or an embedding one."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
-import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from safelight import errors
 from safelight.errors import InvalidRequest, NotFound
-from safelight.library import MAX_PAGE, MAX_SKIP, Library
-from safelight.models import Order, Photo
+from safelight.library import Library
+from safelight.models import Photo
 from safelight.web.api import openapi
 from safelight.web.api.bulk import BulkCalls
 from safelight.web.api.downloads import DownloadCalls
-from safelight.web.api.photo_json import PhotoSerializer, etag_of, matches_etag, month_to_view
+from safelight.web.api.listing import ListCalls
+from safelight.web.api.photo_json import PhotoSerializer
 from safelight.web.api.photo_links import LinkCalls
-from safelight.web.api.photo_parts import LinkForm, PartsPageView
 from safelight.web.api.routing import (
-    PRIVATE,
     EmbeddedRoute,
     Owner,
     PathId,
@@ -29,9 +26,8 @@ from safelight.web.api.routing import (
     parse_id,
     parse_taken_at,
 )
-from safelight.web.api.schemas import MonthView, PhotoChanges, PhotoView
+from safelight.web.api.schemas import PhotoChanges, PhotoView
 from safelight.web.api.uploads import UploadCalls
-from safelight.web.hosts import link_endpoint
 from safelight.web.http.body import read_json, read_upload_form
 from safelight.web.http.paths import public_path
 from safelight.web.pages.uploader_files import add_uploader_routes
@@ -40,7 +36,6 @@ from safelight.web.security_log import SecurityEvent, log_security_event
 if TYPE_CHECKING:
     from safelight.web.auth.auth import Authenticator
 
-_WORTH_COMPRESSING = 1024
 _UNAVAILABLE = (errors.CatalogUnavailable, errors.StorageUnavailable, errors.StorageFull)
 _ACCESS = (errors.Unauthenticated, errors.ForbiddenOrigin)
 
@@ -90,32 +85,9 @@ class _Calls:
         LinkCalls(self._library).register(router)
         BulkCalls(self._library).register(router)
         DownloadCalls(self._library).register(router)
+        ListCalls(self._library, self._serializer).register(router)
         one = "/photos/{photo_id}"
         photo = openapi.response("The photo", PhotoView)
-        router.add_api_route(
-            "/photos",
-            self.list,
-            summary="List photos, newest first",
-            description=(
-                "The URL of the next page is in the `Link` header, with `rel=next`. With"
-                " `links=parts`, a page has less than half of the bytes, and the client joins the"
-                " URLs. Each is `base + folder + path + before + date + after + signature`."
-            ),
-            responses={
-                200: openapi.with_headers(
-                    openapi.response(
-                        "A page of photos: `PartsPageView` with `links=parts`",
-                        list[PhotoView],
-                        PartsPageView,
-                    ),
-                    "ETag",
-                    "Link",
-                ),
-                304: openapi.not_modified(),
-                **openapi.problems(*_ACCESS, errors.InvalidRequest, errors.CatalogUnavailable),
-            },
-            response_class=Response,
-        )
         router.add_api_route(
             "/photos",
             self.add,
@@ -132,20 +104,6 @@ class _Calls:
                 ),
                 201: openapi.with_headers(openapi.response("The new photo", PhotoView), "Location"),
                 **openapi.problems(*_ACCESS, *_UPLOAD, *_UNAVAILABLE),
-            },
-            response_class=Response,
-        )
-        router.add_api_route(
-            "/photos/months",
-            self.months,
-            summary="Count the photos of each month, newest first",
-            description="Pass `after` to `/photos` in the same order to start at that month.",
-            responses={
-                200: openapi.with_headers(
-                    openapi.response("The months that have photos", list[MonthView]), "ETag"
-                ),
-                304: openapi.not_modified(),
-                **openapi.problems(*_ACCESS, errors.InvalidRequest, errors.CatalogUnavailable),
             },
             response_class=Response,
         )
@@ -187,53 +145,6 @@ class _Calls:
             summary="Delete a photo; its links stop working",
             responses=openapi.problems(*_ACCESS, NotFound, errors.CatalogUnavailable),
         )
-
-    async def list(
-        self,
-        request: Request,
-        *,
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
-        order: Order = Order.ADDED,
-        after: Annotated[str | None, Query(description="Where the page starts; opaque")] = None,
-        skip: Annotated[
-            int, Query(ge=0, le=MAX_SKIP, description="Number of photos to skip from there")
-        ] = 0,
-        links: Annotated[
-            LinkForm, Query(description="`parts`: the URLs in parts, to be joined by the client")
-        ] = LinkForm.FULL,
-    ) -> Response:
-        """Return a page, or 304 if the client already has it."""
-        owner = owner_of(request)
-        page = await self._library.page(owner, order=order, after=after, limit=limit, skip=skip)
-        serialized = await self._serializer.page(
-            owner,
-            page,
-            endpoint=link_endpoint(request, self._library),
-            now=self._library.now(),
-            form=links,
-        )
-        headers = {"ETag": serialized.etag, **PRIVATE}
-        if page.next:
-            form = {} if links is LinkForm.FULL else {"links": links}
-            query = urlencode({"limit": limit, "order": order, "after": str(page.next), **form})
-            headers["Link"] = f'<{public_path(request.scope)}?{query}>; rel="next"'
-        if matches_etag(request, serialized.etag):
-            return Response(status_code=304, headers=headers)
-        body = serialized.json
-        if len(body) >= _WORTH_COMPRESSING and "gzip" in request.headers.get("accept-encoding", ""):
-            # Not in a middleware: a page is compressed once and sent many times.
-            body = serialized.gzipped
-            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return Response(body, media_type="application/json", headers=headers)
-
-    async def months(self, request: Request, order: Order = Order.TAKEN) -> Response:
-        """Return the months that have photos, or 304 if the client already has them."""
-        months = await self._library.months(owner_of(request), order=order)
-        body = msgspec.json.encode([month_to_view(month) for month in months])
-        headers = {"ETag": etag_of(body), **PRIVATE}
-        if matches_etag(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-        return Response(body, media_type="application/json", headers=headers)
 
     async def add(self, request: Request) -> Response:
         """Add the photo of a form upload."""

@@ -1,0 +1,1 @@
+"""Search in titles, descriptions, file names, cameras and dates."""
