@@ -425,7 +425,7 @@ async def test_killed_command_can_be_repeated(
         arguments = ["adopt", f"s3://{library.backends.bucket.name}/{folder}", "--owner", owner]
         environ = {"PATH": os.defpath, **env, **more}
         command = start_command(arguments, env=environ)
-        command.communicate(timeout=60)
+        command.communicate(timeout=180)
         assert command.returncode is not None
         return command.returncode
 

@@ -68,7 +68,7 @@ async def _run(command: str, folder: Path, variables: dict[str, str]) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), 180)
     assert process.returncode == 0, err.decode()
     return out.decode()
 

@@ -20,7 +20,7 @@ def bucket(engines: EmbeddedEngines) -> Bucket:
         endpoint_url=engines.s3_endpoint_url, bucket=engines.bucket, region=engines.region
     )
     credentials = Credentials(access_key=engines.s3_access_key, secret_key=engines.s3_secret_key)
-    return Bucket(config, StaticCredentials(credentials), timeout=timedelta(seconds=8))
+    return Bucket(config, StaticCredentials(credentials), timeout=timedelta(seconds=60))
 
 
 class TestBucket(BucketContract):

@@ -78,7 +78,7 @@ class Identity:
     @property
     def storage(self) -> Bucket:
         return Bucket(
-            self.access, StaticCredentials(self.credentials), timeout=timedelta(seconds=8)
+            self.access, StaticCredentials(self.credentials), timeout=timedelta(seconds=60)
         )
 
     def signed(
@@ -95,7 +95,7 @@ class Identity:
             method=method,
             query=query,
         )
-        answer = httpx.request(method, url, content=content, timeout=20)
+        answer = httpx.request(method, url, content=content, timeout=120)
         if answer.status_code == httpx.codes.FORBIDDEN:
             raise PermissionError(answer.text)
         return answer.raise_for_status()
@@ -243,7 +243,7 @@ async def test_check_at_the_start_names_the_missing_action(
     service: Identity, sid: str, action: str
 ) -> None:
     restricted = Credentials(access_key=_name(sid, action), secret_key="secret")
-    probe = StoreProbe(service.access, StaticCredentials(restricted), timeout=timedelta(seconds=8))
+    probe = StoreProbe(service.access, StaticCredentials(restricted), timeout=timedelta(seconds=60))
     failure = (await probe.run()).failure
     assert failure
     assert f"(AccessDenied): allow them {action}," in failure.message

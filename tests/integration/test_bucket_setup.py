@@ -19,6 +19,7 @@ from safelight.settings.validators import reveal
 from safelight.signing.sigv4 import Credentials
 from safelight.storage import BucketConfig, SetupOutcome, bucket_exists, configure_bucket
 from support.app_server import settings_for
+from support.engine_driver import wait_until
 
 SIGNED = "content-type,x-amz-checksum-sha256"
 
@@ -71,12 +72,19 @@ def _preflight(store: str, origin: str, method: str, headers: str = SIGNED) -> h
     return httpx.options(f"{store}/safelight/incoming/x", headers=request_headers).headers
 
 
+def _allowed_preflight(store: str, origin: str, method: str) -> httpx.Headers:
+    """Return the response to a preflight when the store has noticed the rule."""
+    allowed = "access-control-allow-origin"
+    assert wait_until(lambda: _preflight(store, origin, method).get(allowed) == origin)
+    return _preflight(store, origin, method)
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
 async def test_page_of_an_allowed_origin_may_send_signed_requests(
     access: BucketConfig, keys: Credentials, origin: str, method: str
 ) -> None:
     await configure_bucket(access, keys, origins=["https://another.example", origin])
-    response = _preflight(access.endpoint_url, origin, method)
+    response = _allowed_preflight(access.endpoint_url, origin, method)
     assert response["access-control-allow-origin"] == origin
     assert method in response["access-control-allow-methods"]
     assert set(SIGNED.split(",")) <= set(response["access-control-allow-headers"].split(", "))
@@ -204,7 +212,7 @@ async def _check_start(settings: Settings, *served: str, refused: str) -> None:
         assert library.backends.engines
         store = library.backends.engines.s3_endpoint_url
         for origin in served:
-            response = _preflight(store, origin, "PUT")
+            response = _allowed_preflight(store, origin, "PUT")
             assert response["access-control-allow-origin"] == origin
         assert "access-control-allow-origin" not in _preflight(store, refused, "PUT")
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,17 +19,19 @@ from safelight.catalog.tables import photos
 from safelight.engines import EmbeddedEngines
 from safelight.errors import InvalidRequest, NotFound
 from safelight.models import Caption, Details, ImageFacts, Order, Photo
+from support.databases import database
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 FACTS = ImageFacts(format="jpeg", content_type="image/jpeg", width=4, height=3)
 
 
-@pytest.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def catalog(engines: EmbeddedEngines) -> AsyncIterator[Catalog]:
-    opened = Catalog(engines.database_url)
-    await opened.upgrade()
-    yield opened
-    await opened.close()
+    """A catalog that no worker sweeps meanwhile."""
+    with database(engines) as url:
+        opened = Catalog(url)
+        yield opened
+        await opened.close()
 
 
 @pytest.fixture

@@ -71,6 +71,19 @@ BROKEN: list[tuple[str, Change, str, str]] = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer for `store.invalid` as a resolver does: this machine may have none."""
+    resolve = socket.getaddrinfo
+
+    def look_up(host: Any, *more: Any, **options: Any) -> Any:
+        if host in {"store.invalid", b"store.invalid"}:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
 @pytest.fixture
 def _no_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start none in each test: test_good_installation_has_no_failure does."""

@@ -18,7 +18,7 @@ from safelight.engines import EmbeddedEngines, binaries
 from safelight.engines.seaweedfs import certificates
 from safelight.engines.seaweedfs.server import Seaweed
 from safelight.engines.secrets import ROLES, load_or_create_certificates
-from support.engine_driver import fetch, put
+from support.engine_driver import fetch, put, wait_until
 from support.processes import family, sockets
 
 KEY = "photos/secretplace/original"
@@ -71,9 +71,9 @@ def _ask(address: tuple[str, int], method: str, path: str, *, tls: bool) -> tupl
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        kind = http.client.HTTPSConnection(*address, timeout=3, context=context)
+        kind = http.client.HTTPSConnection(*address, timeout=120, context=context)
     else:
-        kind = http.client.HTTPConnection(*address, timeout=3)
+        kind = http.client.HTTPConnection(*address, timeout=120)
     try:
         kind.request(method, path, headers={"Accept": "application/json"})
         answer = kind.getresponse()
@@ -93,7 +93,7 @@ def test_engines_listen_only_on_loopback(engines: EmbeddedEngines, seaweed: Seaw
 def test_store_is_not_ready_while_another_process_holds_its_plain_port(
     seaweed: Seaweed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert seaweed.is_ready()
+    assert wait_until(seaweed.is_ready)
     monkeypatch.setattr(seaweed, "_pid", os.getpid())
     assert not seaweed.is_ready()
 

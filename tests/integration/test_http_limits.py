@@ -48,7 +48,7 @@ def test_client_that_sends_one_byte_too_many_can_read_the_413(
 @pytest.mark.parametrize("round_", range(10))
 def test_client_that_reads_only_after_sending_gets_the_413(site: Site, round_: int) -> None:
     body = form(photo_part(bytes(5 * MiB + 1)))
-    connection = http.client.HTTPConnection(site.host, site.port, timeout=20)
+    connection = http.client.HTTPConnection(site.host, site.port, timeout=120)
     try:
         connection.request("POST", "/api/photos", body, {"Content-Type": MULTIPART.decode()})
         assert connection.getresponse().status == 413

@@ -26,7 +26,7 @@ def host(app_server: AppServer) -> Iterator[httpx.Client]:
     app = FastAPI()
     app.include_router(photo_router(app_server.library, owner=_owner_from_header), prefix="/mine")
     app.include_router(photo_router(app_server.library, owner=lambda: "fixed"), prefix="/fixed")
-    with httpx.Client(base_url=app_server.serve(app).url, timeout=30) as client:
+    with httpx.Client(base_url=app_server.serve(app).url, timeout=120) as client:
         yield client
 
 

@@ -12,6 +12,7 @@ from safelight.web import create_app
 from safelight.web.app import FIRST_PARTS
 from support import pictures
 from support.app_server import TOKEN, AppServer, Site
+from support.engine_driver import wait_until
 
 ORIGIN = "https://home.example"
 ROOT = "/photos"
@@ -143,7 +144,8 @@ def test_address_without_the_last_slash_is_the_start_page(prefixed: Site) -> Non
 def test_health_and_metrics_have_the_same_addresses_without_the_path(prefixed: Site) -> None:
     with prefixed.client(headers=BEARER) as client:
         for path in ("/healthz", "/readyz", f"{ROOT}/readyz"):
-            assert client.get(path, headers={"Host": "10.0.0.7"}).status_code == 200
+            host = {"Host": "10.0.0.7"}
+            assert wait_until(lambda: client.get(path, headers=host).status_code == 200)  # noqa: B023
         client.get(f"{ROOT}/api/photos/0")
         client.get("/api/photos/0")
         client.get(f"{ROOT}/static/style.css")

@@ -124,11 +124,11 @@ def test_request_and_its_job_are_logged_with_the_same_id(
     files = {"photo": pictures.jpeg(1600, 1200)}
     added = client.post("/api/photos", files=files, headers={"X-Request-Id": id_})
     assert added.status_code == 201
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while len(about := [line for line in lines if line.get("request_id") == id_]) < 2:
         assert time.monotonic() < deadline, "the photo was not rendered in time"
         time.sleep(0.02)
-    request, job = about
+    request, job = sorted(about, key=lambda line: "task" in line)
     assert (request["method"], request["route"], request["status"]) == ("POST", "/api/photos", 201)
     assert (job["task"], job["outcome"]) == ("develop", "done")
 
@@ -138,5 +138,6 @@ def test_request_is_logged_without_its_query(
 ) -> None:
     for path in ("/sign-in?code=hush", "/hush/hush", "/api/photos/1/hush", "/docs/hush"):
         client.get(path)
-    assert len(lines) == 4
+    # Jobs of earlier tests may end meanwhile.
+    assert len([line for line in lines if "method" in line]) == 4
     assert "hush" not in json.dumps(lines)

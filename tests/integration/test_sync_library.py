@@ -105,7 +105,7 @@ def test_closing_ends_the_calls_of_other_threads(memory_library: Library) -> Non
         assert started.wait(60)
         library.close()
         with pytest.raises(UsageError, match="closed by another thread"):
-            call.result(timeout=30)
+            call.result(timeout=120)
     assert not library.page("ada").photos
     library.close()
 

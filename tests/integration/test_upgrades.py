@@ -107,7 +107,7 @@ async def test_photos_of_earlier_versions_keep_working(upgraded: Library) -> Non
 
 async def _wait_for_jobs(library: Library) -> None:
     """Wait for the jobs, including the purge that was waiting in the dump."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(180):
         while sum((counts := await library.jobs.count()).values()) > counts[JobState.FAILED]:  # noqa: ASYNC110  rows give no notice
             await asyncio.sleep(0.1)
     assert counts[JobState.FAILED] == 0
@@ -190,7 +190,7 @@ async def test_photos_of_the_previous_version_are_counted_during_and_after_the_m
         async with await connect(empty_database) as before, await connect(empty_database) as late:
             await before.execute(insert, {"n": "before"})
             await late.execute("SELECT 1 FROM safelight_sessions")
-            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(180), asyncio.TaskGroup() as group:
                 group.create_task(catalog.upgrade())
                 await wait_for("ShareRowExclusiveLock")
                 group.create_task(late.execute(insert, {"n": "during"}))

@@ -317,7 +317,7 @@ def test_first_of_two_completions_to_end_makes_the_photo(
     storage.fetch = fetch_and_wait  # type: ignore[method-assign]  # for the first call
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(complete, client, upload)
-        assert read.wait(30)
+        assert read.wait(120)
         httpx.put(upload["url"], content=second, headers=upload["headers"]).raise_for_status()
         quick = complete(client, upload)
         app_server.loop.call_soon_threadsafe(over.set)

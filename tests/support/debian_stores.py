@@ -233,7 +233,7 @@ rgw gc obj min wait = 60
 
 def _run(*command: object) -> None:
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False, timeout=60
+        [str(part) for part in command], capture_output=True, text=True, check=False, timeout=180
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 

@@ -38,7 +38,7 @@ def run_pgbouncer(url: str, folder: Path, *, pool_mode: str) -> Iterator[str]:
         yield f"postgresql://anyone@127.0.0.1:{port}/photos"
     finally:
         pooler.terminate()
-        pooler.wait(10)
+        pooler.wait(60)
 
 
 def _answers(port: int) -> bool:

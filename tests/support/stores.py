@@ -161,7 +161,7 @@ def start_server(
 def answers(port: int) -> bool:
     """Return whether something answers HTTP on a port of this machine."""
     try:
-        httpx.get(f"http://127.0.0.1:{port}/", timeout=30, trust_env=False)
+        httpx.get(f"http://127.0.0.1:{port}/", timeout=120, trust_env=False)
     except httpx.HTTPError:
         return False
     return True

@@ -49,7 +49,7 @@ def test_container_serves_photos(buildah: Buildah) -> None:
                 assert original.content == photo["photo"][1]
         finally:
             process.terminate()
-            output, _ = process.communicate(timeout=30)
+            output, _ = process.communicate(timeout=120)
     assert "Traceback" not in output
 
 

@@ -37,7 +37,7 @@ async def test_session_pooling_works_for_queries_and_jobs(
             await catalog.ping()
             async with Worker(catalog.conninfo, [Task(name="work", work=work)]).running():
                 await catalog.transaction(lambda connection: enqueue(connection, "work"))
-                await asyncio.wait_for(done.wait(), 30)
+                await asyncio.wait_for(done.wait(), 120)
         finally:
             await catalog.close()
 

@@ -38,7 +38,7 @@ http://store.example:{port} {{
 
 
 def _ip(*arguments: str) -> None:
-    subprocess.run([program("ip", "iproute2"), *arguments], check=True, timeout=30)
+    subprocess.run([program("ip", "iproute2"), *arguments], check=True, timeout=120)
 
 
 @contextmanager
@@ -68,7 +68,7 @@ class Remote:
         """Return a client of the proxy."""
         host = f"{name}:{self.port}"
         return httpx.Client(
-            base_url=f"http://{PROXY}:{self.port}", headers={"Host": host, **headers}, timeout=30
+            base_url=f"http://{PROXY}:{self.port}", headers={"Host": host, **headers}, timeout=120
         )
 
     @property
@@ -110,7 +110,7 @@ def remote(open_tmp_path: Path) -> Iterator[Remote]:
             stdout=log,
             stderr=log,
         )
-        stack.callback(process.wait, 30)
+        stack.callback(process.wait, 120)
         stack.callback(process.terminate)
         transport = httpx.HTTPTransport(retries=8)
         with httpx.Client(transport=transport) as client:

@@ -35,7 +35,7 @@ class Proxied:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         transport = LoopbackTransport(verify=context)
-        return httpx.Client(base_url=self.page, transport=transport, headers=headers, timeout=30)
+        return httpx.Client(base_url=self.page, transport=transport, headers=headers, timeout=120)
 
     def bearer(self) -> httpx.Client:
         return self.client(Authorization=f"Bearer {self.served.token}")
