@@ -448,9 +448,10 @@ export interface components {
          * @description A photo. Sizes are in bytes and pixels; URLs are valid until expires_at.
          *
          *         `photo_url` is the image to show: the original if it is `displayable` and not `located`, else
-         *         the largest rendition made unasked. `renditions` are those that are made; in pages of photos,
-         *         without those made on demand. `displayable` is true if all common browsers show the original as
-         *         it should be; `located` is true if the original contains the location where it was taken.
+         *         the largest rendition made unasked, which may not be made yet. `renditions` are those that are
+         *         made; in pages of photos, without those made on demand. `displayable` is true if all common
+         *         browsers show the original as it should be; `located` is true if the original contains the
+         *         location where it was taken.
          *         `duration` is the length of an animation in seconds. `taken_at` is the camera's local time, with
          *         an offset from UTC if that is known, and `taken_from` is where it comes from.
          */
@@ -534,6 +535,7 @@ export interface components {
          *
          *         `group` is the index of its group in the page, `original` the signature of its original. `shown`
          *         names the image to show, `original` or a rendition: its URL is the `photo_url` of a PhotoView.
+         *         One that is not in `renditions` is made by a request for it.
          */
         PhotoPartsView: {
             group: number;

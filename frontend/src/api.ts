@@ -107,7 +107,12 @@ export function joinUrls({ groups }: Pick<PartsPage, 'groups'>, photo: PhotoPart
     const { signature = '', ...size } = renditions[n] ?? { width: 0, height: 0 }
     return { ...preset, ...size, url: join(path, signature) }
   })
-  const photo_url = made.find(({ name }) => name === shown)?.url ?? original_url
+  const photo_url =
+    shown === 'original'
+      ? original_url
+      : // What is not made yet is made when it is requested.
+        (made.find(({ name }) => name === shown)?.url ??
+        `${bootstrap.root}/api/photos/${photo.id}/${shown}`)
   return { ...facts, photo_url, original_url, renditions: made }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 
-vi.mock('../src/bootstrap', () => ({ bootstrap: {} }))
+vi.mock('../src/bootstrap', () => ({ bootstrap: { root: '/below' } }))
 const { joinUrls } = await import('../src/api')
 
 const BEFORE = '?X-Amz-Algorithm=A&X-Amz-Date='
@@ -47,5 +47,6 @@ describe('joinUrls', () => {
       ],
     })
     expect(joinUrls({ groups }, parts('w640')).photo_url).toBe(url('d2', 'cc'))
+    expect(joinUrls({ groups }, parts('w1280')).photo_url).toBe('/below/api/photos/7/w1280')
   })
 })

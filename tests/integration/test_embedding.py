@@ -430,6 +430,22 @@ async def test_wrong_name_of_a_rendition_lists_the_right_ones(memory_library: Li
         await memory_library.rendition(photo, "w321")
 
 
+async def test_original_with_a_location_is_never_linked_to_unasked(memory_library: Library) -> None:
+    photo = await _add(memory_library, "ann", 1)
+    details = replace(photo.facts.details, located=True)
+    located = replace(photo, facts=replace(photo.facts, details=details))
+    (made,) = located.renditions
+    original = memory_library.link(photo, "original")
+    for each in (located, replace(located, renditions=())):  # made, or not yet
+        assert memory_library.link(each) == memory_library.link(photo, made.name)
+        links = memory_library.photo_links(each)
+        assert (links.display, links.shown) == (memory_library.link(each), made.name)
+        assert (links.original, len(links.renditions)) == (original, len(each.renditions))
+        assert "/original" not in memory_library.picture(each, alt="")
+        assert memory_library.link(each, "original") == original
+    assert memory_library.photo_links(photo).shown == "original"
+
+
 async def test_rendition_is_made_when_it_is_asked_for(
     postgres: EmbeddedEngines, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import io
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -143,6 +144,46 @@ def test_a_fork_does_not_use_the_connections_of_its_parent(
     with pytest.raises(UsageError, match="forked"):
         sync.page("ada")
     monkeypatch.undo()
+
+
+def test_a_fork_during_the_start_is_an_error_and_no_deadlock() -> None:
+    code = """
+import asyncio, os, threading
+from safelight import Library, SyncLibrary, UsageError
+
+begun, end = threading.Event(), threading.Event()
+
+class Slow(Library):
+    async def start(self):
+        begun.set()
+        while not end.is_set():
+            await asyncio.sleep(0)
+
+starting, unused = SyncLibrary(Slow(None)), SyncLibrary(Slow(None))
+threading.Thread(target=starting.start).start()
+begun.wait()
+child = os.fork()
+end.set()
+if child == 0:
+    unused.start()
+    try:
+        starting.start()
+    except UsageError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+starting.start()
+"""
+    environ = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        env=environ,
+        text=True,
+        timeout=60,
+    )
+    assert "Make the first call after the fork" in result.stdout
 
 
 def test_it_has_every_public_method_of_a_library(sync: SyncLibrary) -> None:

@@ -194,6 +194,18 @@ def display_rendition(photo: Photo, avoided: Collection[str] = ()) -> Rendition 
     )
 
 
+def awaited_for_display(presets: Sequence[Preset], photo: Photo) -> Preset | None:
+    """Return what to link to instead of an original with a location that has no rendition yet.
+
+    It is the largest one made unasked; None if another image can be linked to.
+    """
+    if photo.renditions or not photo.facts.details.located:
+        return None
+    for_image = presets_for_image(presets, photo.facts)
+    whole = [each for each in for_image if each.fit == Fit.INSIDE]
+    return [*whole[:1], *unasked(whole)][-1]
+
+
 @cache
 def not_for_display(presets: tuple[Preset, ...]) -> frozenset[str]:
     """Return the names of presets that don't stand for a photo: crops, and those on demand."""

@@ -7,7 +7,13 @@ from typing import NamedTuple
 from safelight import keys
 from safelight.errors import NotFound
 from safelight.imaging.formats import FORMATS
-from safelight.imaging.presets import choose, display_rendition, not_for_display
+from safelight.imaging.presets import (
+    awaited_for_display,
+    choose,
+    digest,
+    display_rendition,
+    not_for_display,
+)
 from safelight.library.captions import download_filename
 from safelight.library.lifecycle import LibraryLifecycle
 from safelight.models import Photo
@@ -17,13 +23,15 @@ from safelight.signing.links import Link, LinkMethod
 class PhotoLinks(NamedTuple):
     """The links to a photo; `renditions` has one for each of the photo's renditions.
 
-    `display` is the one to show, as by `Library.link`. All stay the same until `stable_until`, UTC.
+    `display` is the one to show, as by `Library.link`, and `shown` its name. All stay the same
+    until `stable_until`, UTC.
     """
 
     original: Link
     display: Link
     renditions: list[Link]
     stable_until: datetime
+    shown: str = "original"
 
 
 class LinkMethods(LibraryLifecycle):
@@ -42,10 +50,12 @@ class LinkMethods(LibraryLifecycle):
 
         The default is what to show in a browser: the original, or the largest rendition made
         unasked if browsers don't show the original as it should be, or if it contains a location.
-        Of the names, only those of renditions that have been made are found: call `rendition` for
-        others. A store accepts a link with its own method only; a link for HEAD is valid for 15
-        minutes. `endpoint` is where the client reaches the store, if not at the configured one.
-        Raises StorageUnavailable while the embedded store is being restarted.
+        An original with a location is linked to only by its name: if there is no rendition yet, the
+        link works once `render` or `rendition` has made it. Of the names, only those of renditions
+        that have been made are found: call `rendition` for others. A store accepts a link with its
+        own method only; a link for HEAD is valid for 15 minutes. `endpoint` is where the client
+        reaches the store, if not at the configured one. Raises StorageUnavailable while the
+        embedded store is being restarted.
         """
         key = self._key(photo, rendition)
         self.backends.bucket.require_running()
@@ -68,11 +78,18 @@ class LinkMethods(LibraryLifecycle):
     ) -> PhotoLinks:
         """Sign the links to a photo's original and to each of its renditions."""
         signer = self.backends.link_signer
-        objects = [keys.original(photo.storage_id), *map(attrgetter("key"), photo.renditions)]
-        original, *renditions = signer.links(objects, photo.storage_id, endpoint=endpoint, now=now)
-        shown = display_rendition(photo, not_for_display(self.backends.presets))
-        display = original if shown is None else renditions[photo.renditions.index(shown)]
-        return PhotoLinks(original, display, renditions, signer.stable_until(photo.storage_id, now))
+        named = [("original", keys.original(photo.storage_id))]
+        named += map(attrgetter("name", "key"), photo.renditions)
+        name, key = self._displayed(photo)
+        objects = [each for _, each in named] + ([] if (name, key) in named else [key])
+        links = signer.links(objects, photo.storage_id, endpoint=endpoint, now=now)
+        return PhotoLinks(
+            original=links[0],
+            display=links[objects.index(key)],
+            renditions=links[1 : len(named)],
+            stable_until=signer.stable_until(photo.storage_id, now),
+            shown=name,
+        )
 
     def download_link(
         self, photo: Photo, *, method: LinkMethod = "GET", endpoint: str | None = None
@@ -93,11 +110,19 @@ class LinkMethods(LibraryLifecycle):
             key, photo.storage_id, filename, method=method, endpoint=endpoint
         )
 
+    def _displayed(self, photo: Photo) -> tuple[str, str]:
+        """Return the name and the key of the image to show."""
+        presets = self.backends.presets
+        if awaited := awaited_for_display(presets, photo):
+            return awaited.name, keys.rendition(photo.storage_id, digest(awaited))
+        if shown := display_rendition(photo, not_for_display(presets)):
+            return shown.name, shown.key
+        return "original", keys.original(photo.storage_id)
+
     def _key(self, photo: Photo, rendition: str | None) -> str:
         presets = self.backends.presets
         if rendition is None:
-            shown = display_rendition(photo, not_for_display(presets))
-            return shown.key if shown else keys.original(photo.storage_id)
+            return self._displayed(photo)[1]
         if rendition == "original":
             return keys.original(photo.storage_id)
         made = {each.name: each.key for each in photo.renditions}

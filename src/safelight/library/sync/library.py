@@ -5,9 +5,10 @@ import functools
 import inspect
 import os
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, ParamSpec, Self, TypeVar
 
 from safelight.errors import UsageError
 from safelight.library.hooks import HookT
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_FORKED: Final = (
+    "This process was forked after the library had been used, or while it was starting. Make the"
+    " first call after the fork: each process starts a library of its own."
+)
+_libraries: "weakref.WeakSet[SyncLibrary]" = weakref.WeakSet()
 
 
 def _blocking(
@@ -61,13 +68,15 @@ class SyncLibrary:
     a thread of its own, and starts with the first call, so that each worker process that a server
     forks has its own. Close it with `close`, or use it as a context manager. If the program ends
     before that, nothing is lost. Raises UsageError in a thread that runs an event loop, which it
-    would block, and in a process that was forked after it had started.
+    would block, and in a process that was forked after it had been used.
     """
 
     def __init__(self, library: Library) -> None:
         self.library = library
         self._thread: LoopThread | None = None
         self._starting = threading.Lock()
+        self._is_used = self._is_forked = False
+        _libraries.add(self)
 
     @classmethod
     def from_settings(cls, settings: "Settings", *, worker: bool = True) -> Self:
@@ -224,6 +233,8 @@ class SyncLibrary:
 
     def _started_thread(self) -> LoopThread:
         _require_no_loop()
+        if self._is_forked:
+            raise UsageError(_FORKED)
         thread = self._thread  # another thread may close the library
         if thread is None:
             with self._starting:
@@ -231,13 +242,20 @@ class SyncLibrary:
                     self._thread = self._start()
                 thread = self._thread
         if thread.pid != os.getpid():
-            raise UsageError(
-                "This process was forked after the library had started. Don't use the library"
-                " before the fork: each process starts its own."
-            )
+            raise UsageError(_FORKED)
         return thread
 
+    def note_fork(self) -> None:
+        """Note in a new process that its parent has used the library, or is starting it.
+
+        The threads of its event loop and of its store's client exist in the parent only, and the
+        lock may be that of another thread.
+        """
+        self._is_forked = self._is_forked or self._is_used
+        self._starting = threading.Lock()
+
     def _start(self) -> LoopThread:
+        self._is_used = True
         thread = LoopThread()
         try:
             thread.run(self.library.start())
@@ -245,6 +263,14 @@ class SyncLibrary:
             thread.stop()
             raise
         return thread
+
+
+def _note_fork() -> None:
+    for library in list(_libraries):
+        library.note_fork()
+
+
+os.register_at_fork(after_in_child=_note_fork)
 
 
 def _require_no_loop() -> None:

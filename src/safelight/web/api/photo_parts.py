@@ -62,6 +62,7 @@ class PhotoPartsView(msgspec.Struct):
 
     `group` is the index of its group in the page, `original` the signature of its original. `shown`
     names the image to show, `original` or a rendition: its URL is the `photo_url` of a PhotoView.
+    One that is not in `renditions` is made by a request for it.
     """
 
     group: int
@@ -115,14 +116,13 @@ def serialize_parts(photo: Photo, links: PhotoLinks, view: PhotoView) -> Seriali
         (rendition.name, rendition.content_type, rendition.key.rpartition("/")[2])
         for rendition in photo.renditions
     )
-    names = dict(zip(links.renditions, (each.name for each in photo.renditions), strict=True))
     encoded = msgspec.json.encode(
         PhotoPartsView(
             group=0,
             id=view.id,
             folder=parts.folder,
             date=parts.date,
-            shown=names.get(links.display, "original"),
+            shown=links.shown,
             original=parts.signature,
             expires_at=view.expires_at,
             title=view.title,
