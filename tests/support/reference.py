@@ -16,7 +16,15 @@ PAGE = ROOT / "docs" / "library.md"
 SOURCE = ROOT / "src" / "safelight"
 
 METHODS = {
-    "Start and close": ("from_settings", "lifespan", "start", "close", "ready", "database_url"),
+    "Start and close": (
+        "from_settings",
+        "lifespan",
+        "start",
+        "close",
+        "ready",
+        "engine",
+        "database_url",
+    ),
     "Add and list": ("add", "list_photos", "photo", "photos", "months"),
     "Adopt": ("adopt",),
     "Change": ("edit", "set_dates", "shift_dates"),

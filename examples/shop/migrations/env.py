@@ -8,7 +8,8 @@ from sqlalchemy import NullPool, create_engine
 
 from safelight.alembic import include_name
 
-url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://")
+url = context.config.attributes.get("url") or os.environ["DATABASE_URL"]
+url = url.replace("postgresql://", "postgresql+psycopg://")
 with create_engine(url, poolclass=NullPool).connect() as connection:
     context.configure(
         connection=connection, target_metadata=Base.metadata, include_name=include_name

@@ -17,6 +17,8 @@ from safelight.library.hooks import Hooks
 
 if TYPE_CHECKING:
     # A program that embeds a library imports these when it starts it: they take a second.
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from safelight.library.assembly import Components
     from safelight.library.backends import Backends
     from safelight.library.jobs import Jobs
@@ -161,7 +163,7 @@ class LibraryLifecycle:
             await self._stack.aclose()
         finally:
             self._is_started = False
-            for name in LibraryLifecycle.__annotations__:
+            for name in (*LibraryLifecycle.__annotations__, "engine"):
                 vars(self).pop(name, None)
 
     async def __aenter__(self) -> Self:
@@ -185,6 +187,20 @@ class LibraryLifecycle:
             yield
         finally:
             await self.close()
+
+    @cached_property
+    def engine(self) -> "AsyncEngine":
+        """An engine of SQLAlchemy for your rows in the catalog's database.
+
+        Its pool is its own, and is closed with the library. Read the property each time, since a
+        library that is started again has another one. Raises UsageError before the library is
+        started.
+        """
+        from sqlalchemy.ext.asyncio import create_async_engine
+
+        engine = create_async_engine(self.database_url)
+        self._stack.push_async_callback(engine.dispose)
+        return engine
 
     @property
     def database_url(self) -> str:

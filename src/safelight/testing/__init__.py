@@ -10,9 +10,9 @@ fixture                       what it is
 `library`                     a library on PostgreSQL and SeaweedFS
 `photo`                       the factory of test pictures, also ``from safelight.testing import
                               photo``
-`safelight_library`           override it: the library of your app
+`safelight_library`           the library of the option with this name; or override it
 `safelight_database_url`      override it: your own PostgreSQL
-`safelight_prepare_database`  override it: a function that creates your own tables
+`safelight_prepare_database`  creates the tables of the option `safelight_tables`; or override it
 ============================= ==================================================================
 
 A conftest may import it before pytest does (PYTEST_DONT_REWRITE: it has no assertions of tests).
@@ -50,6 +50,13 @@ _SPACE: Final = 4 << 30
 """Bytes that the files of a run may need at once."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the app's library and tables."""
+    from safelight.testing.options import add_options
+
+    add_options(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Create the folder of the run. If root runs it, PostgreSQL's own user must reach the files."""
     if not hasattr(config, "workerinput"):
@@ -66,11 +73,17 @@ def _photo() -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def safelight_library() -> "Library":
-    """Return the library that tests use. Override it to return your app's."""
+def safelight_library(pytestconfig: pytest.Config) -> "Library":
+    """Return the library that tests use: that of the option, or else a new one.
+
+    Override it to return your app's in another way.
+    """
     from safelight.library import Library
     from safelight.settings import Settings
+    from safelight.testing.options import configured_library
 
+    if configured := configured_library(pytestconfig):
+        return configured
     return Library.from_settings(Settings(), worker=False)
 
 
@@ -84,13 +97,15 @@ def safelight_database_url() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def safelight_prepare_database() -> Callable[[str], object] | None:
+def safelight_prepare_database(pytestconfig: pytest.Config) -> Callable[[str], object] | None:
     """Return a function that gets a database's URL once, and creates your own tables in it.
 
-    The URL is for SQLAlchemy with psycopg. Override it if your tables are in Safelight's database:
-    each test gets a copy of it.
+    The URL is for SQLAlchemy with psycopg. By default it creates the tables of the option. Override
+    it if yours are created in another way: each test gets a copy of the database.
     """
-    return None
+    from safelight.testing.options import configured_tables
+
+    return configured_tables(pytestconfig)
 
 
 @pytest.fixture(scope="session")
