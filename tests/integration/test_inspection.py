@@ -235,6 +235,19 @@ async def test_tiled_heif_is_accepted_if_complete(darkroom: Darkroom, form: str)
 
 
 @pytest.mark.parametrize("form", ["heic", "avif"])
+async def test_heif_of_many_tiles_is_accepted_within_a_limit(darkroom: Darkroom, form: str) -> None:
+    """A phone's photo of 200 megapixels has 800."""
+    tile = getattr(pictures, form)(64, 64)
+    grid = pictures.heif_grid(tile, 20, 15)
+    facts, rendered = await render(darkroom, grid)
+    assert (facts.width, facts.height) == (64 * 20, 64 * 15)
+    assert rendered
+    assert await outcome(darkroom, grid[:-1]) == "corrupt_image"
+    with pytest.raises(errors.UnsupportedType, match=r"1,001 parts.* At most 1,000 .* as JPEG"):
+        await facts_of(darkroom, pictures.heif_grid(tile, 40, 25))
+
+
+@pytest.mark.parametrize("form", ["heic", "avif"])
 async def test_tiled_heif_whose_end_was_never_written_is_refused(
     darkroom: Darkroom, form: str
 ) -> None:

@@ -45,6 +45,9 @@ _ALLOWED: Final = (
 )
 _PAGED: Final = frozenset({"gif", "webp"})
 _UPRIGHT: Final = frozenset({"avif", "heic"})
+_LIBVIPS_ITEMS: Final = 256
+"""Without `unlimited`, libvips refuses more tiles. Items and pixels were limited by the header, and
+memory is by the process."""
 _ORIENTATIONS: Final = frozenset(range(1, 9))
 _QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
 _TRUNCATED: Final = "premature end of data segment"
@@ -195,6 +198,8 @@ def _open(data: bytes | mmap, form: ImageFormat, *, n: int = -1, **options: int)
         return heic.open_heic(data)
     if form.name in _PAGED:
         options["n"] = n
+    if form.name == "avif" and heif.item_count(data) > _LIBVIPS_ITEMS:
+        options["unlimited"] = True
     source = pyvips.Source.new_from_memory(data)
     return pyvips.Operation.call(
         form.loader, source, access="sequential", fail_on="error", **options

@@ -27,6 +27,10 @@ _Spans = list[Span]
 _SLACK: Final = 16
 """Some programs write the last length a few bytes too large, and every decoder accepts that. If
 more is missing, the file was truncated."""
+_MAX_ITEMS: Final = 1_000
+"""Tiles, thumbnails and others: the limit of libheif, by which the decoder of HEIC abides. One of
+200 megapixels in tiles of 512 by 512 pixels has 800."""
+_FEWER_TILES: Final = f"At most {_MAX_ITEMS:,} are supported. Export it as JPEG and upload that."
 _MAX_NAMES: Final = 1_000
 _NOT_PIXELS: Final = frozenset({b"Exif", b"mime", b"uri "})
 _NO_STILL: Final = "sequence without a still picture"
@@ -57,6 +61,8 @@ def _read(data: Data) -> Header:
     if is_sequence(data) and b"pitm" not in meta:
         name = "AVIF" if data[8:12] == b"avis" else "HEIC"
         raise errors.UnsupportedType(unsupported(f"{name} {_NO_STILL}", _EXPORT_STILL))
+    if (count := _count(data, meta[b"iinf"][0])) > _MAX_ITEMS:
+        raise errors.UnsupportedType(unsupported(f"a photo in {count:,} parts", _FEWER_TILES))
     properties = first_of_each(data, *meta[b"iprp"])[b"ipco"]
     sizes = [
         struct.unpack_from(">II", data, start + 4)
@@ -107,6 +113,17 @@ def _largest_samples(data: Data, start: int, end: int) -> tuple[float, int]:
         if kind == b"hvcC" and last - at > 17:  # ISO/IEC 14496-15, 8.3.2.1
             found.append((_CHROMA[max(data[at + 16] & 3, 1) - 1], 8 + (data[at + 17] & 7)))
     return max(samples for samples, _ in found), max(depth for _, depth in found)
+
+
+def item_count(data: Data) -> int:
+    """Return how many items a file that `read_header` has accepted claims to have."""
+    meta = first_of_each(data, 0, len(data))[b"meta"]
+    return _count(data, first_of_each(data, meta[0] + 4, meta[1])[b"iinf"][0])
+
+
+def _count(data: Data, start: int) -> int:
+    """Return the number of entries that `iinf` claims."""
+    return int.from_bytes(data[start + 4 : start + (6 if data[start] == 0 else 8)], "big")
 
 
 def metadata_items(data: Data, kind: bytes, content_type: bytes = b"") -> Iterator[_Spans]:
