@@ -15,7 +15,7 @@ const RETRIES = [2_000, 5_000, 10_000]
  * Replaces the image of the current photo by a larger one when the screen or the zoom needs it.
  *
  * A larger image may have to be made first. It is loaded aside, so that the current one stays until
- * it is there, or if it can't be had.
+ * it is there, or if there is none.
  */
 export class Sharpener {
   /** The width that each image element has or is getting. */
@@ -45,28 +45,43 @@ export class Sharpener {
     if (!photo || (photo.animated && photo.displayable)) return
     const has = this.#widths.get(element) ?? madeSources(photo).at(-1)?.width ?? photo.width
     const needed = content.displayedImageWidth * devicePixelRatio * ENOUGH
-    const image = needed > has ? atLeast(zoomSources(photo, bootstrap), needed) : undefined
-    if (!image || image.width <= has) return
-    this.#widths.set(element, image.width)
-    void this.#replace(element, image, has)
+    if (needed <= has) return
+    const images = zoomSources(photo, bootstrap)
+    const wanted = atLeast(images, needed)?.width ?? 0
+    const larger = images.filter(({ width }) => width > has && width <= wanted).reverse()
+    if (larger.length === 0) return
+    this.#widths.set(element, wanted)
+    void this.#replace(element, larger, has)
   }
 
-  async #replace(element: HTMLImageElement, image: Source, before: number): Promise<void> {
+  /** Show the first image, or one of the next ones until the first is available. */
+  async #replace(element: HTMLImageElement, images: Source[], before: number): Promise<void> {
+    const wanted = images[0]?.width
+    // Another photo may be shown, or an even larger image be needed meanwhile.
+    const isWanted = () => element.isConnected && this.#widths.get(element) === wanted
+    let shown = before
     for (const pause of [0, ...RETRIES]) {
       await new Promise((resolve) => setTimeout(resolve, pause))
-      // Another photo is shown, or an even larger image was needed meanwhile.
-      if (!element.isConnected || this.#widths.get(element) !== image.width) return
-      const loaded = new Image()
-      loaded.src = image.url
-      // Chromium shows images of 200 megapixels, but refuses to decode them ahead.
-      await loaded.decode().catch(() => undefined)
-      if (!loaded.complete || loaded.naturalWidth === 0) continue
-      if (this.#widths.get(element) === image.width) {
+      for (const image of images.filter(({ width }) => width > shown)) {
+        if (!isWanted()) return
+        const loaded = await load(image.url)
+        if (!loaded) continue
+        if (!isWanted()) return
         element.removeAttribute('srcset')
         element.src = loaded.src
+        shown = image.width
+        break
       }
-      return
+      if (shown === wanted) return
     }
-    this.#widths.set(element, before)
+    if (isWanted()) this.#widths.set(element, shown)
   }
+}
+
+async function load(url: string): Promise<HTMLImageElement | undefined> {
+  const image = new Image()
+  image.src = url
+  // Chromium shows images of 200 megapixels, but refuses to decode them ahead.
+  await image.decode().catch(() => undefined)
+  return image.complete && image.naturalWidth > 0 ? image : undefined
 }
