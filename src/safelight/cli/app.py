@@ -8,7 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 import safelight
 from safelight.cli.admin import db, doctor, jobs, token
 from safelight.cli.options import option
-from safelight.cli.photos import edit, photos, render, upload
+from safelight.cli.photos import download, edit, photos, render, upload
 from safelight.cli.store import adopt, bucket, reconcile
 from safelight.errors import SafelightError
 from safelight.terminal import close_stdout, configure_streams, print_note, print_result
@@ -31,6 +31,7 @@ app.command(upload.upload, usage="Usage: safelight upload [OPTIONS] FILE…")
 app.command(upload.import_, name="import", usage="Usage: safelight import [OPTIONS] DIR…")
 app.command(photos.ls)
 app.command(photos.url)
+app.command(download.download, usage="Usage: safelight download [OPTIONS] ID…")
 app.command(edit.edit, usage="Usage: safelight edit [OPTIONS] ID…")
 app.command(photos.rm, usage="Usage: safelight rm [OPTIONS] ID…")
 app.command(render.render, usage="Usage: safelight render --missing [OPTIONS]")

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from safelight.client.downloads import ArchiveCalls
 from safelight.client.errors import not_safelight
 from safelight.client.http import PHOTOS, UPLOADS, path_of
 from safelight.client.operator import OperatorCalls
@@ -21,7 +22,7 @@ Photo = dict[str, Any]
 """A photo as the API returns it. The fields of `PhotoFields` have been checked."""
 
 
-class Client(OperatorCalls):
+class Client(OperatorCalls, ArchiveCalls):
     """An API client, as a context manager that closes its connections. Threads may share it.
 
     Every method may raise Unauthenticated, Unavailable or OperatorError.

@@ -119,9 +119,11 @@ class ClientConnection:
         self._http.close()
 
     @contextmanager
-    def _stream(self, path: str, **options: Any) -> Iterator[httpx.Response]:
+    def _stream(
+        self, path: str, *, method: str = "POST", **options: Any
+    ) -> Iterator[httpx.Response]:
         try:
-            with self._http.stream("POST", path, **options) as response:
+            with self._http.stream(method, path, **options) as response:
                 if not response.is_success:
                     response.read()
                     raise error_from_response(response, self._settings)

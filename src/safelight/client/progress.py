@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -104,3 +104,18 @@ def show_upload_progress(*, size: int, files: int) -> Iterator[UploadProgress]:
     )
     with make_progress(*columns, expand=True) as bar:
         yield UploadProgress(bar, size=size, files=files)
+
+
+@contextmanager
+def show_download_progress(name: str, size: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar for a file of this size; yield a function that counts its bytes."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with make_progress(*columns, expand=True) as bar:
+        task = bar.add_task(name, total=size)
+        yield lambda count: bar.advance(task, count)

@@ -63,3 +63,13 @@ class BulkOutcome(msgspec.Struct):
 
     done: list[int]
     missing: list[int]
+
+
+class CreatedDownload(msgspec.Struct):
+    """An archive that can be downloaded. `size` is in bytes."""
+
+    url: str
+    filename: str
+    size: int
+    photos: int
+    missing: list[int]
