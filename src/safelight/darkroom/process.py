@@ -16,6 +16,9 @@ from safelight.darkroom.protocol import Allowance
 _END_SECONDS: Final = 5.0
 _STRETCH: Final = 10
 """By how much a deadline may move, while other processes hold the processors."""
+_UNCOUNTED: Final = 0.5
+"""Seconds at the start for which the deadline doesn't move: to read what the kernel counts takes
+longer than many photos."""
 
 
 class DecoderGone(Exception):
@@ -127,7 +130,9 @@ class DecoderProcess:
 
     async def _wait_for_answer(self, answer: asyncio.Future[bytes], within: float) -> bool:
         """Wait for the answer, and return whether it came in time."""
-        begun, queued = time.monotonic(), self._queued_seconds()
+        begun = time.monotonic()
+        await asyncio.wait({answer}, timeout=min(within, _UNCOUNTED))
+        queued = self._queued_seconds() if not answer.done() else 0.0
         while not answer.done():
             lost = self._queued_seconds() - queued
             end = begun + min(within + lost, _STRETCH * within)

@@ -8,7 +8,9 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import starmap
+from operator import mul, sub
 from typing import Final
 
 MAX_SIDE: Final = 32
@@ -75,6 +77,21 @@ def main_colour(pixels: _Pixels) -> str:
 def _planes(pixels: _Pixels, alphas: Sequence[float]) -> tuple[list[float], ...]:
     """Return the planes of lightness, yellow-blue and red-green, blended over the mean colour."""
     total = sum(alphas)
+    if total == len(alphas):  # Opaque: this gives the same in a third of the time.
+        reds, greens, blues, _ = (
+            [value / _OPAQUE for value in band] for band in zip(*pixels, strict=True)
+        )
+        return (
+            [
+                (red + green + blue) / 3
+                for red, green, blue in zip(reds, greens, blues, strict=True)
+            ],
+            [
+                (red + green) / 2 - blue
+                for red, green, blue in zip(reds, greens, blues, strict=True)
+            ],
+            list(map(sub, reds, greens)),
+        )
     mean = [
         sum(pixel[band] / 255 * alpha for pixel, alpha in zip(pixels, alphas, strict=True)) / total
         if total
@@ -98,9 +115,9 @@ def _transform(plane: Sequence[float], width: int, height: int, across: int, dow
     """Compute the lowest frequencies: the triangle below `across` and `down`."""
     across_waves, down_waves = _cosines(across, width), _cosines(down, height)
     rows = [plane[start : start + width] for start in range(0, width * height, width)]
-    summed = [[sum(map(float.__mul__, row, wave)) for row in rows] for wave in across_waves]
+    summed = [[sum(map(mul, row, wave)) for row in rows] for wave in across_waves]
     waves = [
-        sum(map(float.__mul__, summed[x], down_waves[y])) / (width * height)
+        sum(map(mul, summed[x], down_waves[y])) / (width * height)
         for y in range(down)
         for x in range(across)
         if x * down < across * (down - y)
@@ -110,6 +127,7 @@ def _transform(plane: Sequence[float], width: int, height: int, across: int, dow
     return _Channel(mean=mean, waves=tuple(rest), scale=scale if scale > _NOISE else 0.0)
 
 
+@cache
 def _cosines(count: int, length: int) -> list[list[float]]:
     return [
         [math.cos(math.pi / length * turn * (place + 0.5)) for place in range(length)]

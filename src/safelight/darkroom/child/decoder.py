@@ -42,6 +42,7 @@ def run(
         confinement.forbid_new_privileges()
         confinement.restrict_by_landlock()
         handlers = _load_handlers(limits) | dict(more_handlers)
+        gc.freeze()  # What has just been loaded stays, and takes long to go through.
         confinement.limit_resources(limits.address_space)
         if root is not None:
             confinement.enter_empty_root(root)
