@@ -1,5 +1,6 @@
 """`safelight import`, with a real server."""
 
+import hashlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support.fake_server import FakeResponse, run_fake_server
+from support.fake_server import FakeResponse, problem, run_fake_server
 from support.network import free_port
 from support.pictures import TEXT, heic, jpeg, save, truncate
 from support.serve_process import ServeProcess
@@ -272,7 +273,8 @@ def test_ctrl_c_aborts_reserved_uploads(shell: Shell) -> None:
 
 
 def test_import_uses_forms_if_the_store_is_unreachable(server: ServeProcess, shell: Shell) -> None:
-    _folder(shell, 3)
+    for path in _folder(shell, 3).glob("*/*.jpg"):
+        os.truncate(path, 600_000)
     reservation = {"id": "abc", "method": "PUT", "url": "http://127.0.0.1:1/b", "headers": {}}
     with run_fake_server(FakeResponse(201, PHOTO)) as fake:
         fake.answers[:0] = [FakeResponse(201, reservation), FakeResponse(204, b"")]
@@ -288,6 +290,48 @@ def test_import_uses_forms_if_the_store_is_unreachable(server: ServeProcess, she
         ("DELETE", "/api/uploads/abc"),
         *[("POST", "/api/photos")] * 3,
     ]
+
+
+def test_small_files_are_looked_up_together_and_sent_by_form(shell: Shell) -> None:
+    folder = _folder(shell, 4)
+    os.truncate(folder / "1" / "3.jpg", 600_000)
+    known = {"sha256": hashlib.sha256((folder / "0" / "2.jpg").read_bytes()).hexdigest(), **PHOTO}
+    with run_fake_server(FakeResponse(200, [known]), FakeResponse(201, PHOTO)) as fake:
+        result = shell.run("import", "--jobs", "1", "all", SAFELIGHT_URL=fake.url)
+        asked, *sent = [(method, path) for method, path, _ in fake.requests]
+    assert asked == ("POST", "/api/uploads/existing")
+    assert sent == [("POST", "/api/photos")] * 2 + [("POST", "/api/uploads")]
+    assert "safelight: 2 added, 1 already there, 1 failed." in result.err
+
+
+def test_small_file_over_the_limit_for_forms_goes_straight_to_the_bucket(shell: Shell) -> None:
+    _folder(shell, 2)
+    with run_fake_server(FakeResponse(413, {}), FakeResponse(200, PHOTO)) as fake:
+        fake.answers.insert(0, FakeResponse(200, []))
+        result = shell.run("import", "--jobs", "1", "all", SAFELIGHT_URL=fake.url)
+        paths = [path for _, path, _ in fake.requests]
+    assert result.err == "safelight: 2 already there.\n"
+    assert paths == ["/api/uploads/existing", "/api/photos", "/api/uploads", "/api/photos"]
+
+
+def test_server_that_is_busy_when_asked_for_photos_is_asked_again(shell: Shell) -> None:
+    _folder(shell, 3)
+    busy = problem(503, "busy", "Too many.", Retry_After="1")
+    with run_fake_server(busy, FakeResponse(200, []), FakeResponse(201, PHOTO)) as fake:
+        result = shell.run("import", "all", SAFELIGHT_URL=fake.url)
+        paths = [path for _, path, _ in fake.requests]
+    assert result.err == "safelight: 3 added.\n"
+    assert paths == ["/api/uploads/existing"] * 2 + ["/api/photos"] * 3
+
+
+def test_error_when_asked_for_photos_ends_the_run(shell: Shell) -> None:
+    _folder(shell, 40)
+    refusal = problem(401, "unauthenticated", "No.")
+    with run_fake_server(refusal) as fake:
+        result = shell.run("import", "all", SAFELIGHT_URL=fake.url)
+        assert [path for _, path, _ in fake.requests] == ["/api/uploads/existing"]
+    assert result.code == 1
+    assert result.err.endswith("safelight: 1 failed, 39 not sent.\n")
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "65", "many"])

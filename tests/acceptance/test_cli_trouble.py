@@ -220,6 +220,8 @@ def test_file_that_changed_during_upload_fails(shell: Shell) -> None:
             FakeResponse(400, other),
             FakeResponse(204, b""),
         ]
+        for name in ("a.jpg", "b.jpg"):
+            os.truncate(shell.folder / name, 600_000)
         result = shell.run("upload", "--jobs", "1", "a.jpg", "b.jpg", SAFELIGHT_URL=server.url)
         assert server.requests[2][:2] == ("DELETE", "/api/uploads/u")
     assert result.code == 1

@@ -29,6 +29,7 @@ from support.direct_uploads import (
 
 MiB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
+_TWO = (pictures.jpeg(110, 90), pictures.jpeg(120, 90))
 
 
 def test_completed_upload_returns_the_same_json_as_a_form_upload(
@@ -50,6 +51,36 @@ def test_completed_upload_returns_the_same_json_as_a_form_upload(
     assert len(photo["renditions"]) == 1
     assert httpx.get(photo["original_url"]).content == data
     assert not has_objects(app_server, upload)
+
+
+def test_existing_photos_are_found_by_their_checksums(
+    app_server: AppServer, client: httpx.Client
+) -> None:
+    kept, deleted = (complete(client, reserve_and_send(client, data)).json() for data in _TWO)
+    client.delete(f"/api/photos/{deleted['id']}")
+    asked = {"sha256": [*map(digest, _TWO), "0" * 64]}
+    found = client.post("/api/uploads/existing", json=asked)
+    assert (found.status_code, found.json()) == (200, [kept])
+    with app_server.site().client() as other_client:
+        assert other_client.post("/api/uploads/existing", json=asked).json() == []
+
+
+@pytest.mark.parametrize("asked", [[], ["0" * 63], ["A" * 64], ["0" * 64] * 501, None])
+def test_invalid_checksums_to_look_for_are_refused(client: httpx.Client, asked: object) -> None:
+    answer = client.post("/api/uploads/existing", json={"sha256": asked})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+def test_form_with_the_checksum_of_other_bytes_is_refused(client: httpx.Client) -> None:
+    def send(sha256: str) -> httpx.Response:
+        files = {"photo": ("a.jpg", _TWO[0])}
+        return client.post("/api/photos", files=files, data={"sha256": sha256})
+
+    answer = send(digest(_TWO[1]))
+    assert (answer.status_code, answer.json()["code"]) == (422, "checksum_mismatch")
+    assert send("x").json()["code"] == "invalid_request"
+    assert client.get("/api/photos").json() == []
+    assert send(digest(_TWO[0])).status_code == 201
 
 
 def test_reservation_contains_the_request_to_send_and_its_expiry(client: httpx.Client) -> None:

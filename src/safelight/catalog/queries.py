@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
 from safelight.catalog.rows import COLUMNS, FACTS
@@ -136,6 +136,17 @@ FIND_DUPLICATE: Final = compile_query(
     .limit(literal_column("1"))
 )
 """COLUMNS of an owner's photo, which may be in the trash. Parameters: owner, sha256."""
+
+FIND_DUPLICATES: Final = compile_query(
+    select(*COLUMNS)
+    .ext(distinct_on(photos.c.sha256))
+    .where(*_LISTED, photos.c.sha256 == any_(bindparam("sha256", type_=ARRAY(Text))))
+    .order_by(photos.c.sha256, photos.c.separate)
+)
+"""COLUMNS of an owner's photos, one for each SHA-256, without those in the trash.
+
+Parameters: owner, sha256 (a list).
+"""
 
 RESERVE: Final = compile_query(
     insert(photos).values(renditions=_json("rendered")).returning(photos.c.id),

@@ -1,6 +1,6 @@
 """Reservations: rows committed before their objects are written, which then become photos."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight.catalog.database import Database, fetch_on_connection
 from safelight.catalog.deletion.trash import restore_photos
 from safelight.catalog.months.counts import MonthCounts
-from safelight.catalog.queries import FIND_DUPLICATE, PUBLISH, RESERVE
+from safelight.catalog.queries import FIND_DUPLICATE, FIND_DUPLICATES, PUBLISH, RESERVE
 from safelight.catalog.rows import (
     columns_from_facts,
     details_to_json,
@@ -148,6 +148,14 @@ class Reservations:
             restored = await (restore(within) if within else self._database.transaction(restore))
             if restored:  # otherwise it was restored or deleted meanwhile
                 return restored[0]
+
+    async def find_duplicates(self, owner: str, sha256: Collection[str]) -> list[Photo]:
+        """Return the owner's photos with any of these bytes, if they have to be unique."""
+        if not self._finds_duplicates:
+            return []
+        parameters = {"owner": owner, "sha256": list(sha256)}
+        rows = await self._database.fetch_all(FIND_DUPLICATES, parameters)
+        return [photo_from_row(row) for row in rows]
 
     async def abandon(
         self,

@@ -10,10 +10,10 @@ import msgspec
 
 from safelight.client.downloads import ArchiveCalls
 from safelight.client.errors import not_safelight
-from safelight.client.http import PHOTOS, UPLOADS, path_of
+from safelight.client.http import EXISTING, PHOTOS, UPLOADS, path_of
 from safelight.client.operator import OperatorCalls
 from safelight.client.reservation import ReservedUpload, StoreRequest, parse_reservation
-from safelight.client.responses import BulkOutcome, PhotoFields
+from safelight.client.responses import BulkOutcome, HashedPhotoFields, PhotoFields
 from safelight.errors import InvalidRequest
 
 _PAGE_SIZE: Final = 100
@@ -57,27 +57,28 @@ class Client(OperatorCalls, ArchiveCalls):
         self._decode(response.content, BulkOutcome)
         return msgspec.json.decode(response.content, type=BulkOutcome)
 
-    def add(
-        self,
-        file: BinaryIO,
-        filename: str,
-        *,
-        title: str,
-        description: str,
-        modified_at: str | None,
-    ) -> tuple[Photo, bool]:
+    def add(self, file: BinaryIO, filename: str, **texts: str | None) -> tuple[Photo, bool]:
         """Upload a photo through the server; return it, and whether it is new.
 
-        The file is read while it is sent. Raises Invalid, RequestTimeout, and errors from reading
-        the file.
+        The file is read while it is sent, after the `texts`, the other fields of the form. Raises
+        Invalid, RequestTimeout, and errors from reading the file.
         """
         response = self._request(
             "POST",
             PHOTOS,
-            data={"title": title, "description": description, "modified_at": modified_at or ""},
+            data={name: text for name, text in texts.items() if text},
             files={"photo": (filename, file, "application/octet-stream")},
         )
         return self._decode_photo(response), response.status_code == HTTPStatus.CREATED
+
+    def existing(self, sha256: Sequence[str]) -> dict[str, Photo]:
+        """Return those photos with these digests that the server has, by digest.
+
+        Raises DirectUploadsUnsupported, also for servers of version 0.1.
+        """
+        response = self._request("POST", EXISTING, json={"sha256": sha256})
+        photos: list[Photo] = self._decode(response.content, list[HashedPhotoFields])
+        return {photo["sha256"]: photo for photo in photos}
 
     def reserve(self, **declared: object) -> ReservedUpload | Photo:
         """Reserve a direct upload, or return the existing photo with the same bytes.

@@ -24,6 +24,7 @@ from safelight.http_clients import client_context
 
 PHOTOS: Final = "api/photos"
 UPLOADS: Final = "api/uploads"
+EXISTING: Final = "api/uploads/existing"
 _NOT_ROUTED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _TIMEOUT: Final = httpx.Timeout(connect=10, write=60, read=300, pool=None)
 """Seconds. The response to an upload comes only after the photo was decoded and stored: for 200
@@ -140,7 +141,7 @@ class ClientConnection:
             return response
         if response.status_code == HTTPStatus.NOT_FOUND and path.partition("?")[0] == PHOTOS:
             raise not_safelight(self._settings)
-        if path == UPLOADS and response.status_code in _NOT_ROUTED:
+        if path in {UPLOADS, EXISTING} and response.status_code in _NOT_ROUTED:
             raise DirectUploadsUnsupported
         raise error_from_response(response, self._settings)
 

@@ -21,6 +21,12 @@ class PhotoFields(msgspec.Struct):
     renditions: list[RenditionFields]
 
 
+class HashedPhotoFields(PhotoFields):
+    """A photo, and the SHA-256 of its bytes."""
+
+    sha256: str
+
+
 class SessionFields(msgspec.Struct):
     """A session."""
 

@@ -25,6 +25,8 @@ _find_upload_id = re.compile(rb"<UploadId>([^<]+)</UploadId>").search
 _find_parts = re.compile(rb"<Part>(.*?)</Part>", re.DOTALL).findall
 _find_fields = re.compile(rb"<(\w+)>([^<]*)</\1>").findall
 
+CHANGED: Final = "The file changed during the upload: its SHA-256 is different."
+
 
 class DirectAccessUnavailable(Exception):
     """The store can't be used directly from this machine; the message gives the reason."""
@@ -126,7 +128,7 @@ class StoreClient:
 
 def _error_from_response(response: httpx.Response) -> Exception:
     if _is_checksum_error(response.content):
-        return ChecksumMismatch("The file changed during the upload: its SHA-256 is different.")
+        return ChecksumMismatch(CHANGED)
     status = response.status_code
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return _unavailable()

@@ -12,8 +12,16 @@ from safelight.client.files import FileDigest, FileReader, LocalFile
 from safelight.client.http import DirectUploadsUnsupported
 from safelight.client.progress import FileProgress
 from safelight.client.reservation import ReservedUpload
-from safelight.client.store import DirectAccessUnavailable, SignatureRejected, StoreClient
-from safelight.errors import Invalid, NotFound, SafelightError, Unavailable, UploadIncomplete
+from safelight.client.store import CHANGED, DirectAccessUnavailable, SignatureRejected, StoreClient
+from safelight.errors import (
+    ChecksumMismatch,
+    Invalid,
+    NotFound,
+    SafelightError,
+    TooLarge,
+    Unavailable,
+    UploadIncomplete,
+)
 from safelight.models import Caption
 
 _MAX_REJECTIONS: Final = 2
@@ -70,7 +78,10 @@ class TransferContext:
 
 
 class Transfer:
-    """One file's transfer. It keeps its state between attempts, so a retry resumes."""
+    """One file's transfer. It keeps its state between attempts, so a retry resumes.
+
+    `by_form` sends the file through the server even if it could go straight to the bucket.
+    """
 
     def __init__(
         self,
@@ -78,8 +89,11 @@ class Transfer:
         file: LocalFile,
         digest: FileDigest,
         progress: FileProgress,
+        *,
+        by_form: bool = False,
     ) -> None:
         self._context = context
+        self._by_form = by_form
         self._file = file
         self._digest = digest
         self._progress = progress
@@ -96,6 +110,11 @@ class Transfer:
         """
         direct = self._context.direct
         try:
+            if self._by_form:
+                try:
+                    return self._send_form()
+                except TooLarge:  # the limit of the server or of its proxy is lower for forms
+                    self._by_form = False
             if direct.is_enabled:
                 try:
                     return self._send_directly()
@@ -120,13 +139,17 @@ class Transfer:
     def _send_form(self) -> tuple[Photo, bool]:
         self._progress.rewind()
         with self._open_file() as file:
-            added = self._context.client.add(
-                file,
-                self._file.filename,
-                title=self._context.caption.title,
-                description=self._context.caption.description,
-                modified_at=self._digest.stamp.modified_at,
-            )
+            try:
+                added = self._context.client.add(
+                    file,
+                    self._file.filename,
+                    title=self._context.caption.title,
+                    description=self._context.caption.description,
+                    modified_at=self._digest.stamp.modified_at,
+                    sha256=self._digest.sha256,
+                )
+            except ChecksumMismatch as error:
+                raise ChecksumMismatch(CHANGED) from error
         self._context.answered.set()
         return added
 

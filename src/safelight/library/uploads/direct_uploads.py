@@ -5,7 +5,7 @@ spool; that copy is checked, decoded and stored under ``photos/``.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -40,6 +40,9 @@ from safelight.storage import Bucket
 COMPLETION_GRACE: Final = timedelta(hours=1)
 """How long after its signature expires an upload in one request can still be completed: the PUT may
 have started just before."""
+
+MAX_ASKED: Final = 500
+"""How many digests can be looked up at once."""
 
 _AT_ONCE: Final = 4
 """Completions at once. More would only wait for the darkroom, with their bytes in the spool."""
@@ -136,6 +139,18 @@ class DirectUploads:
             signature_lifetime=self._settings.signature_lifetime,
         )
         return StartedUpload(upload=upload, request=request)
+
+    async def existing(self, owner: str, sha256: Collection[str]) -> list[Photo]:
+        """Return the photos that the owner has of these bytes: they need not be sent.
+
+        `sha256` has at most MAX_ASKED digests, in lower-case hex. Raises InvalidRequest.
+        """
+        check_owner(owner)
+        if len(sha256) > MAX_ASKED or not all(map(_SHA256.fullmatch, sha256)):
+            raise InvalidRequest(
+                f"Send at most {MAX_ASKED} SHA-256 digests, each of 64 lower-case hex digits."
+            )
+        return await self._catalog.reservations.find_duplicates(owner, sha256)
 
     async def sign(
         self,

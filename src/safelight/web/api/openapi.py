@@ -13,6 +13,7 @@ from safelight.web.api.schemas import (
     BulkResultView,
     DownloadRequest,
     DownloadView,
+    ExistingRequest,
     JobBatchView,
     JobsView,
     MonthView,
@@ -49,6 +50,7 @@ FORM_BODY = {
                         "photo": {"type": "string", "format": "binary"},
                         **_TEXTS,
                         "modified_at": {"type": "string", "format": "date-time"},
+                        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
                     },
                 }
             }
@@ -90,7 +92,7 @@ def components() -> dict[str, Any]:
             *(PhotoView, PartsPageView, MonthView, PresetView, SessionView),
             *(JobsView, JobBatchView, PrunedBatchView),
             *(PermitView, PutView, PartsView),
-            *(UploadRequest, SignRequest, ReconcileLineView),
+            *(UploadRequest, ExistingRequest, SignRequest, ReconcileLineView),
             *(PhotoChanges, BulkChanges, BulkResultView, DownloadRequest, DownloadView),
         ],
         ref_template=_REF,

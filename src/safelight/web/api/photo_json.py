@@ -6,6 +6,7 @@ versions of a page, and the page is joined from cached JSON.
 
 import base64
 import gzip
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -125,6 +126,15 @@ class PhotoSerializer:
             media_type="application/json",
             headers={**PRIVATE, **headers},
         )
+
+    def respond_all(self, request: Request, photos: Iterable[Photo]) -> Response:
+        """Return the response with an array of photos, as in lists."""
+        endpoint, now = link_endpoint(request, self._library), self._library.now()
+        found: list[Any] = [
+            self._serialize_listed(photo, endpoint, LinkForm.FULL, now).json for photo in photos
+        ]
+        body = b"[" + b",".join(found) + b"]"
+        return Response(body, media_type="application/json", headers=PRIVATE)
 
     def _find_cached(self, key: _PhotoKey, version: int, now: datetime) -> _SerializedPhoto | None:
         cached = self._photos.get(key)

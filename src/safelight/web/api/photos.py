@@ -192,6 +192,7 @@ _UPLOAD = (
     errors.UnsupportedType,
     errors.EmptyFile,
     errors.CorruptImage,
+    errors.ChecksumMismatch,
     errors.TooManyPixels,
     errors.TooManyFrames,
     errors.Busy,

@@ -8,6 +8,7 @@ import msgspec
 from safelight.library import MAX_DOWNLOAD, MAX_SHIFT, Operation
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.library.reconcile.findings import Kind
+from safelight.library.uploads.direct_uploads import MAX_ASKED
 from safelight.models import DateSource, Fit, When
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -133,6 +134,15 @@ class UploadRequest(msgspec.Struct, forbid_unknown_fields=True):
     description: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_DESCRIPTION})] = ""
     multipart: bool = False
     modified_at: Annotated[str, msgspec.Meta(extra_json_schema=_TIME)] | None = None
+
+
+class ExistingRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of POST /uploads/existing: the SHA-256 digests to look for."""
+
+    sha256: Annotated[
+        list[Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]],
+        msgspec.Meta(min_length=1, max_length=MAX_ASKED),
+    ]
 
 
 class PhotoChanges(msgspec.Struct, forbid_unknown_fields=True):

@@ -14,6 +14,7 @@ from safelight.web.api import openapi
 from safelight.web.api.photo_json import PhotoSerializer
 from safelight.web.api.routing import owner_of
 from safelight.web.api.schemas import (
+    ExistingRequest,
     PartsView,
     PermitView,
     PhotoView,
@@ -68,6 +69,18 @@ class UploadCalls:
                     errors.TooManyUploads,
                     *_UNAVAILABLE,
                 ),
+            },
+            response_class=Response,
+        )
+        router.add_api_route(
+            "/uploads/existing",
+            self.existing,
+            methods=["POST"],
+            summary="Find out which files need not be sent",
+            openapi_extra=openapi.json_request("ExistingRequest"),
+            responses={
+                200: openapi.response("The photos with these bytes, in any order", list[PhotoView]),
+                **openapi.problems(*_ACCESS, *_BODY, errors.CatalogUnavailable),
             },
             response_class=Response,
         )
@@ -128,6 +141,12 @@ class UploadCalls:
         if started.request is None:
             return _json(_in_parts(started.upload), status=201)
         return _json(PutView(id=started.upload.upload_id, **_fields(started.request)), status=201)
+
+    async def existing(self, request: Request) -> Response:
+        """Return the photos that the owner has of some bytes."""
+        body = await read_json(request, ExistingRequest, self._library.limits)
+        photos = await self._library.uploads.existing(owner_of(request), body.sha256)
+        return self._serializer.respond_all(request, photos)
 
     async def sign(self, request: Request, upload_id: str) -> Response:
         """Sign a step of a multipart upload."""

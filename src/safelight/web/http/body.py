@@ -11,6 +11,7 @@ import msgspec
 from fastapi import Request
 
 from safelight.errors import (
+    ChecksumMismatch,
     InvalidRequest,
     RequestTimeout,
     TooLarge,
@@ -120,7 +121,8 @@ async def read_upload_form(
     """Read the request's form: the owner's photo, which is in the spool until the context ends.
 
     Raise InvalidRequest if the body is not an upload form, TooLarge at the first byte over a
-    limit, RequestTimeout if it stalls, Busy or StorageFull if the spool has no room.
+    limit, RequestTimeout if it stalls, Busy or StorageFull if the spool has no room,
+    ChecksumMismatch if the form has the SHA-256 of other bytes.
     """
     backends = library.backends
     limits = backends.limits
@@ -130,5 +132,7 @@ async def read_upload_form(
             form = UploadForm(request.headers.get("content-type"), photo, limits)
             limit = limits.max_form_bytes + limits.max_form_overhead
             await read_body(request, limits, form.write, limit=limit, too_large=form.too_large)
-            caption, modified_at = form.finish()
+            caption, modified_at, sha256 = form.finish()
+            if sha256 not in {None, await photo.sha256()}:
+                raise ChecksumMismatch
         yield FormUpload(photo, caption, modified_at)

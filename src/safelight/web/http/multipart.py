@@ -4,6 +4,7 @@ The photo is written to the spool chunk by chunk; the other fields are small. A 
 over a limit or a malformed part ends the parsing at once.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,7 +24,8 @@ _HELD_BACK = 512
 """The parser may hold back a delimiter until it knows which part the bytes belong to."""
 _CHARSET: Final = b"_charset_"
 """The field in which a form names its charset (RFC 7578, 4.6)."""
-_TEXTS: Final = frozenset({b"title", b"description", b"modified_at", _CHARSET})
+_TEXTS: Final = frozenset({b"title", b"description", b"modified_at", b"sha256", _CHARSET})
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
@@ -93,8 +95,8 @@ class UploadForm:
             f" {format_size(self._limits.max_direct_bytes)}."
         )
 
-    def finish(self) -> tuple[Caption, datetime | None]:
-        """Return the caption, and when the file was modified.
+    def finish(self) -> tuple[Caption, datetime | None, str | None]:
+        """Return the caption, when the file was modified, and the SHA-256 it should have.
 
         Raise InvalidRequest if the form is incomplete or has no photo.
         """
@@ -109,7 +111,10 @@ class UploadForm:
             filename=_decode_filename(self._filename, charset),
         )
         modified_at = self._decode(b"modified_at", charset)
-        return caption, parse_modified_at(modified_at) if modified_at else None
+        sha256 = self._decode(b"sha256", charset)
+        if sha256 and not _SHA256.fullmatch(sha256):
+            raise InvalidRequest("The sha256 must be 64 lower-case hex digits.")
+        return caption, parse_modified_at(modified_at) if modified_at else None, sha256 or None
 
     def _form_charset(self) -> str:
         """Return the charset of texts and names that don't state their own."""
