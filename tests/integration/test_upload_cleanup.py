@@ -258,26 +258,30 @@ class _UndeletableBucket(Bucket):
 
     def __init__(self, real: Bucket) -> None:
         self.__dict__.update(real.__dict__)
+        self.error: Exception = StorageUnavailable()
 
     async def delete(self, keys: Sequence[str]) -> None:
-        raise StorageUnavailable from RuntimeError(f"{keys} stay")
+        raise self.error from RuntimeError(f"{keys} stay")
 
 
 def test_failed_cleanup_is_left_to_the_job(
-    app_server: AppServer, site: Site, client: httpx.Client
+    app_server: AppServer,
+    site: Site,
+    client: httpx.Client,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     uploads = app_server.library.components.direct_uploads
-    real, uploads._cleanup._bucket = (
-        uploads._cleanup._bucket,
-        _UndeletableBucket(app_server.library.backends.bucket),
-    )
+    bucket = _UndeletableBucket(app_server.library.backends.bucket)
+    real, uploads._cleanup._bucket = uploads._cleanup._bucket, bucket
     try:
         upload = reserve_and_send(client, pictures.jpeg(71, 48))
         assert complete(client, upload).status_code == 201
+        bucket.error = TimeoutError()
         aborted = reserve_and_send(client, pictures.jpeg(72, 48))
         assert client.delete(f"/api/uploads/{aborted['id']}").status_code == 204
         assert has_objects(app_server, upload)
         assert has_objects(app_server, aborted)
+        assert f"upload {aborted['id']} will be cleared later: the store is slow" in caplog.text
     finally:
         uploads._cleanup._bucket = real
     app_server.do(make_cleanup(app_server, later=timedelta(0)).clear())

@@ -70,7 +70,7 @@ class UploadCleanup:
             _log.warning(
                 "upload %s will be cleared later: %s",
                 upload.upload_id,
-                error or "the store is slow",
+                str(error) or "the store is slow",
             )
 
     async def run(self) -> None:
