@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from sqlalchemy.util import immutabledict
 
-from safelight import Library, NotFound, Photo, SyncLibrary, UsageError
+from safelight import InvalidRequest, Library, NotFound, Photo, SyncLibrary, UsageError
 from support.memory_library import statuses
 from support.pictures import jpeg
 
@@ -39,10 +39,17 @@ class Item(Base):
     __mapper_args__ = immutabledict(polymorphic_on="kind", polymorphic_identity="item")
 
 
+def _require_width(photo: Photo) -> None:
+    if photo.facts.width < 64:
+        raise InvalidRequest("The photo must be 64 pixels wide.")
+
+
 class Lamp(Item):
     __tablename__ = "lamps"
     id: Mapped[int] = mapped_column(ForeignKey(Item.id), primary_key=True)
-    light_id: Mapped[int | None] = _models.photo_column(owner="seller", unique=True)
+    light_id: Mapped[int | None] = _models.photo_column(
+        owner="seller", check=_require_width, unique=True
+    )
     __mapper_args__ = immutabledict(polymorphic_identity="lamp")
 
 
@@ -164,6 +171,15 @@ async def test_columns_of_a_subclass_have_photos_too(memory_library: Library, ru
     await run(_insert(Lamp(photo_id=ids[0], light_id=ids[1])))
     await run(_change(light_id=ids[2]))
     assert await _ids(memory_library) == {ids[0], ids[2]}
+
+
+async def test_check_of_a_column_refuses_photos(memory_library: Library, run: Run) -> None:
+    wide = await _add(memory_library, 0)
+    narrow = (await memory_library.add("ann", jpeg(48, 64))).photo.id
+    await run(_insert(Lamp(photo_id=narrow, light_id=wide)))
+    with pytest.raises(InvalidRequest, match="64 pixels"):
+        await run(_change(light_id=narrow))
+    assert await _ids(memory_library) == {wide, narrow}
 
 
 async def test_old_photo_need_not_be_loaded(memory_library: Library, run: Run) -> None:

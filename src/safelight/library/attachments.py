@@ -38,6 +38,7 @@ class _Attachment:
 
     library: LibraryLifecycle
     owner: OwnerOfRow
+    check: Callable[[Photo], object] | None
 
     def owner_of(self, row: object) -> Any:
         return getattr(row, self.owner) if isinstance(self.owner, str) else self.owner(row)
@@ -56,13 +57,18 @@ class _Detached:
 
 
 def make_photo_column(
-    library: LibraryLifecycle, owner: OwnerOfRow, *, ondelete: str, **options: Any
+    library: LibraryLifecycle,
+    owner: OwnerOfRow,
+    *,
+    check: Callable[[Photo], object] | None,
+    ondelete: str,
+    **options: Any,
 ) -> MappedColumn[Any]:
     """Make a column; see `Library.photo_column`."""
     return mapped_column(
         BigInteger,
         ForeignKey(photos.c.id, ondelete=ondelete),
-        info={_KEY: _Attachment(library, owner)},
+        info={_KEY: _Attachment(library, owner, check)},
         **{"index": True, **options},
     )
 
@@ -108,15 +114,18 @@ def _before_delete(
 
 
 def _check(connection: Connection, attachment: _Attachment, row: object, id_: object) -> None:
-    """Raise NotFound if the row's owner has no such photo."""
+    """Raise NotFound if the row's owner has no such photo, and what the column's check raises."""
     if id_ is None:
         return
     if not isinstance(id_, int):
         raise UsageError(f"A photo column takes the id of a photo, not {type(id_).__name__}.")
     owner = attachment.owner_of(row)
     check_owner(owner)
-    if not find_for_row(connection, owner, id_):
+    photo = find_for_row(connection, owner, id_)
+    if photo is None:
         raise NotFound
+    if attachment.check:
+        attachment.check(photo)
 
 
 def _detach(

@@ -59,13 +59,14 @@ async def list_unattached(
         return [photo_from_row(row) for row in await connection.execute(query)]
 
 
-def find_for_row(connection: Connection, owner: str, id_: int) -> bool:
-    """Return whether the owner has this photo, and keep it until the transaction ends.
+def find_for_row(connection: Connection, owner: str, id_: int) -> Photo | None:
+    """Return the owner's photo if there is one, and keep it until the transaction ends.
 
     `delete_unreferenced` waits for that in other transactions.
     """
-    query = select(photos.c.id).where(*_are_owned(owner, [id_]))
-    return connection.scalar(query.with_for_update(read=True, key_share=True)) is not None
+    query = select(*COLUMNS).where(*_are_owned(owner, [id_]))
+    row = connection.execute(query.with_for_update(read=True, key_share=True)).first()
+    return None if row is None else photo_from_row(row)
 
 
 def delete_unreferenced(

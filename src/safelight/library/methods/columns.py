@@ -1,8 +1,10 @@
 """Declare columns of a host application that refer to photos."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from safelight.library.lifecycle import LibraryLifecycle
+from safelight.models import Photo
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import MappedColumn
@@ -14,7 +16,12 @@ class ColumnMethods(LibraryLifecycle):
     """The methods about rows of a host application."""
 
     def photo_column(
-        self, *, owner: "OwnerOfRow", ondelete: str = "SET NULL", **options: Any
+        self,
+        *,
+        owner: "OwnerOfRow",
+        check: Callable[[Photo], object] | None = None,
+        ondelete: str = "SET NULL",
+        **options: Any,
     ) -> "MappedColumn[Any]":
         """Return a mapped column of SQLAlchemy for the id of a photo, with a foreign key.
 
@@ -25,12 +32,14 @@ class ColumnMethods(LibraryLifecycle):
         the row's owner.
 
         `owner` is the name of the row's attribute with the photo's owner, or a function that takes
-        the row and returns it. `ondelete` is what happens to the row of a photo that you delete.
-        `options` are those of `mapped_column`; `index` is true. It works in an `AsyncSession` and a
-        `Session`, whether the library is started or not, in READ COMMITTED transactions. In a
-        `Session`, hooks of `on_deleted` are a UsageError. Statements for many rows, such as
-        ``delete(User)``, leave the photos to `unattached`.
+        the row and returns it. `check` gets each photo that a row is about to refer to, and raises
+        an exception, such as InvalidRequest, for one that may not be in this column. `ondelete` is
+        what happens to the row of a photo that you delete. `options` are those of `mapped_column`;
+        `index` is true. It works in an `AsyncSession` and a `Session`, whether the library is
+        started or not, in READ COMMITTED transactions. In a `Session`, hooks of `on_deleted` are a
+        UsageError. Statements for many rows, such as ``delete(User)``, leave the photos to
+        `unattached`.
         """
         from safelight.library.attachments import make_photo_column
 
-        return make_photo_column(self, owner, ondelete=ondelete, **options)
+        return make_photo_column(self, owner, check=check, ondelete=ondelete, **options)

@@ -140,10 +140,15 @@ class SyncLibrary:
         }
 
     def photo_column(
-        self, *, owner: "OwnerOfRow", ondelete: str = "SET NULL", **options: Any
+        self,
+        *,
+        owner: "OwnerOfRow",
+        check: Callable[[Photo], object] | None = None,
+        ondelete: str = "SET NULL",
+        **options: Any,
     ) -> "MappedColumn[Any]":
         """Return a column for the id of a photo; see `Library.photo_column`."""
-        return self.library.photo_column(owner=owner, ondelete=ondelete, **options)
+        return self.library.photo_column(owner=owner, check=check, ondelete=ondelete, **options)
 
     def open_download(self, owner: str, token: str) -> "SyncDownload":
         """Open an archive, to send its bytes: ``for part in it.read()``.
