@@ -25,8 +25,10 @@ export function App({ list, navigation, uploader }: Props) {
   const hasEnded = useObservable(session).hasEnded
   const isOnline = useOnline(list)
   const [month, setMonth] = useState(0)
+  useSelection(navigation)
   const onOpen = useRef((slot: number) => navigation.open(slot))
   if (hasEnded) return <SignIn />
+  const { Bar, Mark } = navigation.selection ?? {}
   const { Body, Head, Empty = NoPhotos } = view
   return (
     <>
@@ -49,6 +51,7 @@ export function App({ list, navigation, uploader }: Props) {
           </button>
         </p>
       )}
+      {Bar && <Bar />}
       <main id="photos" tabIndex={-1} aria-label={view.title}>
         {Head && <Head list={list} />}
         {Body ? (
@@ -59,6 +62,7 @@ export function App({ list, navigation, uploader }: Props) {
             <PhotoGrid
               key={query}
               list={list}
+              Mark={Mark}
               handle={navigation.grid}
               onOpen={onOpen.current}
               onMonth={setMonth}
@@ -105,4 +109,26 @@ function useOnline(list: PhotoList): boolean {
     }
   }, [list])
   return isOnline
+}
+
+/** Load the selection when a mouse, finger or key first comes to the photos. */
+function useSelection(navigation: Navigation): void {
+  useEffect(() => {
+    const listening = new AbortController()
+    const load = async (event: Event) => {
+      const isKey = event.type === 'keydown'
+      if (!isKey && !(event.target as HTMLElement).closest?.('.tile')) return
+      listening.abort()
+      let isOver = false
+      const end = () => (isOver = true)
+      for (const type of ['touchend', 'touchcancel']) addEventListener(type, end, { once: true })
+      await navigation.loadSelection()
+      if (!isOver) navigation.selection?.handle(event)
+    }
+    for (const type of ['mouseover', 'touchstart', 'keydown']) {
+      const listener = (event: Event) => void load(event).catch(() => {})
+      addEventListener(type, listener, { signal: listening.signal, passive: true })
+    }
+    return () => listening.abort()
+  }, [navigation])
 }

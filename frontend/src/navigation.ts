@@ -5,6 +5,7 @@ import type { GridHandle } from './grid/grid'
 import { loadCode } from './later'
 import { Observable } from './observable'
 import type { PhotoList } from './photo-list'
+import type { SelectionParts } from './selection/start'
 import { pageTitle, photoName, texts } from './texts'
 import type { Toasts } from './toasts'
 import type { Viewer } from './viewer/viewer'
@@ -18,6 +19,7 @@ export class Navigation extends Observable {
   view: View = DEFAULT_VIEW
   /** The query of the view's address. */
   query = ''
+  selection: SelectionParts | undefined
   readonly grid: { current: GridHandle | null } = { current: null }
   #viewer: Viewer | undefined
   /** Whether the previous entry of the history is the grid. */
@@ -56,6 +58,12 @@ export class Navigation extends Observable {
     void this.#showCurrent()
   }
 
+  async loadSelection(): Promise<void> {
+    const { start } = await import('./selection/start')
+    this.selection ??= start(this)
+    this.notify()
+  }
+
   /** Show what the address names. */
   async #showCurrent(): Promise<void> {
     const id = currentPhoto()
@@ -80,6 +88,7 @@ export class Navigation extends Observable {
     this.view = view
     this.query = query
     if (isNew) this.grid.current = null
+    if (isNew) this.selection?.clear()
     if (view.source) this.list.show(view.source)
     this.#setTitle()
     this.notify()

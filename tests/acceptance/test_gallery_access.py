@@ -73,6 +73,17 @@ async def test_axe_finds_no_violations(gallery: GalleryPage) -> None:
     await expect(gallery.photo("Photo 0")).to_be_visible()
     await _check_axe(gallery)
 
+    await gallery.photo("Photo 0").focus()
+    await gallery.page.keyboard.press("x")
+    bar = gallery.page.get_by_role("region", name="Selected photos")
+    await expect(bar).to_contain_text("1 photo selected")
+    await _check_axe(gallery)
+    await bar.get_by_role("button", name="Change date").click()
+    await _check_axe(gallery)
+    await gallery.open("/?view=recent")
+    await expect(gallery.photo("Photo 0")).to_be_visible()
+    await _check_axe(gallery)
+
     await gallery.choose(
         jpeg_file("broken.jpg", pictures.truncate(pictures.jpeg(), 60)),
         jpeg_file("good.jpg", pictures.jpeg(77, 50)),

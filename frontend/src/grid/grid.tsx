@@ -1,6 +1,8 @@
+import { type ComponentType, Fragment } from 'preact'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { PhotoList } from '../photo-list'
 import { useObservable } from '../observable'
+import type { MarkProps } from '../selection/mark'
 import { monthAndYear, photoCount } from '../texts'
 import { sizesFor } from './sizes'
 import { type Block, Layout } from './layout'
@@ -15,6 +17,8 @@ export interface GridHandle {
 
 interface Props {
   list: PhotoList
+  /** Follows the tile of each loaded photo. */
+  Mark: ComponentType<MarkProps> | undefined
   handle: { current: GridHandle | null }
   onOpen: (slot: number) => void
   onMonth: (month: number) => void
@@ -49,7 +53,7 @@ interface View {
 }
 
 /** All photos. Only the rows near the window are rendered. */
-export function PhotoGrid({ list, handle, onOpen, onMonth }: Props) {
+export function PhotoGrid({ list, Mark, handle, onOpen, onMonth }: Props) {
   useObservable(list)
   const grid = useRef<HTMLDivElement>(null)
   const [width, setWidth] = useState(0)
@@ -242,18 +246,22 @@ export function PhotoGrid({ list, handle, onOpen, onMonth }: Props) {
             class="row"
             style={{ ...style, gap: `${layout.sizes.gap}px` }}
           >
-            {layout.spans(block).map(({ slot, width }) => {
+            {layout.spans(block).map(({ slot, x, width }) => {
               const photo = list.photos.get(slot)
               return (
-                <Tile
-                  key={photo?.id ?? `s${slot}`}
-                  slot={slot}
-                  photo={photo}
-                  width={Math.floor(width * 100) / 100}
-                  height={block.height}
-                  isFirst={block.y < 500}
-                  onOpen={onOpen}
-                />
+                <Fragment key={photo?.id ?? `s${slot}`}>
+                  <Tile
+                    slot={slot}
+                    photo={photo}
+                    width={Math.floor(width * 100) / 100}
+                    height={block.height}
+                    isFirst={block.y < 500}
+                    onOpen={onOpen}
+                  />
+                  {Mark && photo && (
+                    <Mark slot={slot} photo={photo} x={x - block.x} width={width} />
+                  )}
+                </Fragment>
               )
             })}
           </div>

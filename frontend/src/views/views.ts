@@ -1,6 +1,7 @@
 import type { ComponentType } from 'preact'
 import type { IconName } from '../icons'
 import type { PhotoList } from '../photo-list'
+import type { Action } from '../selection/actions'
 import { allPhotos, type Source } from '../source'
 import { texts } from '../texts'
 
@@ -15,6 +16,8 @@ export interface View {
   Head?: ComponentType<{ list: PhotoList }>
   /** Shown when there are no photos. */
   Empty?: ComponentType
+  /** What can be done with selected photos; by default the actions of `selection/actions.ts`. */
+  actions?: Action[]
   /** The view whose link is marked as current; by default this one. */
   parent?: string
 }

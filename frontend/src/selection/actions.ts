@@ -1,0 +1,87 @@
+import type { ComponentType } from 'preact'
+import { deletePhoto, Problem, request } from '../api'
+import type { components } from '../api.gen'
+import type { IconName } from '../icons-later'
+import { photoCount, texts } from '../texts-later'
+import { DateForm } from './date-form'
+
+/** The photos that an action has changed, and those that no longer exist. */
+type Result = components['schemas']['BulkResultView'] & {
+  /** Photos that could not be changed, and why. */
+  failed?: ReadonlyMap<number, Error>
+}
+
+/** What can be done with the selected photos. */
+export interface Action {
+  name: string
+  label: string
+  icon: IconName
+  /** The key that starts it. */
+  key?: string
+  isDangerous?: boolean
+  /** Asks before the action runs; `submit` runs it. Without one, it runs at once. */
+  Form?: ComponentType<FormProps>
+  /** The most photos of one call of `run`; 500 by default. */
+  limit?: number
+  /** Change photos. An error is the reason why none of them was changed. */
+  run: (ids: number[], value: unknown) => Promise<Result>
+  /** Say how many photos it has changed. */
+  done: (count: number) => string
+  /** Say how many photos it could not change. */
+  failed: (count: number) => string
+  /** Whether the photos stay selected. */
+  keepsSelection?: boolean
+}
+
+export interface FormProps {
+  count: number
+  submit: (value?: unknown) => void
+  cancel: () => void
+}
+
+const remove: Action = {
+  name: 'delete',
+  label: texts.delete,
+  icon: 'delete',
+  key: 'Delete',
+  isDangerous: true,
+  limit: 24,
+  run: deleteAll,
+  done: (count) => texts.deletedMany(photoCount(count)),
+  failed: (count) => texts.notDeletedMany(photoCount(count)),
+}
+
+const changeDate: Action = {
+  name: 'date',
+  label: texts.changeDates,
+  icon: 'recent',
+  Form: DateForm,
+  run: async (ids, value) => {
+    const response = await request(`/photos?ids=${ids.join()}`, { method: 'PATCH', json: value })
+    return (await response.json()) as Result
+  },
+  done: (count) => texts.datesChanged(photoCount(count)),
+  failed: (count) => texts.datesNotChanged(photoCount(count)),
+  keepsSelection: true,
+}
+
+/** The actions of a view that has none of its own. An action is added here. */
+export const ACTIONS: Action[] = [changeDate, remove]
+
+/** Delete photos at the same time, as many as a browser sends requests to one server. */
+async function deleteAll(ids: number[]): Promise<Result> {
+  const done: number[] = []
+  const missing: number[] = []
+  const failed = new Map<number, Error>()
+  const deleteOne = async (id: number) => {
+    try {
+      await deletePhoto(id)
+      done.push(id)
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) missing.push(id)
+      else failed.set(id, error as Error)
+    }
+  }
+  await Promise.all(ids.map(deleteOne))
+  return { done, missing, failed }
+}

@@ -1,0 +1,133 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { Icon } from '../icons-later'
+import { useObservable } from '../observable'
+import { formatInteger, photoCount, texts } from '../texts-later'
+import type { Action, FormProps } from './actions'
+import type { Runner } from './runner'
+import type { Selection } from './selection'
+
+interface Props {
+  selection: Selection
+  runner: Runner
+  actions: Action[]
+}
+
+/** Shows how many photos are selected, and what can be done with them. */
+export function SelectionBar({ selection, runner, actions }: Props) {
+  useObservable(selection)
+  useObservable(runner)
+  const [asking, setAsking] = useState<Action>()
+  const bar = useRef<HTMLElement>(null)
+  const count = selection.ids.size
+  const { active, failure } = runner
+  const { isOn } = selection
+  const wasOn = useRef(false)
+  useEffect(() => {
+    const hasLostFocus = document.activeElement === document.body
+    if (wasOn.current && !isOn) {
+      setAsking(undefined)
+      if (hasLostFocus) document.getElementById('photos')?.focus({ preventScroll: true })
+    }
+    wasOn.current = isOn
+  }, [isOn])
+  useEffect(() => {
+    const first = asking ? 'form :is(input:not([type=radio]), button)' : 'button.secondary'
+    if (asking || document.activeElement === document.body) {
+      bar.current?.querySelector<HTMLElement>(first)?.focus()
+    }
+  }, [asking])
+  const start = (action: Action) => {
+    if (action.Form || action.isDangerous) setAsking(action)
+    else void runner.run(action)
+  }
+  const close = () => {
+    setAsking(undefined)
+    runner.forget()
+    selection.clear()
+  }
+  const state = active
+    ? texts.working(formatInteger(active.finished), formatInteger(active.all))
+    : selection.isLoading
+      ? texts.selecting(photoCount(count))
+      : texts.selected(photoCount(count))
+  const notice = failure && [failure.action.failed(failure.count), ...failure.reasons].join(' ')
+  const Form = asking?.Form ?? Confirmation
+  return (
+    <>
+      {isOn && (
+        <section ref={bar} class="selection-bar" aria-label={texts.selection}>
+          {(notice ?? selection.failure) && (
+            <p class="selection-notice">
+              <span>{notice ?? `${texts.notLoaded} ${selection.failure?.message}`}</span>
+              {failure && (
+                <button type="button" class="secondary" onClick={() => void runner.retry()}>
+                  {texts.retry}
+                </button>
+              )}
+            </p>
+          )}
+          {asking ? (
+            <Form
+              action={asking}
+              count={count}
+              cancel={() => setAsking(undefined)}
+              submit={(value) => {
+                setAsking(undefined)
+                void runner.run(asking, value)
+              }}
+            />
+          ) : (
+            <div class="selection-actions">
+              <button
+                type="button"
+                class="icon-button"
+                aria-label={texts.endSelection}
+                title={texts.endSelection}
+                onClick={close}
+              >
+                <Icon name="close" />
+              </button>
+              <strong>{state}</strong>
+              {actions.map((action) => (
+                <button
+                  key={action.name}
+                  type="button"
+                  class="secondary"
+                  data-key={action.key}
+                  disabled={active !== undefined || selection.isLoading}
+                  onClick={() => start(action)}
+                >
+                  <Icon name={action.icon} />
+                  <span>{action.label}</span>
+                </button>
+              ))}
+            </div>
+          )}
+        </section>
+      )}
+      <p class="visually-hidden" role="status">
+        {isOn ? [notice, state, count === 1 && texts.selectionKeys].filter(Boolean).join(' ') : ''}
+      </p>
+    </>
+  )
+}
+
+function Confirmation({ action, count, submit, cancel }: FormProps & { action: Action }) {
+  return (
+    <form
+      class="selection-form"
+      onSubmit={(event) => {
+        event.preventDefault()
+        submit()
+      }}
+    >
+      <strong>{texts.confirm(action.label, photoCount(count))}</strong>
+      <button type="submit" class="primary">
+        {action.label}
+      </button>
+      <button type="button" class="secondary" onClick={cancel}>
+        {texts.cancel}
+      </button>
+    </form>
+  )
+}
