@@ -136,7 +136,7 @@ async def test_selection_works_with_the_keyboard_alone(open_gallery: OpenGallery
     await expect(gallery.photo("Photo 1")).to_be_focused()
     await page.keyboard.press("x")
     await page.keyboard.press("m")
-    await expect(_action(page, "Change date")).to_be_focused()
+    await expect(_action(page, "Download")).to_be_focused()
     await page.keyboard.press("Delete")
     await expect(_action(page, "Delete")).to_be_focused()
     await page.keyboard.press("Enter")
@@ -202,6 +202,27 @@ async def test_failed_deletions_stay_selected_with_the_reason_and_a_retry(
     await _action(page, "Try again").click()
     await expect(gallery.photo("Photo 2")).to_have_count(0)
     await expect(_bar(page)).to_have_count(0)
+
+
+async def test_selected_photos_are_downloaded_as_one_archive(open_gallery: OpenGallery) -> None:
+    gallery = await open_gallery(3)
+    page = gallery.page
+    await gallery.photo("Photo 1").hover()
+    await _mark(page, "Photo 1").click()
+    await gallery.photo("Photo 2").click()
+    archives: list[str] = []
+
+    async def answer(route: Route) -> None:
+        archives.append(route.request.url)
+        headers = {"Content-Disposition": 'attachment; filename="Photos.zip"'}
+        await route.fulfill(body=b"PK", headers=headers)
+
+    await page.route("**/api/downloads/*", answer)
+    async with page.expect_download() as download:
+        await _action(page, "Download").click()
+    assert (await download.value).suggested_filename == "Photos.zip"
+    assert len(archives) == 1
+    await expect(_bar(page)).to_contain_text("2 photos selected")
 
 
 async def test_dates_of_selected_photos_are_changed_and_shifted(open_gallery: OpenGallery) -> None:

@@ -193,12 +193,13 @@ export function PhotoGrid({ list, Mark, handle, onOpen, onMonth }: Props) {
   }
 
   const onKeyDown = (event: KeyboardEvent) => {
-    const from = slotOf(event.target)
-    if (from < 0 || event.altKey || event.ctrlKey || event.metaKey) return
-    if (!/^(Arrow|Home|End)/.test(event.key)) return
+    const { key } = event
+    if (slotOf(event.target) < 0 || event.altKey || event.ctrlKey || event.metaKey) return
+    if (!/^(Arrow|Home|End)/.test(key)) return
     event.preventDefault()
     void import('./neighbours').then(({ neighbour }) => {
-      const to = neighbour(list, layout, from, event.key)
+      // Another key may have moved the focus meanwhile.
+      const to = neighbour(list, layout, slotOf(document.activeElement), key)
       if (to !== undefined) toSlot(to, true)
     })
   }

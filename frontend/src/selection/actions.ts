@@ -65,8 +65,25 @@ const changeDate: Action = {
   keepsSelection: true,
 }
 
+const download: Action = {
+  name: 'download',
+  label: texts.downloadMany,
+  icon: 'download',
+  limit: Number.POSITIVE_INFINITY,
+  run: async (ids) => {
+    const response = await request('/downloads', { method: 'POST', json: { ids } })
+    const { url, missing } = (await response.json()) as components['schemas']['DownloadView']
+    // The response is a file: the page stays.
+    location.assign(url)
+    return { done: ids.filter((id) => !missing.includes(id)), missing }
+  },
+  done: (count) => texts.downloading(photoCount(count)),
+  failed: (count) => texts.notDownloaded(photoCount(count)),
+  keepsSelection: true,
+}
+
 /** The actions of a view that has none of its own. An action is added here. */
-export const ACTIONS: Action[] = [changeDate, remove]
+export const ACTIONS: Action[] = [download, changeDate, remove]
 
 /** Delete photos at the same time, as many as a browser sends requests to one server. */
 async function deleteAll(ids: number[]): Promise<Result> {
