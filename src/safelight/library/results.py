@@ -3,10 +3,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from safelight.models import BulkResult, Photo, Upload
 from safelight.signing.uploads import PresignedRequest
+
+MAX_ASKED: Final = 500
+"""How many digests `DirectUploads.existing` looks up at once."""
 
 Operation = Literal["create", "part", "list", "complete", "abort"]
 """A step of a multipart upload that can be signed."""

@@ -25,7 +25,7 @@ from safelight.errors import (
 )
 from safelight.library.captions import validate
 from safelight.library.ingest import Ingest, check_owner
-from safelight.library.results import AddResult, Operation, StartedUpload
+from safelight.library.results import MAX_ASKED, AddResult, Operation, StartedUpload
 from safelight.library.spool import Spool
 from safelight.library.tasks import enqueue_clear
 from safelight.library.uploads.declarations import check_declared
@@ -40,9 +40,6 @@ from safelight.storage import Bucket
 COMPLETION_GRACE: Final = timedelta(hours=1)
 """How long after its signature expires an upload in one request can still be completed: the PUT may
 have started just before."""
-
-MAX_ASKED: Final = 500
-"""How many digests can be looked up at once."""
 
 _AT_ONCE: Final = 4
 """Completions at once. More would only wait for the darkroom, with their bytes in the spool."""

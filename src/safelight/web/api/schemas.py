@@ -8,7 +8,7 @@ import msgspec
 from safelight.library import MAX_DOWNLOAD, MAX_SHIFT, Operation
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.library.reconcile.findings import Kind
-from safelight.library.uploads.direct_uploads import MAX_ASKED
+from safelight.library.results import MAX_ASKED
 from safelight.models import DateSource, Fit, When
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
