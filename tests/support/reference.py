@@ -27,6 +27,10 @@ METHODS = {
     ),
     "Add and list": ("add", "list_photos", "photo", "photos", "months"),
     "Adopt": ("adopt",),
+    "Albums": (
+        *("albums", "album", "create_album", "edit_album", "delete_album"),
+        *("add_to_album", "remove_from_album", "move_in_album"),
+    ),
     "Change": ("edit", "set_dates", "shift_dates"),
     "Rows of yours": ("photo_column",),
     "Trash": (
@@ -69,6 +73,7 @@ VALUES = {
     "AddResult": "library/results.py",
     "PhotoPage": "library/results.py",
     "Month": "catalog/paging.py",
+    "Album": "catalog/albums/albums.py",
     "BulkResult": "models.py",
     "JobBatch": "library/results.py",
     "Download": "library/results.py",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from safelight.catalog.installation.bucket import describe_other_bucket
     from safelight.catalog.installation.sessions import Session, Sessions
     from safelight.catalog.months.drift import Miscount, MonthDrift
-    from safelight.catalog.paging import Cursor, Month, Page
+    from safelight.catalog.paging import Cursor, Month, Page, Sorting
     from safelight.catalog.reservations import Reservation, Reservations
     from safelight.catalog.scan import RowKeys, RowScan, remove_renditions
     from safelight.catalog.search.parsing import SearchTerm, parse_query
@@ -37,6 +37,7 @@ __all__ = [
     "SearchTerm",
     "Session",
     "Sessions",
+    "Sorting",
     "Tombstone",
     "Tombstones",
     "TransactionHook",
@@ -64,6 +65,7 @@ _MODULES: Final = {
     "SearchTerm": "search.parsing",
     "Session": "installation.sessions",
     "Sessions": "installation.sessions",
+    "Sorting": "paging",
     "Tombstone": "tombstones",
     "Tombstones": "tombstones",
     "TransactionHook": "tombstones",

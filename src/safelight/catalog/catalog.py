@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, delete, false, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from safelight.catalog.albums.albums import Albums
 from safelight.catalog.database import Database, Work
 from safelight.catalog.dates import PhotoDates, date_values, keep_owners_date
 from safelight.catalog.deletion.rekeying import RekeyedRows
@@ -80,6 +81,7 @@ class Catalog:
     ) -> None:
         self._database = Database(url, deadline=deadline)
         self.adoptions = Adoptions(self._database)
+        self.albums = Albums(self._database)
         self.bucket_record = BucketRecord(self._database)
         self.dates = PhotoDates(self._database)
         self.downloads = DownloadRows(self._database)

@@ -16,9 +16,15 @@ from safelight.models import Order
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHAPE = struct.Struct(">cqq")
-Sorting = Order | Literal["trash"]
-"""What a page is sorted by. The trash is sorted by when the photos were trashed."""
-_LETTERS: dict[Sorting, bytes] = {Order.ADDED: b"a", Order.TAKEN: b"l", "trash": b"d"}
+Sorting = Order | Literal["trash", "album"]
+"""What a page is sorted by. The trash is sorted by when the photos were trashed, and an album by
+positions, which are in cursors as microseconds since 1970."""
+_LETTERS: dict[Sorting, bytes] = {
+    Order.ADDED: b"a",
+    Order.TAKEN: b"l",
+    "trash": b"d",
+    "album": b"m",
+}
 """Version 0.1 sorted by another time in ``order=taken``: its cursors have the letter t."""
 
 

@@ -8,10 +8,11 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from safelight.client.calls.albums import AlbumConnection
+from safelight.client.calls.operator import OperatorCalls
 from safelight.client.downloads import ArchiveCalls
 from safelight.client.errors import not_safelight
 from safelight.client.http import EXISTING, PHOTOS, UPLOADS, path_of
-from safelight.client.operator import OperatorCalls
 from safelight.client.reservation import ReservedUpload, StoreRequest, parse_reservation
 from safelight.client.responses import BulkOutcome, HashedPhotoFields, PhotoFields
 from safelight.errors import InvalidRequest
@@ -22,7 +23,7 @@ Photo = dict[str, Any]
 """A photo as the API returns it. The fields of `PhotoFields` have been checked."""
 
 
-class Client(OperatorCalls, ArchiveCalls):
+class Client(AlbumConnection, OperatorCalls, ArchiveCalls):
     """An API client, as a context manager that closes its connections. Threads may share it.
 
     Every method may raise Unauthenticated, Unavailable or OperatorError.

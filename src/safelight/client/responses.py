@@ -64,6 +64,14 @@ class PruneCounts(msgspec.Struct):
     next: int | None
 
 
+class AlbumFields(msgspec.Struct):
+    """The fields of an album that the commands use."""
+
+    id: int
+    title: str
+    photos: int
+
+
 class BulkOutcome(msgspec.Struct):
     """The ids of the photos that a request has changed, and those that don't exist."""
 

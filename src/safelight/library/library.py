@@ -1,6 +1,7 @@
 """The library: add, list, change and delete photos, and sign links to them."""
 
 from safelight.library.methods.adoption import AdoptionMethods
+from safelight.library.methods.albums import AlbumMethods
 from safelight.library.methods.changes import ChangeMethods
 from safelight.library.methods.columns import ColumnMethods
 from safelight.library.methods.downloads import DownloadMethods
@@ -12,6 +13,7 @@ from safelight.library.methods.upkeep import UpkeepMethods
 
 class Library(
     AdoptionMethods,
+    AlbumMethods,
     PhotoMethods,
     ChangeMethods,
     ColumnMethods,

@@ -4,6 +4,7 @@ Their names begin with ``safelight_``, since they may share a host application's
 migrations create them; a test compares the two.
 """
 
+from safelight.catalog.tables.albums import album_photos, albums
 from safelight.catalog.tables.clients import (
     adoptions,
     codes,
@@ -19,6 +20,8 @@ from safelight.catalog.tables.search import search
 
 __all__ = [
     "adoptions",
+    "album_photos",
+    "albums",
     "codes",
     "downloads",
     "installation",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from safelight.catalog import Cursor, Month, Page, SearchTerm, parse_query
+from safelight.catalog import Cursor, Month, Page, SearchTerm, Sorting, parse_query
 from safelight.errors import InvalidRequest
 from safelight.library.captions import MAX_QUERY, validate_text
 from safelight.library.lifecycle import LibraryLifecycle
@@ -72,16 +72,21 @@ class PhotoMethods(LibraryLifecycle):
         limit: int = 100,
         skip: int = 0,
         q: str | None = None,
+        album: int | None = None,
     ) -> PhotoPage:
         """List the owner's photos, newest first; `limit` is 1 to 500.
 
         `after` is the `next` of the page before. `skip` leaves out that many photos after it, to
         jump into a long list. `q` finds photos that have all of its words in the title,
         description, file name or camera, or were taken in its year or month ("beach 2019",
-        "May 2019", "2019-05"). The last word may be the beginning of one. Raises InvalidRequest for
-        numbers out of range, a cursor of another order, and a `q` of more than 200 characters.
+        "May 2019", "2019-05"). The last word may be the beginning of one. `album` lists the photos
+        of an album in its order, and `order` doesn't matter then. Raises InvalidRequest for numbers
+        out of range, a cursor of another order, and a `q` of more than 200 characters or with an
+        album; NotFound for an album that the owner doesn't have.
         """
-        page = await self.page(owner, order=order, after=after, limit=limit, skip=skip, q=q)
+        page = await self.page(
+            owner, order=order, after=after, limit=limit, skip=skip, q=q, album=album
+        )
         ids = [id_ for id_, _ in page.photos]
         return PhotoPage(
             photos=tuple(await self.photos(owner, ids) if ids else ()),
@@ -97,17 +102,23 @@ class PhotoMethods(LibraryLifecycle):
         limit: int = 100,
         skip: int = 0,
         q: str | None = None,
+        album: int | None = None,
     ) -> Page:
         """List ids and versions, newest first; `after` is the cursor of the previous page.
 
-        `skip` leaves out that many photos after the cursor, to jump into a long list. `q` is as in
-        `list_photos`. Raises InvalidRequest.
+        `skip` leaves out that many photos after the cursor, to jump into a long list. `q` and
+        `album` are as in `list_photos`. Raises InvalidRequest and NotFound.
         """
         check_page(limit, skip)
-        cursor = Cursor.parse(after, order) if after is not None else None
+        sorting: Sorting = order if album is None else "album"
+        cursor = Cursor.parse(after, sorting) if after is not None else None
         terms = None if q is None else parse_search(q)
         self.backends.darkroom.read_load.record()
         catalog = self.backends.catalog
+        if album is not None:
+            if terms is not None:
+                raise InvalidRequest("Give either a search or an album.")
+            return await catalog.albums.page(owner, album, after=cursor, limit=limit, skip=skip)
         if terms is None:
             return await catalog.page(owner, order=order, after=cursor, limit=limit, skip=skip)
         return await catalog.search.page(

@@ -13,7 +13,7 @@ from safelight.models import Order
 from safelight.web.api import openapi
 from safelight.web.api.photo_json import PhotoSerializer, etag_of, matches_etag, month_to_view
 from safelight.web.api.photo_parts import LinkForm, PartsPageView
-from safelight.web.api.routing import PRIVATE, owner_of
+from safelight.web.api.routing import PRIVATE, owner_of, parse_id
 from safelight.web.api.schemas import MonthView, PhotoView
 from safelight.web.hosts import link_endpoint
 from safelight.web.http.paths import public_path
@@ -21,7 +21,7 @@ from safelight.web.http.paths import public_path
 _WORTH_COMPRESSING = 1024
 _ERRORS = (
     *(errors.Unauthenticated, errors.ForbiddenOrigin),
-    *(errors.InvalidRequest, errors.CatalogUnavailable),
+    *(errors.InvalidRequest, errors.NotFound, errors.CatalogUnavailable),
 )
 Search = Annotated[
     str | None,
@@ -97,11 +97,20 @@ class ListCalls:
             LinkForm, Query(description="`parts`: the URLs in parts, to be joined by the client")
         ] = LinkForm.FULL,
         q: Search = None,
+        album: Annotated[
+            str | None, Query(description="An album's id: its photos, in its order")
+        ] = None,
     ) -> Response:
         """Return a page, or 304 if the client already has it."""
         owner = owner_of(request)
         page = await self._library.page(
-            owner, order=order, after=after, limit=limit, skip=skip, q=q
+            owner,
+            order=order,
+            after=after,
+            limit=limit,
+            skip=skip,
+            q=q,
+            album=None if album is None else parse_id(album, "album"),
         )
         serialized = await self._serializer.page(
             owner,
@@ -115,6 +124,7 @@ class ListCalls:
             query = {"limit": limit, "order": order, "after": str(page.next)}
             query |= {} if links is LinkForm.FULL else {"links": links}
             query |= {} if q is None else {"q": q}
+            query |= {} if album is None else {"album": album}
             headers["Link"] = f'<{public_path(request.scope)}?{urlencode(query)}>; rel="next"'
         if matches_etag(request, serialized.etag):
             return Response(status_code=304, headers=headers)

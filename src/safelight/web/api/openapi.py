@@ -7,6 +7,13 @@ import msgspec
 
 from safelight import errors
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
+from safelight.web.api.albums.schemas import (
+    AlbumChanges,
+    AlbumMove,
+    AlbumPhotos,
+    AlbumView,
+    NewAlbum,
+)
 from safelight.web.api.photo_parts import PartsPageView
 from safelight.web.api.schemas import (
     BulkChanges,
@@ -91,6 +98,7 @@ def components() -> dict[str, Any]:
         [
             *(PhotoView, PartsPageView, MonthView, PresetView, SessionView),
             *(JobsView, JobBatchView, PrunedBatchView),
+            *(AlbumView, NewAlbum, AlbumChanges, AlbumPhotos, AlbumMove),
             *(PermitView, PutView, PartsView),
             *(UploadRequest, ExistingRequest, SignRequest, ReconcileLineView),
             *(PhotoChanges, BulkChanges, BulkResultView, DownloadRequest, DownloadView),

@@ -10,6 +10,7 @@ from safelight.errors import InvalidRequest, NotFound
 from safelight.library import Library
 from safelight.models import Photo
 from safelight.web.api import openapi
+from safelight.web.api.albums.albums import AlbumCalls
 from safelight.web.api.bulk import BulkCalls
 from safelight.web.api.downloads import DownloadCalls
 from safelight.web.api.listing import ListCalls
@@ -84,6 +85,7 @@ class _Calls:
         UploadCalls(self._library, self._serializer).register(router)
         LinkCalls(self._library).register(router)
         BulkCalls(self._library).register(router)
+        AlbumCalls(self._library).register(router)
         DownloadCalls(self._library).register(router)
         ListCalls(self._library, self._serializer).register(router)
         one = "/photos/{photo_id}"

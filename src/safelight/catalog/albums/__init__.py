@@ -1,0 +1,1 @@
+"""Albums: photos of one owner in an order of their own."""
