@@ -66,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for step in ("connect", "read", "write", "pool"):
         setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, step, 120)
     determinism.apply(determinism.worker_number())
+    determinism.be_patient()
     _reserve_preferred_ports()
     if not hasattr(config, "workerinput"):  # xdist's workers inherit the environment
         _prefer_memory_to_disk()

@@ -10,7 +10,7 @@ import pytest
 
 from support.network import free_port
 from support.refused_calls import without_calls
-from support.serve_process import ServeProcess
+from support.serve_process import PATIENCE, ServeProcess
 from support.shell import Shell
 
 
@@ -27,7 +27,7 @@ def _examine(
     served: ServeProcess, before: Sequence[str | Path] = (), **changes: str
 ) -> list[dict[str, Any]]:
     """Return the results of the command, which the command `before` may run."""
-    variables = {"SAFELIGHT_DATA_DIR": str(served.data_dir), **served.settings}
+    variables = {"SAFELIGHT_DATA_DIR": str(served.data_dir), **PATIENCE, **served.settings}
     done = Shell(served.data_dir.parent, variables).run(
         "doctor", "--json", before=before, **changes
     )

@@ -23,7 +23,7 @@ import pytest
 from safelight.engines import EmbeddedEngines
 from safelight.jobs import WorkerTimings, task, worker
 from safelight.library.sweep import Sweep
-from support import pictures
+from support import determinism, pictures
 from support.app_server import AppServer, Site, run_app_server, settings_for
 from support.engine_data import copy_engine_data
 from support.engine_driver import wait_until
@@ -53,10 +53,17 @@ def fragile_server(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(task, "RETRY_DELAYS", (1,) * 30)
         patch.setattr(worker, "DEFAULT", WorkerTimings(polling=timedelta(seconds=1)))
-        with run_app_server(
-            settings_for(fragile_engines, tmp_path_factory.mktemp("fragile_server"))
-        ) as app_server:
-            yield app_server
+        patient = determinism.set_database_deadline(timedelta(seconds=4))
+        try:
+            settings = settings_for(
+                fragile_engines,
+                tmp_path_factory.mktemp("fragile_server"),
+                s3={"timeout": timedelta(seconds=8)},
+            )
+            with run_app_server(settings) as app_server:
+                yield app_server
+        finally:
+            determinism.set_database_deadline(patient)
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def settings_for(
         "secret_key": SecretStr(engines.s3_secret_key),
         "bucket": engines.bucket,
         "region": engines.region,
+        "timeout": timedelta(minutes=1),
     } | more.pop("s3", {})
     values: dict[str, Any] = {
         "data_dir": data_dir,

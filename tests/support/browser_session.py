@@ -24,6 +24,10 @@ REFUSED = (_REFUSED_PAGE,)
 NO_NETWORK = ("Failed to load resource: net::ERR_",)
 
 
+_NOT_USED_YET = "was preloaded using link preload but not used within a few seconds"
+"""A warning on a machine on which the page takes longer than a few seconds."""
+
+
 @dataclass(kw_only=True)
 class BrowserSession:
     """A page of the service in its own browser profile."""
@@ -113,7 +117,11 @@ class BrowserSession:
         """Record console errors and warnings, except for 4xx responses to the page itself."""
         is_page = message.page and message.location["url"] == message.page.url
         known = (*self.expected_errors, _REFUSED_PAGE) if is_page else self.expected_errors
-        if message.type in {"error", "warning"} and not message.text.startswith(known):
+        if (
+            message.type in {"error", "warning"}
+            and not message.text.startswith(known)
+            and _NOT_USED_YET not in message.text
+        ):
             self.errors.append(f"{message.text} ({message.location['url']})")
 
     def _on_error(self, error: WebError) -> None:

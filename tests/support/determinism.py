@@ -5,8 +5,10 @@ Both the tests' processes and those that they fork apply this.
 
 import os
 import time
+from datetime import timedelta
 
 from safelight import keys
+from safelight.catalog import Catalog
 from safelight.engines.seaweedfs import ports
 
 _WORKERS = 6
@@ -15,6 +17,7 @@ _WINDOW, _REST = 86_400, 3_600
 """Seconds: the default window of links, and how long the links of new photos stay the same."""
 
 _random_id = keys.new_storage_id
+_is_patient = False
 
 
 def worker_number() -> int:
@@ -38,6 +41,29 @@ def apply(worker: int) -> None:
     """
     ports._BELOW_EPHEMERAL = share(range(10_000, 20_000), worker)
     keys.new_storage_id = _lasting_id
+
+
+def be_patient() -> None:
+    """Give PostgreSQL a minute for each statement instead of four seconds.
+
+    On a machine that stalls for five, requests would get a 503. The torture is not patient.
+    """
+    global _is_patient  # noqa: PLW0603  for the processes that this one starts
+    _is_patient = True
+    set_database_deadline(timedelta(minutes=1))
+
+
+def is_patient() -> bool:
+    return _is_patient
+
+
+def set_database_deadline(deadline: timedelta) -> timedelta:
+    """Set the default deadline, and return the former one."""
+    defaults = Catalog.__init__.__kwdefaults__
+    assert defaults is not None
+    former: timedelta = defaults["deadline"]
+    defaults["deadline"] = deadline
+    return former
 
 
 def _lasting_id() -> str:

@@ -187,9 +187,10 @@ def _server() -> socket.socket:
     """Start the fork server of this process, which ends with it, and return the channel to it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     worker = determinism.worker_number()
+    patience = "patient" if determinism.is_patient() else ""
     # Like the programs, it has no locale. Its session keeps Ctrl-C from it.
     program = subprocess.Popen(
-        [sys.executable, __file__, str(theirs.fileno()), str(worker)],
+        [sys.executable, __file__, str(theirs.fileno()), str(worker), patience],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])},
         stdin=subprocess.DEVNULL,
         pass_fds=[theirs.fileno()],
@@ -284,6 +285,8 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> Callable[[], obj
 
 def _run_server() -> None:
     determinism.apply(int(sys.argv[2]))
+    if sys.argv[3]:
+        determinism.be_patient()
     for name in _MODULES:
         importlib.import_module(name)
     threads = len(list(Path("/proc/self/task").iterdir()))

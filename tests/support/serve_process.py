@@ -18,6 +18,9 @@ from support import engine_data
 from support.fork_server import SCRIPT, Process, start_command
 from support.processes import family
 
+PATIENCE = {"SAFELIGHT_S3__TIMEOUT": "PT1M"}
+"""Settings of every server, for a machine that stalls for seconds."""
+
 
 @dataclass
 class ServeProcess:
@@ -58,6 +61,7 @@ class ServeProcess:
         env = {
             **kept,
             "SAFELIGHT_DATA_DIR": str(self.data_dir),
+            **PATIENCE,
             "SAFELIGHT_PORT": "0",
             **self.settings,
             **settings,

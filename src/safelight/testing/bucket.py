@@ -17,7 +17,7 @@ from safelight.storage import Bucket, BucketConfig, MultipartUploads, Unfinished
 CONFIG = BucketConfig(endpoint_url="http://127.0.0.1:9", bucket="safelight", region="us-east-1")
 _KEY = "memory"
 CREDENTIALS = StaticCredentials(Credentials(access_key=_KEY, secret_key=_KEY))
-TIMEOUT = timedelta(seconds=8)
+TIMEOUT = timedelta(seconds=60)
 
 
 @dataclass(kw_only=True)
