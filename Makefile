@@ -20,10 +20,13 @@ run: $(RUN_STAMP) gallery ## Serve with the embedded engines (settings: docs/set
 gallery: | $(BIN)/python ## Build the frontend if it has changed
 	@$(BIN)/python frontend/build.py --get-node
 
+# More than cores, since most tests wait for programs; unit tests don't, and start once per worker.
+WORKERS = $(if $(filter tests/unit%,$(ARGS)),logical,4)
+
 test: $(DEV_STAMP) gallery ## Run the tests, with real PostgreSQL, real S3 and a real browser
 	@$(BIN)/python frontend/build.py --get-node --packages
 	@$(BIN)/python tests/support/browser.py
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-system: $(DEV_STAMP) gallery ## Run the tests that need root
 	@$(BIN)/python -m pytest tests/system $(ARGS)

@@ -53,7 +53,7 @@ def _generate() -> dict[str, bytes]:
         **_generate_colours(),
         **_generate_metadata(),
     }
-    return {f"made: {name}": data for name, data in (pictures.photographs() | more).items()}
+    return {f"made: {name}": data for name, data in {**pictures.photographs(), **more}.items()}
 
 
 def _generate_metadata() -> dict[str, bytes]:

@@ -3,18 +3,19 @@
 Most functions return the bytes of a file. The photographs are from scikit-image.
 """
 
+import importlib.util
 import io
 import random
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pillow_heif
-import skimage.data
 from PIL import Image
 
 TEXT = b"This is a text, and not a picture.\n" * 20
@@ -30,8 +31,17 @@ ORIENTATION, EXIF_IFD, DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL = 0x0112, 0x8769
 @cache
 def astronaut(width: int = 256, height: int = 192, mode: str = "RGB") -> Image.Image:
     """Return a real photograph of any size."""
-    pixels: Any = skimage.data.astronaut()  # type: ignore[no-untyped-call]  # it ships no types
-    return Image.fromarray(pixels).resize((width, height)).convert(mode)
+    return _astronaut().resize((width, height)).convert(mode)
+
+
+@cache
+def _astronaut() -> Image.Image:
+    # Not by an import of scikit-image, which takes seconds.
+    package = importlib.util.find_spec("skimage")
+    assert package is not None
+    assert package.origin is not None
+    with Image.open(Path(package.origin).with_name("data") / "astronaut.png") as image:
+        return Image.fromarray(np.asarray(image))  # without its profile
 
 
 def exif(
@@ -109,30 +119,51 @@ def animated(
     return save(images[0], form, save_all=True, append_images=images[1:], duration=40, **options)
 
 
+class LazyFiles(Mapping[str, bytes]):
+    """Files by name, each of which is made when a test needs it, not when tests are collected."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], bytes]]) -> None:
+        self._makers = makers
+        self._made: dict[str, bytes] = {}
+
+    def __getitem__(self, name: str) -> bytes:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
 @cache
-def photographs() -> dict[str, bytes]:
+def photographs() -> Mapping[str, bytes]:
     """Return good photos of each kind by name, 256 by 192 pixels."""
-    return {
-        "jpeg": jpeg(),
-        "progressive jpeg": jpeg(progressive=True),
-        "cmyk jpeg": jpeg(mode="CMYK"),
-        "grey jpeg": jpeg(mode="L"),
-        "png": png(),
-        "palette png": png(mode="P"),
-        "bilevel png": png(mode="1"),
-        "alpha png": png(mode="RGBA"),
-        "16-bit png": png_16_bit(256, 192),
-        "animated png": animated("PNG", 3, 256, 192),
-        "gif": gif(256, 192),
-        "animated gif": animated("GIF", 3, 256, 192),
-        "webp": webp(),
-        "lossless webp": webp(lossless=True),
-        "animated webp": animated("WEBP", 3, 256, 192),
-        "avif": avif(),
-        "grey avif": avif(mode="L"),
-        "heic": heic(),
-        "grey heic": heic(mode="L"),
-    }
+    return LazyFiles(
+        {
+            "jpeg": jpeg,
+            "progressive jpeg": lambda: jpeg(progressive=True),
+            "cmyk jpeg": lambda: jpeg(mode="CMYK"),
+            "grey jpeg": lambda: jpeg(mode="L"),
+            "png": png,
+            "palette png": lambda: png(mode="P"),
+            "bilevel png": lambda: png(mode="1"),
+            "alpha png": lambda: png(mode="RGBA"),
+            "16-bit png": lambda: png_16_bit(256, 192),
+            "animated png": lambda: animated("PNG", 3, 256, 192),
+            "gif": lambda: gif(256, 192),
+            "animated gif": lambda: animated("GIF", 3, 256, 192),
+            "webp": webp,
+            "lossless webp": lambda: webp(lossless=True),
+            "animated webp": lambda: animated("WEBP", 3, 256, 192),
+            "avif": avif,
+            "grey avif": lambda: avif(mode="L"),
+            "heic": heic,
+            "grey heic": lambda: heic(mode="L"),
+        }
+    )
 
 
 GAIN_MAP = (

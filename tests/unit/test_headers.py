@@ -4,6 +4,7 @@ import struct
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,6 @@ from safelight.imaging.headers import gif, heif, jpeg, png, webp
 from safelight.imaging.limits import DecodeLimits, Header, check_limits
 from support import pictures
 
-AVIF_SEQUENCE = pictures.animated("AVIF", 5)
 READERS: dict[str, Callable[[bytes], Header]] = {
     "jpeg": jpeg.read_header,
     "png": png.read_header,
@@ -24,17 +24,21 @@ READERS: dict[str, Callable[[bytes], Header]] = {
     "heic": heif.read_header,
     "avif sequence": heif.read_header,
 }
-SMALL = {
-    "jpeg": pictures.jpeg(16, 16),
-    "png": pictures.animated("PNG", 3, 16, 16),
-    "gif": pictures.animated("GIF", 3, 16, 16),
-    "webp": pictures.animated("WEBP", 3, 16, 16),
-    "avif": pictures.avif(16, 16),
-    "heic": pictures.heic(16, 16),
-    "avif sequence": AVIF_SEQUENCE,
-}
+SMALL = pictures.LazyFiles(
+    {
+        "jpeg": lambda: pictures.jpeg(16, 16),
+        "png": lambda: pictures.animated("PNG", 3, 16, 16),
+        "gif": lambda: pictures.animated("GIF", 3, 16, 16),
+        "webp": lambda: pictures.animated("WEBP", 3, 16, 16),
+        "avif": lambda: pictures.avif(16, 16),
+        "heic": lambda: pictures.heic(16, 16),
+        "avif sequence": lambda: pictures.animated("AVIF", 5),
+    }
+)
 PHOTOGRAPHS = pictures.photographs()
-ANIMATIONS = {form: pictures.animated(form) for form in ("GIF", "PNG", "WEBP")}
+ANIMATIONS = pictures.LazyFiles(
+    {form: partial(pictures.animated, form) for form in ("GIF", "PNG", "WEBP")}
+)
 LIMITS = DecodeLimits(
     max_pixels=1_000,
     max_frames=10,
@@ -107,10 +111,10 @@ def test_frames_of_at_most_ten_milliseconds_last_as_long_as_in_browsers() -> Non
 
 
 def test_avif_sequence_has_frames_and_duration() -> None:
-    header = heif.read_header(AVIF_SEQUENCE)
+    header = heif.read_header(SMALL["avif sequence"])
     assert (header.width, header.height, header.frames) == (64, 48, 5)
     assert header.duration == timedelta(milliseconds=200)
-    still = AVIF_SEQUENCE.replace(b"ftypavis", b"ftypavif")
+    still = SMALL["avif sequence"].replace(b"ftypavis", b"ftypavif")
     assert heif.read_header(still).frames == 1
 
 
@@ -127,7 +131,7 @@ def test_avif_sequence_has_frames_and_duration() -> None:
 def test_any_delay_of_avif_frames_gives_a_duration(
     scale: int, delay: int, seconds: float | None
 ) -> None:
-    data = bytearray(AVIF_SEQUENCE)
+    data = bytearray(SMALL["avif sequence"])
     times, media = data.index(b"stts") + 12, data.index(b"mdhd") + 4
     struct.pack_into(">II", data, times, 2**32 - 1, delay)
     struct.pack_into(">I", data, media + 20, scale)
@@ -138,15 +142,15 @@ def test_any_delay_of_avif_frames_gives_a_duration(
 @pytest.mark.parametrize("box", [b"meta", b"pitm"])
 def test_sequence_without_a_still_picture_is_refused_by_name(box: bytes) -> None:
     with pytest.raises(errors.UnsupportedType, match="AVIF sequence without a still picture"):
-        heif.read_header(AVIF_SEQUENCE.replace(box, b"free", 1))
+        heif.read_header(SMALL["avif sequence"].replace(box, b"free", 1))
 
 
 def test_truncated_avif_sequence_is_refused() -> None:
     for percent in range(5, 100, 5):
         with pytest.raises((errors.CorruptImage, errors.UnsupportedType)):
-            heif.read_header(pictures.truncate(AVIF_SEQUENCE, percent))
+            heif.read_header(pictures.truncate(SMALL["avif sequence"], percent))
     with pytest.raises(errors.CorruptImage):
-        heif.read_header(AVIF_SEQUENCE[:-1])
+        heif.read_header(SMALL["avif sequence"][:-1])
 
 
 @pytest.mark.parametrize(
@@ -335,7 +339,7 @@ def test_noise_after_magic_bytes_is_read_or_refused(form: str, data: bytes) -> N
         "webp": b"RIFF\x40\0\0\0WEBPVP8X",
         "avif": b"\0\0\0\x10ftypavif\0\0\0\0\0\0\0\0meta",
         "heic": b"\0\0\0\x10ftypheic\0\0\0\0\0\0\0\0meta",
-        "avif sequence": AVIF_SEQUENCE[: AVIF_SEQUENCE.index(b"trak") + 4],
+        "avif sequence": SMALL["avif sequence"][: SMALL["avif sequence"].index(b"trak") + 4],
     }
     _read_or_refuse(form, magic[form] + data)
 

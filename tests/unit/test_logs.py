@@ -2,7 +2,6 @@
 
 import json
 import logging
-import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -84,58 +83,6 @@ def test_text_line_without_a_request_ends_with_its_message() -> None:
 )
 def test_request_lines_depend_on_format_and_level(settings: LogSettings, *, expected: bool) -> None:
     assert settings.logs_each is expected
-
-
-@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
-def test_libraries_never_log_at_debug(level: str) -> None:
-    code = (
-        "import logging\n"
-        "from safelight.server.logging import configure_logging\n"
-        "from safelight.settings import LogSettings\n"
-        f"configure_logging(LogSettings(level={level!r}))\n"
-        "levels = [logging.getLogger(name).getEffectiveLevel() for name in ('botocore',"
-        " 'procrastinate', 'uvicorn.error', 'asyncio', 'safelight.web')]\n"
-        "print(*levels)"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
-    *libraries, asyncio, own = map(int, process.stdout.split())
-    expected = getattr(logging, level.upper())
-    assert own == expected
-    assert asyncio == max(expected, logging.INFO)
-    assert min(libraries) >= max(expected, logging.WARNING)
-
-
-@pytest.mark.parametrize("level", ["info", "debug"])
-def test_signed_urls_are_not_logged(level: str) -> None:
-    """httpx, which aborts multipart uploads, once logged signed URLs."""
-    program = (
-        "import httpx\n"
-        "from safelight.server.logging import configure_logging\n"
-        "from safelight.settings import LogSettings\n"
-        f"configure_logging(LogSettings(level={level!r}))\n"
-        "transport = httpx.MockTransport(lambda _: httpx.Response(200))\n"
-        "httpx.Client(transport=transport).get('http://store.example/?X-Amz-Signature=abc')\n"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert "X-Amz-Signature" not in process.stderr
-
-
-def test_opentelemetry_sdk_is_not_imported_without_a_collector() -> None:
-    code = (
-        "import sys, safelight.server.serve, safelight.server.worker\n"
-        "from safelight.settings import TraceSettings\n"
-        "with safelight.server.otel.export_traces(TraceSettings()): print(*sys.modules)"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
-    modules = {name for name in process.stdout.split() if name.startswith("opentelemetry.")}
-    assert not {name for name in modules if name.split(".")[1] in {"sdk", "exporter", "proto"}}
-    assert "safelight.web.middleware.tracing" not in process.stdout.split()
 
 
 def test_collector_without_the_extra_is_refused_with_advice(

@@ -143,8 +143,8 @@ def hostile_keys(count: int) -> Iterator[str]:
 
 
 def test_thousands_of_hostile_keys_are_signed_as_botocore_signs_them() -> None:
-    keys = list(hostile_keys(2_500))
-    assert len(set(keys)) > 2_000
+    keys = list(hostile_keys(1_250))
+    assert len(set(keys)) > 1_000
     assert any(len(key.encode()) == 1024 for key in keys)
     for number, key in enumerate(keys):
         endpoint, style = ENDPOINTS[number % len(ENDPOINTS)]
@@ -160,7 +160,7 @@ def test_thousands_of_hostile_keys_are_signed_as_botocore_signs_them() -> None:
         assert parts(ours(key, **how)) == parts(botocores(key, **how)), (key, how)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     key=st.text(min_size=1, max_size=256),
     date=st.integers(0, 8_000 * 31_556_952).map(lambda n: datetime.fromtimestamp(n, UTC)),

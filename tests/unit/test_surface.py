@@ -1,7 +1,5 @@
 """The public API: names, errors and their documentation."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,34 +18,6 @@ def test_public_names_exist_and_have_docstrings(name: str) -> None:
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError):
         _ = safelight.nothing
-
-
-HEAVY = frozenset(
-    {
-        *("alembic", "boto3", "botocore", "cryptography", "cyclopts", "httpx", "jinja2", "obstore"),
-        *("procrastinate", "prometheus_client", "psutil", "psycopg", "pyvips", "rich"),
-        *("sqlalchemy", "uvicorn", "uvloop"),
-    }
-)
-"""Packages that take long to import."""
-
-
-@pytest.mark.parametrize(
-    ("use", "also"),
-    [
-        ("safelight", {"fastapi", "pydantic", "msgspec"}),
-        ("safelight.photo_router, safelight.add_error_handlers", set()),
-        ("safelight.Library.from_settings(safelight.Settings())", {"fastapi"}),
-        ("safelight.NotFound, safelight.Caption, safelight.AddResult", {"fastapi"}),
-    ],
-    ids=["package", "router", "library", "values"],
-)
-def test_import_of_an_embedding_program_imports_nothing_slow(use: str, also: set[str]) -> None:
-    code = f"import sys, safelight; {use}; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    ).stdout.split()
-    assert not (HEAVY | also) & set(loaded)
 
 
 def _tree(kind: type[errors.SafelightError]) -> list[type[errors.SafelightError]]:
