@@ -155,6 +155,23 @@ async def test_title_and_description_are_edited_in_place(gallery: GalleryPage) -
     await expect(description).to_have_value("At dusk")
 
 
+async def test_enter_makes_a_line_in_a_description_on_a_phone(
+    gallery: GalleryPage, open_session: OpenBrowserSession, service: Service
+) -> None:
+    """Its keyboard has no Shift and Enter. The description is saved when the field is left."""
+    phone = GalleryPage(await open_session(service, phone=True))
+    await phone.photo("Photo 5").tap()
+    await phone.viewer.dialog.get_by_role("button", name="Details").tap()
+    description = phone.viewer.dialog.get_by_role("textbox", name="Description")
+    await description.fill("At dusk")
+    await phone.page.keyboard.press("End")
+    await phone.page.keyboard.press("Enter")
+    await phone.page.keyboard.type("by the sea")
+    await expect(description).to_have_value("At dusk\nby the sea")
+    await phone.viewer.title.focus()
+    await expect(phone.viewer.dialog.get_by_text("Saved.")).to_be_visible()
+
+
 async def test_details_show_the_metadata(gallery: GalleryPage) -> None:
     await gallery.photo("Photo 0").click()
     details = gallery.page.get_by_role("region", name="Details")

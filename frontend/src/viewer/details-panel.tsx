@@ -80,6 +80,9 @@ interface FieldProps {
   onSave: (value: string) => void
 }
 
+/** Return whether the keyboard is on the screen, where nobody can press Shift and Enter. */
+const hasNoShift = () => matchMedia('(pointer: coarse)').matches
+
 function Field({ label, hint, value, maxLength, multiline, onSave }: FieldProps) {
   const isCancelled = useRef(false)
   const onKeyDown = (event: KeyboardEvent) => {
@@ -88,7 +91,7 @@ function Field({ label, hint, value, maxLength, multiline, onSave }: FieldProps)
       field.value = value
       isCancelled.current = true
       field.blur()
-    } else if (event.key === 'Enter' && !(multiline && event.shiftKey)) {
+    } else if (event.key === 'Enter' && !(multiline && (event.shiftKey || hasNoShift()))) {
       field.blur()
     } else {
       return
