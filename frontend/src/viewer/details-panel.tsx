@@ -80,7 +80,7 @@ interface FieldProps {
   onSave: (value: string) => void
 }
 
-/** Return whether the keyboard is on the screen, where nobody can press Shift and Enter. */
+/** Return whether the keyboard is on the screen, which has no Shift and Enter. */
 const hasNoShift = () => matchMedia('(pointer: coarse)').matches
 
 function Field({ label, hint, value, maxLength, multiline, onSave }: FieldProps) {
