@@ -1,4 +1,4 @@
-"""What programs import that are started anew: nothing slow, and nothing they don't use."""
+"""What programs import that are started again: nothing slow, and nothing they don't use."""
 
 import subprocess
 import sys
