@@ -1,4 +1,4 @@
-"""What programs import that are started again: nothing slow, and nothing they don't use."""
+"""What a new process imports: nothing slow, and nothing that it doesn't use."""
 
 import subprocess
 import sys
