@@ -182,6 +182,19 @@ async def test_check_of_a_column_refuses_photos(memory_library: Library, run: Ru
     assert await _ids(memory_library) == {wide, narrow}
 
 
+async def test_photo_in_the_trash_is_not_attached_but_deleted(
+    memory_library: Library, run: Run
+) -> None:
+    first, second = await _add(memory_library, 0), await _add(memory_library, 1)
+    await run(_insert(Item(photo_id=first)))
+    trash = "UPDATE safelight_photos SET trashed_at = now(), revoked_at = now()"
+    await run(lambda session: session.execute(text(trash)))
+    with pytest.raises(NotFound):
+        await run(_change(back_id=second))
+    await run(_change(photo_id=None))
+    assert await statuses(memory_library) == ["deleted", "ready"]
+
+
 async def test_old_photo_need_not_be_loaded(memory_library: Library, run: Run) -> None:
     ids = [await _add(memory_library, seed) for seed in range(2)]
     await run(_insert(Item(id=7, photo_id=ids[0])))

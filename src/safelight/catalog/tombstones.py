@@ -191,7 +191,7 @@ async def soft_delete(
 
     The hook runs in the same transaction.
     """
-    statement = _soft_delete(*conditions, now=now).returning(
+    statement = make_tombstones(*conditions, now=now).returning(
         photos.c.id, photos.c.name, photos.c.renditions
     )
 
@@ -219,7 +219,9 @@ async def soft_delete_photos(
     """
     deleted = [
         photo_from_row(row)
-        for row in await connection.execute(_soft_delete(*conditions, now=now).returning(*COLUMNS))
+        for row in await connection.execute(
+            make_tombstones(*conditions, now=now).returning(*COLUMNS)
+        )
     ]
     for photo in deleted:
         for hook in hooks:
@@ -236,7 +238,8 @@ async def soft_delete_photos(
     ]
 
 
-def _soft_delete(*conditions: ColumnElement[bool], now: datetime) -> Update:
+def make_tombstones(*conditions: ColumnElement[bool], now: datetime) -> Update:
+    """Return the statement that turns the rows which meet the conditions into tombstones."""
     values = {
         "status": Status.DELETED,
         "deleted_at": now,

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, TextClause, select, text, update
+from sqlalchemy import ColumnElement, Connection, TextClause, and_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.host.transactions import READ_COMMITTED
 from safelight.catalog.rows import COLUMNS, photo_from_row
 from safelight.catalog.tables import photos
+from safelight.catalog.tombstones import make_tombstones
 from safelight.errors import UsageError
 from safelight.models import Photo, Status
 
@@ -64,7 +65,7 @@ def find_for_row(connection: Connection, owner: str, id_: int) -> Photo | None:
 
     `delete_unreferenced` waits for that in other transactions.
     """
-    query = select(*COLUMNS).where(*_are_owned(owner, [id_]))
+    query = select(*COLUMNS).where(*_are_owned(owner, [id_]), photos.c.trashed_at.is_(None))
     row = connection.execute(query.with_for_update(read=True, key_share=True)).first()
     return None if row is None else photo_from_row(row)
 
@@ -85,12 +86,8 @@ def delete_unreferenced(
         return []
     before = connection.scalar(text("SELECT current_setting('row_security')"))
     connection.execute(_SHOW_HIDDEN_ROWS)
-    statement = (
-        update(photos)
-        .where(photos.c.id.in_(found), *_are_unreferenced(connection))
-        .values(status=Status.DELETED, deleted_at=now, version=photos.c.version + 1)
-        .returning(*COLUMNS)
-    )
+    are_free = and_(photos.c.id.in_(found), *_are_unreferenced(connection))
+    statement = make_tombstones(are_free, now=now).returning(*COLUMNS)
     with _explaining_hidden_rows():
         deleted = [photo_from_row(row) for row in connection.execute(statement)]
     connection.execute(text("SELECT set_config('row_security', :value, true)"), {"value": before})
