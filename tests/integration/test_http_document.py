@@ -37,7 +37,7 @@ class Document:
 
     def _description_of(self, method: str, path: str) -> dict[str, Any]:
         # The fixed paths come first, as they do in routing.
-        for template in sorted(self.paths, key=lambda each: "{" in each):
+        for template in sorted(self.paths, key=lambda each: each.count("{")):
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
                 call: dict[str, Any] = self.paths[template][method.lower()]
                 return call

@@ -38,7 +38,7 @@ def alices_path(host: httpx.Client) -> Iterator[str]:
     answer = host.post("/mine/photos", files={"photo": pictures.jpeg()}, headers=ALICE)
     assert answer.status_code == 201, answer.text
     yield answer.headers["Location"]
-    host.delete(answer.headers["Location"], headers=ALICE)
+    host.delete(answer.headers["Location"] + "?permanent=true", headers=ALICE)
 
 
 def test_photo_of_another_owner_is_not_found_and_unchanged(
@@ -69,14 +69,15 @@ def test_owners_lists_are_disjoint(host: httpx.Client, alices_path: str) -> None
     ]
     assert listed == [{int(alices_path.rpartition("/")[2])}, {bobs.json()["id"]}]
     assert host.get("/fixed/photos").json() == []
-    host.delete(bobs.headers["Location"], headers=BOB)
+    host.delete(bobs.headers["Location"] + "?permanent=true", headers=BOB)
 
 
 def test_deletion_keeps_the_same_bytes_of_another_owner(
     host: httpx.Client, alices_path: str
 ) -> None:
     bobs = host.post("/mine/photos", files={"photo": pictures.jpeg()}, headers=BOB)
-    assert host.delete(bobs.headers["Location"], headers=BOB).status_code == 204
+    where = bobs.headers["Location"] + "?permanent=true"
+    assert host.delete(where, headers=BOB).status_code == 204
     photo = host.get(alices_path, headers=ALICE).json()
     assert httpx.get(photo["photo_url"]).content == pictures.jpeg()
 

@@ -71,7 +71,7 @@ def test_a_browsers_events_are_logged(
         {"event": "sign_in_failed"},
         {"event": "signed_in"},
         {"event": "signed_in"},
-        {"event": "photo_deleted", "photo": id_},
+        {"event": "photo_trashed", "photo": id_},
         {"event": "signed_out"},
     ]
 
@@ -91,7 +91,7 @@ def test_a_programs_events_are_logged(
     assert _facts(events) == [
         {"event": "token_rejected"},
         {"event": "token_rejected"},
-        {"event": "photo_deleted", "photo": id_},
+        {"event": "photo_trashed", "photo": id_},
         {"event": "reconcile_applied"},
     ]
 

@@ -50,6 +50,7 @@ METHODS = {
 INTERNAL = {
     "page": "for the API, which caches photos by id and version",
     "trash_page": "the same of the trash",
+    "count_trash": "for the gallery, which needs the number of photos before the first page",
     "trashed_photos": "for the API, which caches photos in the trash too",
     "photo_links": "for the API, which signs all links of a photo at once",
     "metrics": "for /metrics",

@@ -8,7 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 import safelight
 from safelight.cli.admin import db, doctor, jobs, token
 from safelight.cli.options import option
-from safelight.cli.photos import albums, download, edit, photos, render, upload
+from safelight.cli.photos import albums, download, edit, photos, render, trash, upload
 from safelight.cli.store import adopt, bucket, reconcile
 from safelight.errors import SafelightError
 from safelight.terminal import close_stdout, configure_streams, print_note, print_result
@@ -25,7 +25,7 @@ app = App(
     exit_on_error=False,
     print_error=False,
 )
-for group in (albums.app, db.app, bucket.app, jobs.app, token.app):
+for group in (albums.app, db.app, bucket.app, jobs.app, token.app, trash.app):
     app.command(group)
 app.command(upload.upload, usage="Usage: safelight upload [OPTIONS] FILE…")
 app.command(upload.import_, name="import", usage="Usage: safelight import [OPTIONS] DIR…")
@@ -34,6 +34,7 @@ app.command(photos.url)
 app.command(download.download, usage="Usage: safelight download [OPTIONS] ID…")
 app.command(edit.edit, usage="Usage: safelight edit [OPTIONS] ID…")
 app.command(photos.rm, usage="Usage: safelight rm [OPTIONS] ID…")
+app.command(photos.revoke_links, usage="Usage: safelight revoke-links ID…")
 app.command(render.render, usage="Usage: safelight render --missing [OPTIONS]")
 app.command(render.reinspect)
 app.command(reconcile.reconcile)

@@ -2,8 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
+from safelight.cli.options import usage_error
 from safelight.errors import NotFound
 from safelight.terminal import print_note, print_result
+
+
+def check_ids(ids: Sequence[str]) -> None:
+    """Raise a usage error if one of them can't be the number of a photo."""
+    for id_ in ids:
+        if not (id_.isascii() and id_.isdecimal()):
+            raise usage_error(f"{id_!r} is not a photo's number, as in 'safelight ls'.")
 
 
 def run_for_ids(

@@ -12,9 +12,9 @@ from safelight.client.calls.albums import AlbumConnection
 from safelight.client.calls.operator import OperatorCalls
 from safelight.client.downloads import ArchiveCalls
 from safelight.client.errors import not_safelight
-from safelight.client.http import EXISTING, PHOTOS, UPLOADS, path_of
+from safelight.client.http import EXISTING, PHOTOS, TRASH, UPLOADS, path_of
 from safelight.client.reservation import ReservedUpload, StoreRequest, parse_reservation
-from safelight.client.responses import BulkOutcome, HashedPhotoFields, PhotoFields
+from safelight.client.responses import BulkOutcome, EmptiedFields, HashedPhotoFields, PhotoFields
 from safelight.errors import InvalidRequest
 
 _PAGE_SIZE: Final = 100
@@ -30,13 +30,17 @@ class Client(AlbumConnection, OperatorCalls, ArchiveCalls):
     """
 
     def pages(
-        self, *, order: str, limit: int | None, search: str | None = None
+        self, *, order: str, limit: int | None, search: str | None = None, trash: bool = False
     ) -> Iterator[list[Photo]]:
-        """Yield pages of photos, newest first, up to `limit` photos. Raises InvalidRequest."""
+        """Yield pages of photos, newest first, up to `limit` photos; with `trash`, of those in it.
+
+        Raises InvalidRequest.
+        """
         left = limit
         page_size = _PAGE_SIZE if left is None else min(left, _PAGE_SIZE)
         found = "" if search is None else f"&q={quote(search, safe='')}"
-        query: str | None = f"order={order}&limit={page_size}{found}"
+        in_trash = "&trash=true" if trash else ""
+        query: str | None = f"order={order}&limit={page_size}{found}{in_trash}"
         while query and left != 0:
             response = self._request("GET", f"{PHOTOS}?{query}")
             photos: list[Photo] = self._decode(response.content, list[PhotoFields])[:left]
@@ -48,9 +52,23 @@ class Client(AlbumConnection, OperatorCalls, ArchiveCalls):
         """Return a photo. Raises NotFound."""
         return self._decode_photo(self._request("GET", path_of(PHOTOS, id_)))
 
-    def delete(self, id_: str) -> None:
-        """Delete a photo. Raises NotFound."""
-        self._request("DELETE", path_of(PHOTOS, id_))
+    def delete(self, id_: str, *, permanent: bool = False) -> None:
+        """Move a photo to the trash, or delete it for good. Raises NotFound."""
+        query = "?permanent=true" if permanent else ""
+        self._request("DELETE", path_of(PHOTOS, id_) + query)
+
+    def revoke_links(self, id_: str) -> None:
+        """Make all links to a photo stop working. Raises NotFound."""
+        self._request("POST", f"{path_of(PHOTOS, id_)}/revoke-links")
+
+    def restore(self, id_: str) -> None:
+        """Restore a photo from the trash. Raises NotFound."""
+        self._request("POST", f"{path_of(PHOTOS, id_)}/restore")
+
+    def empty_trash(self) -> int:
+        """Delete all photos in the trash for good, and return their number."""
+        emptied = self._decode(self._request("DELETE", TRASH).content, EmptiedFields)
+        return int(emptied["deleted"])
 
     def edit(self, ids: Sequence[str], **changes: object) -> BulkOutcome:
         """Change up to 500 photos; `changes` is the body of the request. Raises Invalid."""

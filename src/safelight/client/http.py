@@ -25,6 +25,7 @@ from safelight.http_clients import client_context
 PHOTOS: Final = "api/photos"
 UPLOADS: Final = "api/uploads"
 EXISTING: Final = "api/uploads/existing"
+TRASH: Final = "api/trash"
 _NOT_ROUTED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _TIMEOUT: Final = httpx.Timeout(connect=10, write=60, read=300, pool=None)
 """Seconds. The response to an upload comes only after the photo was decoded and stored: for 200

@@ -33,6 +33,12 @@ class SessionFields(msgspec.Struct):
     id: int
 
 
+class EmptiedFields(msgspec.Struct):
+    """The number of photos that were deleted for good."""
+
+    deleted: int
+
+
 class JobFields(msgspec.Struct):
     """The oldest jobs."""
 

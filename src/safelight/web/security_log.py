@@ -24,12 +24,20 @@ class SecurityEvent(StrEnum):
     THROTTLED = "throttled"
     SESSION_REVOKED = "session_revoked"
     PHOTO_DELETED = "photo_deleted"
+    PHOTO_TRASHED = "photo_trashed"
+    TRASH_EMPTIED = "trash_emptied"
+    LINKS_REVOKED = "links_revoked"
     RECONCILE_APPLIED = "reconcile_applied"
 
 
 _WARNINGS = frozenset(
     {SecurityEvent.SIGN_IN_FAILED, SecurityEvent.BEARER_REJECTED, SecurityEvent.THROTTLED}
 )
+
+
+def deletion_event(*, permanent: bool) -> SecurityEvent:
+    """Return the event of a photo that was deleted for good, or moved to the trash."""
+    return SecurityEvent.PHOTO_DELETED if permanent else SecurityEvent.PHOTO_TRASHED
 
 
 def log_security_event(connection: HTTPConnection, event: SecurityEvent, **numbers: int) -> None:

@@ -52,7 +52,7 @@ def _page(*, after: bool) -> Any:
 
 _PAGES: Final = {after: _page(after=after) for after in (False, True)}
 _COUNT: Final = compile_query(
-    select(func.count())
+    select(func.count(), func.count(photos.c.revoked_at))
     .select_from(photos)
     .where(photos.c.owner == bindparam("owner"), text("status = 'ready'"), _IS_TRASHED)
 )
@@ -114,10 +114,10 @@ class TrashRows:
         id_, _, at = rows[limit - 1]
         return Page(states, Cursor(order="trash", at=at, id=id_))
 
-    async def count(self, owner: str) -> int:
-        """Count the owner's trashed photos."""
-        ((count,),) = await self._database.fetch_all(_COUNT, {"owner": owner})
-        return int(count)
+    async def count(self, owner: str) -> tuple[int, int]:
+        """Count the owner's trashed photos, and those of them whose old links may still work."""
+        ((count, revoking),) = await self._database.fetch_all(_COUNT, {"owner": owner})
+        return int(count), int(revoking)
 
     async def delete_some(
         self,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
+from safelight.cli.by_id import check_ids
 from safelight.cli.options import option, usage_error
 from safelight.client.settings import client_settings
 from safelight.errors import NotFound
@@ -49,9 +50,7 @@ def edit(
     from safelight.client.api import Client
 
     changes = _read_changes(taken_at, shift, original_date=original_date)
-    invalid = [id_ for id_ in ids if not (id_.isascii() and id_.isdecimal())]
-    if invalid:
-        raise usage_error(f"{invalid[0]!r} is not a photo's number, as in 'safelight ls'.")
+    check_ids(ids)
     missing = 0
     with Client(client_settings()) as client:
         for start in range(0, len(ids), _BATCH):

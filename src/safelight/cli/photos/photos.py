@@ -1,11 +1,12 @@
 """``safelight ls``, ``url`` and ``rm``: list photos, print their links, delete them."""
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from safelight.cli.by_id import run_for_ids
+from safelight.cli.by_id import check_ids, run_for_ids
 from safelight.cli.options import PhotoID, option
 from safelight.client.settings import client_settings
 from safelight.errors import NotFound, OperatorError
@@ -55,15 +56,15 @@ def ls(
         pages = client.pages(order=order, limit=limit, search=search)
         photos = (photo for page in pages for photo in page)
         if json:
-            _print_array(photos)
+            print_array(photos)
         elif sys.stdout is not None and sys.stdout.isatty():
-            _print_table(photos, by_capture=order == "taken")
+            print_table(photos, by_capture=order == "taken")
         else:
             for photo in photos:
                 print_result("\t".join(sanitize(photo.get(key, "")) for key in _COLUMNS))
 
 
-def _print_array(photos: "Iterable[Photo]") -> None:
+def print_array(photos: "Iterable[Photo]") -> None:
     """Print one JSON array, photo by photo. After an error it has no end, and is invalid JSON."""
     import json
 
@@ -75,7 +76,10 @@ def _print_array(photos: "Iterable[Photo]") -> None:
     print_result("[]" if separator == "[" else "]")
 
 
-def _print_table(photos: "Iterable[Photo]", *, by_capture: bool) -> None:
+def print_table(
+    photos: "Iterable[Photo]", *, by_capture: bool = False, deleted: bool = False
+) -> None:
+    """Print photos as a table; with `deleted`, when they will be deleted for good."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -84,7 +88,11 @@ def _print_table(photos: "Iterable[Photo]", *, by_capture: bool) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("ID", justify="right", no_wrap=True)
     table.add_column("Title", ratio=1, overflow="ellipsis", no_wrap=True)
-    for heading in ("Pixels", "Size", "Taken" if by_capture else "Added"):
+    for heading in (
+        "Pixels",
+        "Size",
+        "Taken" if by_capture else "Deleted for good" if deleted else "Added",
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     for photo in photos:
         cells = (
@@ -92,7 +100,11 @@ def _print_table(photos: "Iterable[Photo]", *, by_capture: bool) -> None:
             sanitize(photo.get("title") or photo.get("filename", "")),
             sanitize(f"{photo.get('width', '?')} x {photo.get('height', '?')}"),
             _format_size(photo.get("size")),
-            _format_time((by_capture and photo.get("taken_at")) or photo.get("created_at")),
+            _format_time(
+                (by_capture and photo.get("taken_at"))
+                or (deleted and photo.get("deletes_at"))
+                or photo.get("created_at")
+            ),
         )
         table.add_row(*(Text(str(cell)) for cell in cells))
     Console().print(table)
@@ -193,16 +205,37 @@ def rm(
     /,
     *,
     yes: Annotated[bool, option("Delete without asking.")] = False,
+    permanent: Annotated[bool, option("Delete for good, also photos in the trash.")] = False,
 ) -> int:
     """Delete photos. Their links stop working at once.
+
+    They go to the trash, from where 'safelight trash restore' restores them.
 
     Example: safelight rm --yes 1
     """
     from safelight.client.api import Client
 
     what = f"photo {ids[0]}" if len(ids) == 1 else f"{len(ids)} photos ({', '.join(ids)})"
-    if not yes and not confirm(f"Delete {what}, and all links to it? [y/N] "):
+    how = " for good" if permanent else ""
+    if not yes and not confirm(f"Delete {what}{how}, and all links to it? [y/N] "):
         print_note("Nothing was deleted.")
         return 1
     with Client(client_settings()) as client:
-        return run_for_ids(ids, client.delete, noun="photo", done="deleted")
+        delete = partial(client.delete, permanent=permanent)
+        return run_for_ids(ids, delete, noun="photo", done="deleted")
+
+
+def revoke_links(
+    ids: Annotated[list[str], Parameter(name="ID", help="The photos' numbers.")], /
+) -> int:
+    """Make all links to photos stop working. The photos stay, and get new links.
+
+    What a browser or a person has saved can't be called back.
+
+    Example: safelight revoke-links 1
+    """
+    from safelight.client.api import Client
+
+    check_ids(ids)
+    with Client(client_settings()) as client:
+        return run_for_ids(ids, client.revoke_links, noun="photo", done="revoked")

@@ -88,6 +88,10 @@ class TrashMethods(DeletionMethods):
         found = {photo.id: photo for photo in photos if photo.trashed_at}
         return [found[id_] for id_ in ids if id_ in found]
 
+    async def count_trash(self, owner: str) -> tuple[int, int]:
+        """Count the photos in the trash, and those of them whose old links may still work."""
+        return await self.backends.catalog.trash.count(owner)
+
     async def empty_trash(self, owner: str) -> int:
         """Delete all photos in the trash for good, and return their number."""
         return await self.components.trash.empty(owner)

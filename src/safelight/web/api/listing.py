@@ -100,24 +100,33 @@ class ListCalls:
         album: Annotated[
             str | None, Query(description="An album's id: its photos, in its order")
         ] = None,
+        trash: Annotated[
+            bool, Query(description="The photos in the trash instead, the last trashed first")
+        ] = False,
     ) -> Response:
         """Return a page, or 304 if the client already has it."""
         owner = owner_of(request)
-        page = await self._library.page(
-            owner,
-            order=order,
-            after=after,
-            limit=limit,
-            skip=skip,
-            q=q,
-            album=None if album is None else parse_id(album, "album"),
-        )
+        if trash:
+            if q is not None or album is not None:
+                raise errors.InvalidRequest("The trash can't be searched, and has no albums.")
+            page = await self._library.trash_page(owner, after=after, limit=limit, skip=skip)
+        else:
+            page = await self._library.page(
+                owner,
+                order=order,
+                after=after,
+                limit=limit,
+                skip=skip,
+                q=q,
+                album=None if album is None else parse_id(album, "album"),
+            )
         serialized = await self._serializer.page(
             owner,
             page,
             endpoint=link_endpoint(request, self._library),
             now=self._library.now(),
             form=links,
+            trashed=trash,
         )
         headers = {"ETag": serialized.etag, **PRIVATE}
         if page.next:
@@ -125,6 +134,7 @@ class ListCalls:
             query |= {} if links is LinkForm.FULL else {"links": links}
             query |= {} if q is None else {"q": q}
             query |= {} if album is None else {"album": album}
+            query |= {"trash": "true"} if trash else {}
             headers["Link"] = f'<{public_path(request.scope)}?{urlencode(query)}>; rel="next"'
         if matches_etag(request, serialized.etag):
             return Response(status_code=304, headers=headers)

@@ -82,8 +82,12 @@ class PhotoSerializer:
         endpoint: str | None,
         now: datetime,
         form: LinkForm = LinkForm.FULL,
+        trashed: bool = False,
     ) -> SerializedPage:
-        """Serialize a page of an owner's photos, without those deleted in the meantime."""
+        """Serialize a page of an owner's photos, without those deleted in the meantime.
+
+        With `trashed`, it is one of photos in the trash.
+        """
         key = (endpoint, form, page.photos)
         metrics = self._library.metrics
         cached = self._pages.get(key)
@@ -91,14 +95,21 @@ class PhotoSerializer:
             metrics.hits["pages"] += 1
             return cached
         metrics.misses["pages"] += 1
-        rendered = await self._load(owner, page, endpoint, form, now)
+        rendered = await self._load(owner, page, endpoint, form, now, trashed=trashed)
         view = _join_page(rendered, form, now)
         if len(rendered) == len(page.photos):
             self._pages[key] = view
         return view
 
     async def _load(
-        self, owner: str, page: Page, endpoint: str | None, form: LinkForm, now: datetime
+        self,
+        owner: str,
+        page: Page,
+        endpoint: str | None,
+        form: LinkForm,
+        now: datetime,
+        *,
+        trashed: bool,
     ) -> list[_SerializedPhoto]:
         # Hold references: concurrent requests may evict them from the cache.
         shown = {
@@ -110,7 +121,8 @@ class PhotoSerializer:
         self._library.metrics.hits["photos"] += len(shown)
         self._library.metrics.misses["photos"] += len(missing)
         if missing:
-            for photo in await self._library.photos(owner, missing):
+            read = self._library.trashed_photos if trashed else self._library.photos
+            for photo in await read(owner, missing):
                 shown[photo.id] = self._serialize_listed(photo, endpoint, form, now)
         return [shown[id_] for id_, _ in page.photos if id_ in shown]
 
@@ -144,7 +156,7 @@ class PhotoSerializer:
         self, photo: Photo, endpoint: str | None, form: LinkForm, now: datetime
     ) -> _SerializedPhoto:
         links = self._library.photo_links(photo, endpoint=endpoint, now=now)
-        view = make_view(photo, links)
+        view = make_view(photo, links, deletes_at=self._library.deletes_at(photo))
         json = (
             msgspec.json.encode(view)
             if form is LinkForm.FULL
@@ -162,8 +174,8 @@ class PhotoSerializer:
         return rendered
 
 
-def make_view(photo: Photo, links: PhotoLinks) -> PhotoView:
-    """Return the schema of a photo."""
+def make_view(photo: Photo, links: PhotoLinks, *, deletes_at: datetime | None = None) -> PhotoView:
+    """Return the schema of a photo. One in the trash has the time when it will be deleted."""
     facts = photo.facts
     duration = facts.details.duration
     renditions = [
@@ -199,6 +211,9 @@ def make_view(photo: Photo, links: PhotoLinks) -> PhotoView:
         created_at=photo.created_at,
         thumbhash=base64.b64encode(photo.thumbhash).decode() if photo.thumbhash else None,
         renditions=renditions,
+        trashed_at=photo.trashed_at or msgspec.UNSET,
+        deletes_at=deletes_at or msgspec.UNSET,
+        revoking=photo.revoked_at is not None if photo.trashed_at else msgspec.UNSET,
     )
 
 

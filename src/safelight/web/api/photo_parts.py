@@ -90,6 +90,9 @@ class PhotoPartsView(msgspec.Struct):
     created_at: _Moment
     thumbhash: str | None
     renditions: list[RenditionPartsView]
+    trashed_at: _Moment | msgspec.UnsetType = msgspec.UNSET
+    deletes_at: _Moment | msgspec.UnsetType = msgspec.UNSET
+    revoking: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class PartsPageView(msgspec.Struct):
@@ -146,6 +149,9 @@ def serialize_parts(photo: Photo, links: PhotoLinks, view: PhotoView) -> Seriali
                 RenditionPartsView(rendition.width, rendition.height, link.signature)
                 for rendition, link in zip(photo.renditions, links.renditions, strict=True)
             ],
+            trashed_at=view.trashed_at,
+            deletes_at=view.deletes_at,
+            revoking=view.revoking,
         )
     )
     group = _encode_group(parts.base, parts.before, parts.after, parts.path, renditions)

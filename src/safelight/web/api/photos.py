@@ -12,6 +12,7 @@ from safelight.models import Photo
 from safelight.web.api import openapi
 from safelight.web.api.albums.albums import AlbumCalls
 from safelight.web.api.bulk import BulkCalls
+from safelight.web.api.deletion.trash import TrashCalls
 from safelight.web.api.downloads import DownloadCalls
 from safelight.web.api.listing import ListCalls
 from safelight.web.api.photo_json import PhotoSerializer
@@ -32,7 +33,6 @@ from safelight.web.api.uploads import UploadCalls
 from safelight.web.http.body import read_json, read_upload_form
 from safelight.web.http.paths import public_path
 from safelight.web.pages.uploader_files import add_uploader_routes
-from safelight.web.security_log import SecurityEvent, log_security_event
 
 if TYPE_CHECKING:
     from safelight.web.auth.auth import Authenticator
@@ -88,6 +88,7 @@ class _Calls:
         AlbumCalls(self._library).register(router)
         DownloadCalls(self._library).register(router)
         ListCalls(self._library, self._serializer).register(router)
+        TrashCalls(self._library, self._serializer).register(router)
         one = "/photos/{photo_id}"
         photo = openapi.response("The photo", PhotoView)
         router.add_api_route(
@@ -139,14 +140,6 @@ class _Calls:
             },
             response_class=Response,
         )
-        router.add_api_route(
-            one,
-            self.delete,
-            methods=["DELETE"],
-            status_code=204,
-            summary="Delete a photo; its links stop working",
-            responses=openapi.problems(*_ACCESS, NotFound, errors.CatalogUnavailable),
-        )
 
     async def add(self, request: Request) -> Response:
         """Add the photo of a form upload."""
@@ -175,13 +168,6 @@ class _Calls:
             taken_at=parse_taken_at(changes.taken_at),
         )
         return self._serializer.respond(request, photo)
-
-    async def delete(self, request: Request, photo_id: PathId) -> Response:
-        """Delete a photo."""
-        id_ = parse_id(photo_id)
-        await self._library.delete(owner_of(request), id_)
-        log_security_event(request, SecurityEvent.PHOTO_DELETED, photo=id_)
-        return Response(status_code=204)
 
     async def _find(self, request: Request, photo_id: str) -> Photo:
         return await self._library.photo(owner_of(request), parse_id(photo_id))

@@ -58,6 +58,8 @@ class PhotoView(msgspec.Struct):
     location where it was taken.
     `duration` is the length of an animation in seconds. `taken_at` is the camera's local time, with
     an offset from UTC if that is known, and `taken_from` is where it comes from.
+    Only photos in the trash have `trashed_at`, `deletes_at`, when they will be deleted for good,
+    and `revoking`: whether links from before may still work, since the store is down or full.
     """
 
     id: int
@@ -82,6 +84,9 @@ class PhotoView(msgspec.Struct):
     created_at: _Moment
     thumbhash: str | None
     renditions: list[RenditionView]
+    trashed_at: _Moment | msgspec.UnsetType = msgspec.UNSET
+    deletes_at: _Moment | msgspec.UnsetType = msgspec.UNSET
+    revoking: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class MonthView(msgspec.Struct):

@@ -1,6 +1,7 @@
 """The simple upload pages: list, add and delete photos without JavaScript."""
 
 import contextlib
+from typing import Any
 
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
@@ -18,7 +19,7 @@ from safelight.web.hosts import link_endpoint
 from safelight.web.http.body import read_upload_form
 from safelight.web.http.paths import root_path
 from safelight.web.pages.renderer import PageRenderer
-from safelight.web.security_log import SecurityEvent, log_security_event
+from safelight.web.security_log import SecurityEvent, deletion_event, log_security_event
 
 _PER_PAGE = 48
 
@@ -38,7 +39,7 @@ class SimplePages:
         owner = await self._authenticator(request)
         after = request.query_params.get("after")
         photos, older = await self._list_photos(request, owner, after)
-        return self._renderer.render(
+        return self._render(
             request, "index.html", photos=photos, older=older, first=after is None, typed=Caption()
         )
 
@@ -46,7 +47,7 @@ class SimplePages:
         """Return the page of one photo."""
         owner = await self._authenticator(request)
         photo = await self._library.photo(owner, parse_id(request.path_params["photo_id"]))
-        return self._renderer.render(
+        return self._render(
             request,
             "photo.html",
             photo=self._view(request, photo),
@@ -65,17 +66,60 @@ class SimplePages:
         except (errors.Invalid, errors.Unavailable) as error:
             return await self._render_failed_upload(request, owner, error, typed)
         duplicate = "" if added.created else f"/{added.photo.id}?duplicate"
-        return RedirectResponse(
-            f"{root_path(request.scope)}/simple-upload{duplicate}", status_code=303
-        )
+        return _redirect(request, duplicate)
 
     async def delete(self, request: Request) -> Response:
         """Delete a photo, and redirect to the others."""
         owner = await self._authenticator(request)
         id_ = parse_id(request.path_params["photo_id"])
-        await self._library.delete(owner, id_)
-        log_security_event(request, SecurityEvent.PHOTO_DELETED, photo=id_)
-        return RedirectResponse(f"{root_path(request.scope)}/simple-upload", status_code=303)
+        permanent = "permanent" in request.query_params
+        if permanent:
+            await self._library.delete(owner, id_)
+        else:
+            await self._library.trash(owner, id_)
+        log_security_event(request, deletion_event(permanent=permanent), photo=id_)
+        return _redirect(request, "/trash" if permanent else "")
+
+    async def trash(self, request: Request) -> Response:
+        """Return a page of the photos in the trash, the last deleted first."""
+        owner = await self._authenticator(request)
+        after = request.query_params.get("after")
+        page = await self._library.trash_page(owner, after=after, limit=_PER_PAGE)
+        found = await self._library.trashed_photos(owner, [id_ for id_, _ in page.photos])
+        photos = [self._view(request, photo) for photo in found]
+        return self._render(
+            request,
+            "trash.html",
+            photos=photos,
+            older=page.next,
+            first=after is None,
+            revoking=any(photo.revoking is True for photo in photos),
+        )
+
+    async def restore(self, request: Request) -> Response:
+        """Restore a photo from the trash, and redirect to it."""
+        owner = await self._authenticator(request)
+        photo = await self._library.restore(owner, parse_id(request.path_params["photo_id"]))
+        return _redirect(request, f"/{photo.id}")
+
+    async def revoke_links(self, request: Request) -> Response:
+        """Revoke the links to a photo, and redirect to it."""
+        owner = await self._authenticator(request)
+        id_ = parse_id(request.path_params["photo_id"])
+        await self._library.revoke_links(owner, id_)
+        log_security_event(request, SecurityEvent.LINKS_REVOKED, photo=id_)
+        return _redirect(request, f"/{id_}")
+
+    async def empty_trash(self, request: Request) -> Response:
+        """Delete all photos in the trash for good, and redirect to the others."""
+        owner = await self._authenticator(request)
+        deleted = await self._library.empty_trash(owner)
+        log_security_event(request, SecurityEvent.TRASH_EMPTIED, photos=deleted)
+        return _redirect(request, "/trash")
+
+    def _render(self, request: Request, template: str, **values: Any) -> Response:
+        days = self._library.backends.trash_time.days
+        return self._renderer.render(request, template, trash_days=days, **values)
 
     async def _list_photos(
         self, request: Request, owner: str, after: str | None = None
@@ -96,9 +140,24 @@ class SimplePages:
             with contextlib.suppress(errors.Unavailable):
                 photos, older = await self._list_photos(request, owner)
         return self._renderer.render_error(
-            request, error, "index.html", photos=photos, older=older, first=True, typed=typed
+            request,
+            error,
+            "index.html",
+            photos=photos,
+            older=older,
+            first=True,
+            typed=typed,
+            trash_days=self._library.backends.trash_time.days,
         )
 
     def _view(self, request: Request, photo: Photo) -> PhotoView:
         endpoint = link_endpoint(request, self._library)
-        return make_view(photo, self._library.photo_links(photo, endpoint=endpoint))
+        return make_view(
+            photo,
+            self._library.photo_links(photo, endpoint=endpoint),
+            deletes_at=self._library.deletes_at(photo),
+        )
+
+
+def _redirect(request: Request, path: str) -> Response:
+    return RedirectResponse(f"{root_path(request.scope)}/simple-upload{path}", status_code=303)

@@ -1,0 +1,1 @@
+"""The routes that delete and restore photos, and revoke links."""
