@@ -50,7 +50,7 @@ class Sweep:
             await self._tombstones.mark_purged([tombstone.id], now=self._clock())
         except (Unavailable, TimeoutError) as error:
             _log.warning(
-                "photo %s will be purged later: %s", tombstone.id, error or "the store is slow"
+                "photo %s will be purged later: %s", tombstone.id, str(error) or "the store is slow"
             )
 
     async def purge_some_now(self, tombstones: Sequence[Tombstone]) -> None:
@@ -59,7 +59,7 @@ class Sweep:
             async with asyncio.timeout(PURGE_DEADLINE.total_seconds()):
                 await self.purge_all_now(tombstones[:_BATCH])
         except (Unavailable, TimeoutError) as error:
-            _log.warning("photos will be purged later: %s", error or "the store is slow")
+            _log.warning("photos will be purged later: %s", str(error) or "the store is slow")
 
     async def purge_all_now(self, tombstones: Sequence[Tombstone]) -> None:
         """Delete the objects of tombstones, however long it takes, or leave them to the job."""
