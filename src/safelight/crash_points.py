@@ -105,7 +105,7 @@ DEMAND: Final = (
 )
 """The steps of making a rendition on demand; the last is for one that the sweep undoes."""
 
-PRUNE: Final = ("prune: row changed",)
+PRUNE: Final = ("prune: row changed", "prune: objects deleted")
 """The step between the row and the objects of renditions that no preset names."""
 
 CRASH_POINTS: Final = (

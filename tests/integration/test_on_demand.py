@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import errors, keys
 from safelight.catalog import remove_renditions
-from safelight.catalog.tables import renderings
+from safelight.catalog.tables import photos, renderings
 from safelight.darkroom.pool import RenderResult
 from safelight.imaging import presets
 from safelight.imaging.presets import build_presets
@@ -20,6 +20,7 @@ from safelight.library import Library
 from safelight.library.processing import on_demand
 from safelight.library.processing.on_demand import OnDemandRenditions
 from safelight.library.processing.pruning import Pruning
+from safelight.library.processing.renditions import RenderedPhoto
 from safelight.models import ImageFacts, Photo, Preset
 from safelight.settings import RenditionSettings
 from support import pictures
@@ -284,6 +285,50 @@ async def test_change_of_the_row_costs_no_second_rendering(
     assert (made.title, made.renditions[-1].name, darkroom.calls) == ("New", NAME, 1)
 
 
+async def test_photo_that_gets_other_pixels_meanwhile_leaves_no_object_without_a_claim(
+    memory_library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = await add(memory_library)
+    statement = update(photos).values(renderer=2, version=photos.c.version + 1)
+    await after_write(
+        memory_library,
+        monkeypatch,
+        lambda: memory_library.backends.catalog.transaction(
+            lambda connection: connection.execute(statement)
+        ),
+    )
+    await memory_library.renditions.get_or_make(OWNER, photo.id, NAME)
+    assert await claims(memory_library) == [key_of(memory_library, photo)]
+    await expire_claims(memory_library)
+    await memory_library.renditions.undo_abandoned()
+    now = await memory_library.photo(OWNER, photo.id)
+    assert await list_objects(memory_library) == keys_of(now)
+    assert now.renditions[-1].key == key_of(memory_library, now) != key_of(memory_library, photo)
+
+
+async def test_process_that_lost_its_claim_claims_again_before_it_writes(
+    memory_library: Library, darkroom: Darkroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = await add(memory_library)
+    key, store = key_of(memory_library, photo), memory_library.components.renditions.store
+    claimed: list[list[str]] = []
+
+    async def note_then_store(rendered: RenderedPhoto) -> None:
+        claimed.append(await claims(memory_library))
+        await store(rendered)
+
+    monkeypatch.setattr(memory_library.components.renditions, "store", note_then_store)
+    darkroom.may_go_on.clear()
+    darkroom.started.clear()
+    asked = asyncio.create_task(memory_library.renditions.get_or_make(OWNER, photo.id, NAME))
+    await darkroom.started.wait()
+    await expire_claims(memory_library)
+    await memory_library.renditions.undo_abandoned()
+    darkroom.may_go_on.set()
+    assert (await asked).renditions[-1].key == key
+    assert claimed == [[key]] * 2, "the sweep has changed the row, so it is written again"
+
+
 async def test_object_that_reconcile_took_is_written_again(
     memory_library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -407,3 +452,23 @@ async def test_pruning_removes_what_no_preset_names(memory_library: Library) -> 
     assert stored & keys_of(whole) == keys_of(pruned)
     assert pruned.version == whole.version + 1
     assert (await pruning.run(OWNER, after=0, apply=True)).photos == 0
+    assert await claims(memory_library) == []
+
+
+async def test_what_a_process_that_died_while_pruning_left_is_deleted(
+    memory_library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = await add(memory_library)
+    await memory_library.renditions.get_or_make(OWNER, photo.id, NAME)
+    parts = memory_library.backends
+    narrow = build_presets(RenditionSettings(widths=(640, 1280)))
+    with monkeypatch.context() as crash, pytest.raises(SystemError):  # noqa: PT012  one crash
+        crash.setattr("safelight.library.processing.pruning.reached", _crash)
+        renditions = make_renditions(parts, presets=narrow)
+        await Pruning(parts.catalog, parts.bucket, renditions).run(OWNER, after=0, apply=True)
+    await expire_claims(memory_library)
+    await memory_library.renditions.undo_abandoned()
+    pruned = await memory_library.photo(OWNER, photo.id)
+    assert [each.name for each in pruned.renditions] == ["w640", "w1280"]
+    assert await list_objects(memory_library) == keys_of(pruned)
+    assert await claims(memory_library) == []

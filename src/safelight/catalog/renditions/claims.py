@@ -5,6 +5,7 @@ are those of the database, since the clocks of two machines differ. A claim name
 and is committed before the object is written, so the sweep finds what a process that died has left.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -78,6 +79,15 @@ class RenderingClaims:
         """List the keys of claims that expired that long ago: their processes have died."""
         rows = await self._database.fetch_all(_EXPIRED, {"age": age, "count": limit})
         return [key for (key,) in rows]
+
+
+async def claim_removed(
+    connection: AsyncConnection, keys: Sequence[str], *, claimed_by: str
+) -> None:
+    """Claim objects that no row names after this transaction, until they are deleted."""
+    if keys:
+        values = [{"key": key, "claimed_by": claimed_by} for key in keys]
+        await connection.execute(_new.on_conflict_do_nothing(), values)
 
 
 async def delete_expired_claim(connection: AsyncConnection, key: str, *, age: timedelta) -> bool:

@@ -14,6 +14,7 @@ from safelight.catalog.database import Database
 from safelight.catalog.queries import BY_IDS_WITH_TRASH
 from safelight.catalog.rows import COLUMNS, photo_from_row
 from safelight.catalog.tables import photos
+from safelight.catalog.tombstones import PhotoHook
 from safelight.errors import NotFound
 from safelight.models import Photo, Rendition, Status
 
@@ -53,10 +54,15 @@ class RenditionRows:
         """
         return await self._change(photo, _merge(photo), [rendition])
 
-    async def remove(self, photo: Photo, names: Sequence[str]) -> Photo | None:
-        """Remove the renditions of these names, as `add` adds some."""
+    async def remove(
+        self, photo: Photo, names: Sequence[str], *, hook: PhotoHook | None = None
+    ) -> Photo | None:
+        """Remove the renditions of these names, as `add` adds some.
+
+        The hook runs in the same transaction, with the photo as it is then.
+        """
         statement = _merge(photo).values(version=photos.c.version + 1)
-        return await self._change(photo, statement, [], names)
+        return await self._change(photo, statement, [], names, hook=hook)
 
     async def _change(
         self,
@@ -64,6 +70,7 @@ class RenditionRows:
         statement: Update,
         new: Sequence[Rendition],
         names: Sequence[str] = (),
+        hook: PhotoHook | None = None,
     ) -> Photo | None:
         parameters = {
             "names": [*names, *map(attrgetter("name"), new)],
@@ -73,7 +80,10 @@ class RenditionRows:
         async def work(connection: AsyncConnection) -> Photo | None:
             rows = await connection.execute(statement.returning(*COLUMNS), parameters)
             if (row := rows.one_or_none()) is not None:
-                return photo_from_row(row)
+                changed = photo_from_row(row)
+                if hook:
+                    await hook(connection, changed)
+                return changed
             wanted = {"owner": photo.owner, "ids": [photo.id]}
             if (
                 await connection.execute(BY_IDS_WITH_TRASH.statement, wanted)

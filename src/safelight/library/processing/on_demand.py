@@ -220,7 +220,8 @@ class OnDemandRenditions:
     async def _make_claimed(self, owner: str, id_: int, name: str, key: str) -> Photo:
         """Make, store and name a rendition; end the claim unless something unnamed is left.
 
-        Returns the photo without it if the photo has new keys meanwhile.
+        Returns the photo without it if it needs another claim: the photo has new keys or other
+        pixels, or this process hung.
         """
         is_clean = True
         try:
@@ -235,10 +236,16 @@ class OnDemandRenditions:
                 preset = self._preset_to_make(photo, name)
                 if preset is None:  # another process made it before this one had the claim
                     return photo
-                now = keys.rendition(photo.storage_id, presets.digest(preset))
-                if rendered is None or rendered.renditions[0].key != now:
+                if keys.rendition(photo.storage_id, presets.digest(preset)) != key:
+                    # It has other pixels now, whose key needs a claim. While this one names an
+                    # object that no row names, it is left to the sweep.
+                    return photo
+                if rendered is None:
                     rendered = await self._render(photo, preset)
                 reached("demand: rendered")
+                # The sweep may have ended the claim, or another process taken it, if this one hung.
+                if not await self._claims.take(key, claimed_by=self._process):
+                    return photo
                 is_clean = False
                 await self._renditions.store(rendered)
                 reached("demand: object written")

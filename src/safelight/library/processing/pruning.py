@@ -1,6 +1,13 @@
 """Remove renditions that no preset names any more."""
 
+import secrets
+from collections.abc import Sequence
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from safelight.catalog import Catalog
+from safelight.catalog.renditions.claims import claim_removed
 from safelight.crash_points import reached
 from safelight.errors import NotFound
 from safelight.imaging.presets import is_outdated
@@ -15,13 +22,14 @@ _BATCH = 500
 class Pruning:
     """Removes renditions from rows, and then their objects.
 
-    An object that is left after a crash is an orphan, which reconcile removes.
+    Claims name the objects until they are deleted, so that the sweep finds them after a crash.
     """
 
     def __init__(self, catalog: Catalog, bucket: Bucket, renditions: RenditionMaker) -> None:
         self._catalog = catalog
         self._bucket = bucket
         self._renditions = renditions
+        self._process = secrets.token_hex(16)
 
     async def run(self, owner: str, *, after: int, apply: bool) -> PrunedBatch:
         """Prune the owner's next photos, by their ids; count what would go unless `apply`."""
@@ -51,15 +59,31 @@ class Pruning:
         """Remove a photo's outdated renditions; return their number."""
         try:
             while names := self._outdated(photo):
-                pruned = await self._catalog.renditions.remove(photo, names)
+                removed = [each.key for each in photo.renditions if each.name in names]
+                pruned = await self._catalog.renditions.remove(
+                    photo, names, hook=partial(self._claim, removed)
+                )
                 if pruned is None:  # the row has changed
                     photo = await self._catalog.photo(photo.owner, photo.id, in_trash_too=True)
                     continue
                 reached("prune: row changed")
-                kept = {each.key for each in pruned.renditions}
-                removed = [each.key for each in photo.renditions if each.name in names]
-                await self._bucket.delete([key for key in removed if key not in kept])
+                unnamed = _unnamed(removed, pruned)
+                await self._bucket.delete(unnamed)
+                reached("prune: objects deleted")
+                for key in unnamed:
+                    await self._catalog.rendering_claims.release(key, claimed_by=self._process)
                 return len(names)
         except NotFound:  # deleted meanwhile
             pass
         return 0
+
+    async def _claim(
+        self, removed: Sequence[str], connection: AsyncConnection, photo: Photo
+    ) -> None:
+        await claim_removed(connection, _unnamed(removed, photo), claimed_by=self._process)
+
+
+def _unnamed(removed: Sequence[str], photo: Photo) -> list[str]:
+    """Return the keys that a photo no longer has. Presets of the same pixels share one."""
+    kept = {each.key for each in photo.renditions}
+    return list(dict.fromkeys(key for key in removed if key not in kept))
