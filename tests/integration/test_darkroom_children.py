@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from safelight import errors
-from safelight.darkroom import descriptors, protocol
+from safelight.darkroom import pool, protocol
 from safelight.darkroom.pool import Darkroom
 from safelight.darkroom.process import DecoderDied
 from safelight.settings import LimitSettings
@@ -210,7 +210,7 @@ async def test_decoder_never_changes_its_priority(darkroom: Darkroom, photo: Pat
 
 
 async def test_photo_descriptor_is_read_only(darkroom: Darkroom, photo: Path) -> None:
-    with photo.open("r+b") as file, descriptors.open_read_only(file.fileno()) as descriptor:
+    with photo.open("r+b") as file, pool.open_read_only(file.fileno()) as descriptor:
         assert os.read(descriptor, 2) == b"\xff\xd8"
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.write(descriptor, b"!")

@@ -141,6 +141,7 @@ class AdmissionQueue:
         ticket = Ticket(
             owner=owner,
             background=background,
+            lane=(background, owner),
             expensive=expensive,
             memory=min(memory, self._memory),
             admitted=admitted,
@@ -194,17 +195,13 @@ class AdmissionQueue:
             self._running.add(ticket)
             self.free_memory -= ticket.memory
             if not ticket.background:
-                self._serve(ticket)
+                self._serving += 1
+                if ticket.expensive:
+                    self._expensive[ticket.owner] += 1
+                else:
+                    loop = asyncio.get_running_loop()
+                    ticket.timer = loop.call_later(_LONG, self._mark_expensive, ticket)
             ticket.admitted.set_result(None)
-
-    def _serve(self, ticket: Ticket) -> None:
-        """Count a client's decode."""
-        self._serving += 1
-        if ticket.expensive:
-            self._expensive[ticket.owner] += 1
-        else:
-            loop = asyncio.get_running_loop()
-            ticket.timer = loop.call_later(_LONG, self._mark_expensive, ticket)
 
     def _mark_expensive(self, ticket: Ticket) -> None:
         """Count a decode that takes long as expensive."""

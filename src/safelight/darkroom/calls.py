@@ -20,6 +20,7 @@ from safelight.darkroom.decoders import Decoders
 from safelight.darkroom.process import (
     DecoderDied,
     DecoderGone,
+    DecoderProcess,
     DecoderStarved,
 )
 from safelight.darkroom.protocol import (
@@ -180,16 +181,19 @@ class DecoderCalls:
         """Call a decoder, and a second one if the first ended for a reason outside the image."""
         retried = False
         while not ticket.has_given_way:
-            decoder = await self.decoders.take(
+            threads, allowance = job.format_.needs_thread, job.allowance
+            decoder = self.decoders.take(
+                ticket, threads=threads, allowance=allowance
+            ) or await self.decoders.start_for(
                 ticket,
                 may_stay=self.queue.free_slots(background=job.background),
                 memory_for=max(0, self.queue.free_memory) // self.limits.address_space,
-                threads=job.format_.needs_thread,
-                allowance=job.allowance,
+                threads=threads,
+                allowance=allowance,
             )
             ticket.give_way = decoder.kill
             try:
-                result = await self._work(job, partial(decoder.call, within=self._limit(job)))
+                result = await self._work(job, decoder)
             except (errors.Invalid, protocol.NeedsAllowance):
                 self.decoders.keep(decoder)
                 raise
@@ -216,35 +220,33 @@ class DecoderCalls:
             retried = True
         raise _HasGivenWay
 
-    async def _work(self, job: "_Job[_T]", call: Call) -> _T:
-        """Do all steps of a job with one decoder."""
-        result = self._decode(await call(job.request, job.descriptors), job)
-        if job.next_step is None:
-            return result
-        try:
-            return await job.next_step(result, call, is_large=job.allowance is not None)
-        except protocol.NeedsAllowance as large:  # It has one.
-            raise ProtocolError from large
+    async def _work(self, job: "_Job[_T]", decoder: DecoderProcess) -> _T:
+        """Do all steps of a job with one decoder.
 
-    def _limit(self, job: "_Job[_T]") -> timedelta:
-        """Return how long a job may take on the clock."""
+        Raises what `job.decode` does; NeedsAllowance once, within limits.
+        """
         allowance = job.allowance
-        return timedelta(seconds=allowance.seconds) + _GRACE if allowance else self._deadline
-
-    def _decode(self, answer: bytes, job: "_Job[_T]") -> _T:
-        """Decode an answer. Raises what `job.decode` does; NeedsAllowance once, within limits."""
+        within = timedelta(seconds=allowance.seconds) + _GRACE if allowance else self._deadline
+        call = partial(decoder.call, within=within)
+        answer = await call(job.request, job.descriptors)
         try:
-            return job.decode(answer)
+            result = job.decode(answer)
         except protocol.NeedsAllowance as large:
-            allowance, limits = large.allowance, self.limits
+            needed, limits = large.allowance, self.limits
             if (
-                job.allowance
-                or allowance.memory > limits.max_memory
-                or allowance.space > limits.max_address_space
-                or allowance.seconds > limits.seconds_for(limits.max_pixels)
+                allowance
+                or needed.memory > limits.max_memory
+                or needed.space > limits.max_address_space
+                or needed.seconds > limits.seconds_for(limits.max_pixels)
             ):
                 raise ProtocolError from large
             raise
+        if job.next_step is None:
+            return result
+        try:
+            return await job.next_step(result, call, is_large=allowance is not None)
+        except protocol.NeedsAllowance as large:  # It has one.
+            raise ProtocolError from large
 
 
 def _not_started(failure: Exception) -> errors.Busy:

@@ -1,4 +1,4 @@
-"""Read the messages of decoders and of their template."""
+"""Wait for a decoder, or for the template of decoders, to start."""
 
 import asyncio
 import socket
@@ -25,13 +25,3 @@ async def receive_ready(channel: socket.socket) -> protocol.Ready:
     if not ready.ready:
         raise DecoderStartFailed(ready.reason)
     return ready
-
-
-def receive_message(channel: socket.socket) -> bytes | None:
-    """Read one message: None if there is none yet, empty if the other end has hung up."""
-    try:
-        return channel.recv(protocol.MAX_ANSWER_BYTES)
-    except BlockingIOError:
-        return None
-    except OSError:
-        return b""

@@ -63,7 +63,32 @@ class Decoders:
         if self.template:
             await self.template.close()
 
-    async def take(
+    def take(
+        self, ticket: Ticket, *, threads: bool, allowance: protocol.Allowance | None = None
+    ) -> DecoderProcess | None:
+        """Return an idle decoder of the owner, or else of no owner yet; None if none is alive.
+
+        It may start `threads` or not. There is none with an `allowance`. Raises Busy after `close`.
+        """
+        if self.is_closed:
+            raise errors.Busy
+        if allowance:
+            return None
+        wanted = threads, ticket.background
+        for owner in (ticket.owner, None):
+            for decoder, timer in tuple(self.idle):
+                if (decoder.threads, decoder.background) != wanted or decoder.owner != owner:
+                    continue
+                self.idle.remove((decoder, timer))
+                timer.cancel()
+                if decoder.is_alive:
+                    decoder.owner = ticket.owner
+                    decoder.turn = decoder.turn + 1 if ticket.continues else 1
+                    return decoder
+                self.dismiss(decoder)
+        return None
+
+    async def start_for(
         self,
         ticket: Ticket,
         *,
@@ -72,32 +97,15 @@ class Decoders:
         threads: bool,
         allowance: protocol.Allowance | None = None,
     ) -> DecoderProcess:
-        """Return an idle decoder of the owner that is alive, or start one.
+        """Start a decoder for an owner's job, perhaps with an `allowance`.
 
-        It may start `threads` or not. With an `allowance`, it is always a new one. Before one is
-        started, the idle ones used longest ago are ended: at most `may_stay` of the same priority
-        stay, and as many in all as there is `memory_for`. Raises DecoderStartFailed.
+        Before that, the idle ones used longest ago are ended: at most `may_stay` of the same
+        priority stay, and as many in all as there is `memory_for`. Raises DecoderStartFailed.
         """
-        if self.is_closed:
-            raise errors.Busy
-        if allowance:
-            self._end_idle(may_stay, memory_for, background=ticket.background)
-            decoder = await self.start(
-                threads=threads, background=ticket.background, allowance=allowance
-            )
-            decoder.owner = ticket.owner
-            return decoder
-        for decoder, timer in sorted(self.idle, key=lambda idle: idle[0].owner is None):
-            is_kind = (decoder.threads, decoder.background) == (threads, ticket.background)
-            if decoder.owner in {ticket.owner, None} and is_kind:
-                self.idle.remove((decoder, timer))
-                timer.cancel()
-                if decoder.is_alive:
-                    break
-                self.dismiss(decoder)
-        else:
-            self._end_idle(may_stay, memory_for, background=ticket.background)
-            decoder = await self.start(threads=threads, background=ticket.background)
+        self._end_idle(may_stay, memory_for, background=ticket.background)
+        decoder = await self.start(
+            threads=threads, background=ticket.background, allowance=allowance
+        )
         decoder.owner = ticket.owner
         decoder.turn = decoder.turn + 1 if ticket.continues else 1
         return decoder

@@ -1,16 +1,18 @@
 """The pool of decoder processes, with a queue of limited length in front of it."""
 
+import fcntl
+import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from safelight import errors
 from safelight.darkroom import protocol
 from safelight.darkroom.calls import Call, DecoderCalls
 from safelight.darkroom.channel import DecoderStartFailed
-from safelight.darkroom.descriptors import open_read_only, shared_memory
 from safelight.darkroom.protocol import (
     Inspection,
     RenderedImage,
@@ -26,6 +28,9 @@ from safelight.imaging.presets import widest_first
 from safelight.models import ImageFacts, Preset
 
 __all__ = ["Darkroom", "Inspection", "RenderResult", "RenderedImage"]
+
+_OUTPUT_BYTES: Final = 32 << 20
+"""For all renditions of one image; a photo full of detail needs some 2 MB for each."""
 
 
 class ChoosePresets(Protocol):
@@ -95,7 +100,7 @@ class Darkroom(DecoderCalls):
         large is left out. Raises CorruptImage, as `inspect` does, or Busy.
         """
         descriptor = file if isinstance(file, int) else file.fileno()
-        presets = widest_first(presets, facts.width, facts.height)
+        presets = widest_first(tuple(presets), facts.width, facts.height)
         with open_read_only(descriptor) as photo, shared_memory() as (output, contents):
             return await self._run(
                 protocol.encode_render(facts, presets),
@@ -116,7 +121,36 @@ class _RenderNext:
     async def __call__(self, answer: Inspection, call: Call, *, is_large: bool) -> Inspection:
         facts = answer.facts
         chosen = self.choose(facts, is_large=is_large)
-        presets = widest_first(chosen, facts.width, facts.height)
+        presets = widest_first(tuple(chosen), facts.width, facts.height)
         with shared_memory() as (output, contents):
             message = await call(protocol.encode_render(facts, presets), [self.photo, output])
             return replace(answer, rendered=protocol.decode_render(message, presets, contents))
+
+
+@contextmanager
+def open_read_only(descriptor: int) -> Iterator[int]:
+    """Open the same file a second time: a child can neither write to it nor move our position."""
+    try:
+        photo = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:  # too many open files
+        raise errors.Busy from error
+    try:
+        yield photo
+    finally:
+        os.close(photo)
+
+
+@contextmanager
+def shared_memory() -> Iterator[tuple[int, mmap.mmap]]:
+    """Yield memory for the renditions, as a descriptor and mapped; a child can't make it larger."""
+    try:
+        output = os.memfd_create("renditions", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    except OSError as error:  # too many open files
+        raise errors.Busy from error
+    try:
+        os.ftruncate(output, _OUTPUT_BYTES)
+        fcntl.fcntl(output, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+        with mmap.mmap(output, _OUTPUT_BYTES, prot=mmap.PROT_READ) as contents:
+            yield output, contents
+    finally:
+        os.close(output)

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from safelight.darkroom.channel import receive_message, receive_ready
-from safelight.darkroom.protocol import Allowance
+from safelight.darkroom.channel import receive_ready
+from safelight.darkroom.protocol import MAX_ANSWER_BYTES, Allowance
 
 _END_SECONDS: Final = 5.0
 _STRETCH: Final = 10
@@ -74,7 +74,7 @@ class DecoderProcess:
         self._answer: asyncio.Future[bytes] | None = None
         self._ended = asyncio.Event()
         self.status: int | None = None
-        self.pid = 0
+        self.pid = self._cpu_clock = 0
         self.gaps: tuple[str, ...] = ()
         self.jobs = 0
         self.turn = 0
@@ -95,6 +95,7 @@ class DecoderProcess:
         """Wait until it can be called. Raises DecoderStartFailed."""
         ready = await receive_ready(self._channel)
         self.pid, self.gaps = ready.pid, ready.gaps
+        self._cpu_clock = ~self.pid << 3 | 2  # as clock_getcpuclockid(3) computes it
 
     async def call(self, request: bytes, descriptors: Sequence[int], within: timedelta) -> bytes:
         """Send a request with its file descriptors, and return the answer.
@@ -174,11 +175,6 @@ class DecoderProcess:
             self._give_up()
         self._channel.close()
 
-    @property
-    def _cpu_clock(self) -> int:
-        """The child's CPU-time clock, as clock_getcpuclockid(3) computes it."""
-        return ~self.pid << 3 | 2
-
     def _receive(self) -> None:
         """Read one message: first that the request was taken, then the answer; empty if dead."""
         message = receive_message(self._channel)
@@ -196,6 +192,16 @@ class DecoderProcess:
             tasks = list(Path(f"/proc/{self.pid}/task").iterdir())
             return used < self._cpu_seconds and any(_is_runnable(task) for task in tasks)
         return False
+
+
+def receive_message(channel: socket.socket) -> bytes | None:
+    """Read one message: None if there is none yet, empty if the other end has hung up."""
+    try:
+        return channel.recv(MAX_ANSWER_BYTES)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
 
 
 def _is_runnable(task: Path) -> bool:

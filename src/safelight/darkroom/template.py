@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Final, Self
 
 from safelight.darkroom import protocol, template_messages
-from safelight.darkroom.channel import DecoderStartFailed, receive_message, receive_ready
-from safelight.darkroom.process import DecoderProcess
+from safelight.darkroom.channel import DecoderStartFailed, receive_ready
+from safelight.darkroom.process import DecoderProcess, receive_message
 from safelight.imaging.limits import DecodeLimits
 
 PROGRAM: Final = ("-m", "safelight.darkroom.child")

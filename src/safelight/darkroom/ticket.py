@@ -12,13 +12,15 @@ Lane = tuple[bool, str]
 class Ticket:
     """A piece of work in the queue, or in a slot.
 
-    It `continues` its owner's turn if it was preferred. It is `expensive` if it was estimated to
-    be, and while it takes longer than `_LONG`. It takes `memory` bytes. In the `background` no
-    client waits for it; if a client needs its memory, it `has_given_way`, and `give_way` ends it.
+    It queues in its `lane`, and `continues` its owner's turn if it was preferred. It is `expensive`
+    if it was estimated to be, and while it takes longer than `_LONG`. It takes `memory` bytes. In
+    the `background` no client waits for it; if a client needs its memory, it `has_given_way`, and
+    `give_way` ends it.
     """
 
     owner: str
     background: bool = False
+    lane: Lane
     expensive: bool = False
     memory: int = 0
     admitted: "asyncio.Future[None]"
@@ -27,8 +29,3 @@ class Ticket:
     is_patient: bool = True
     has_given_way: bool = False
     give_way: Callable[[], object] = bool
-
-    @property
-    def lane(self) -> Lane:
-        """Where it queues."""
-        return self.background, self.owner

@@ -1,9 +1,9 @@
 """The sizes in which photos are shown, and which of them an image gets."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from safelight.imaging.formats import FORMATS
@@ -22,6 +22,8 @@ _EARLIER_QUALITIES: Final = {(1280, 82): 81}
 """By width and quality: what the renditions of version 0.1 were made with. They stay valid."""
 
 _DIGEST_BYTES: Final = 16
+_SIZES: Final = 256
+"""Sizes of images whose presets are cached: photos of one camera have the same."""
 LATEST_RENDERER: Final = 2
 """To be raised whenever rendering makes other pixels of some images (see ImageFacts.renderer)."""
 
@@ -49,13 +51,15 @@ def _default_quality(width: int) -> int:
     )
 
 
-def presets_for_image(presets: Sequence[Preset], facts: ImageFacts) -> tuple[Preset, ...]:
+def presets_for_image(presets: tuple[Preset, ...], facts: ImageFacts) -> tuple[Preset, ...]:
     """Return the presets for an image of this size and renderer."""
-    chosen = presets_for_size(presets, facts.width, facts.height)
-    return tuple(replace(preset, renderer=facts.renderer) for preset in chosen)
+    return presets_for_size(presets, facts.width, facts.height, facts.renderer)
 
 
-def presets_for_size(presets: Sequence[Preset], width: int, height: int) -> tuple[Preset, ...]:
+@lru_cache(_SIZES)
+def presets_for_size(
+    presets: tuple[Preset, ...], width: int, height: int, renderer: int = 1
+) -> tuple[Preset, ...]:
     """Return the presets for an image of this size, in pixels as displayed.
 
     All crops, and of the others those narrower than the image, and the next one, which renders it
@@ -73,7 +77,7 @@ def presets_for_size(presets: Sequence[Preset], width: int, height: int) -> tupl
             is_shown = is_shown or shows_all
     is_tiny = width * height <= LOSSLESS_PIXELS
     return tuple(
-        _simplify(replace(preset, lossless=is_tiny), width, height)
+        _simplify(replace(preset, lossless=is_tiny, renderer=renderer), width, height)
         for preset in sorted(chosen, key=presets.index)
     )
 
@@ -87,7 +91,7 @@ def _simplify(preset: Preset, width: int, height: int) -> Preset:
     return simple if is_simple else preset
 
 
-def choose(presets: Sequence[Preset], facts: ImageFacts, name: str) -> Preset | None:
+def choose(presets: tuple[Preset, ...], facts: ImageFacts, name: str) -> Preset | None:
     """Return the preset of this name for an image; None if none has the name.
 
     A photo that is smaller than the preset may have another one that shows all of it already. That
@@ -101,26 +105,31 @@ def choose(presets: Sequence[Preset], facts: ImageFacts, name: str) -> Preset | 
     return next(preset for preset in for_image if preset.shows_all(facts.width, facts.height))
 
 
-def unasked(presets: Iterable[Preset]) -> tuple[Preset, ...]:
+@lru_cache(_SIZES)
+def unasked(presets: tuple[Preset, ...]) -> tuple[Preset, ...]:
     """Return those that are made before anyone asks for them."""
     return tuple(preset for preset in presets if preset.when != When.DEMAND)
 
 
-def made_at_upload(presets: Sequence[Preset]) -> tuple[Preset, ...]:
+@lru_cache(_SIZES)
+def made_at_upload(presets: tuple[Preset, ...]) -> tuple[Preset, ...]:
     """Return those of an image's presets that are rendered before its upload is answered.
 
     There is always one that isn't a crop.
     """
     at_upload = [preset for preset in presets if preset.when == When.UPLOAD]
     if all(preset.fit == Fit.COVER for preset in at_upload):
-        whole = [preset for preset in presets if preset.fit == Fit.INSIDE]
+        whole = tuple(preset for preset in presets if preset.fit == Fit.INSIDE)
         at_upload += [*unasked(whole), *whole][:1]
     return tuple(at_upload)
 
 
-def widest_first(presets: Iterable[Preset], width: int, height: int) -> list[Preset]:
+@lru_cache(_SIZES)
+def widest_first(presets: tuple[Preset, ...], width: int, height: int) -> tuple[Preset, ...]:
     """Return presets in the order in which an image of this size is rendered."""
-    return sorted(presets, key=lambda preset: preset.scaled_size(width, height), reverse=True)
+    return tuple(
+        sorted(presets, key=lambda preset: preset.scaled_size(width, height), reverse=True)
+    )
 
 
 def missing(presets: Iterable[Preset], renditions: Iterable[Rendition]) -> tuple[Preset, ...]:
@@ -137,7 +146,7 @@ def missing(presets: Iterable[Preset], renditions: Iterable[Rendition]) -> tuple
     )
 
 
-def is_outdated(presets: Sequence[Preset], facts: ImageFacts, rendition: Rendition) -> bool:
+def is_outdated(presets: tuple[Preset, ...], facts: ImageFacts, rendition: Rendition) -> bool:
     """Return whether no preset names a rendition of a photo, or it isn't what its preset makes.
 
     Only what is made on demand counts as outdated for the second reason: others are replaced.

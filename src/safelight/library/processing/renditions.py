@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import BinaryIO, Final
 
 from safelight import keys
@@ -63,7 +64,7 @@ class RenditionMaker:
     ) -> RenderedPhoto:
         """Render an inspected photo by these presets. Raises CorruptImage, Busy."""
         result = await self._darkroom.render(file, facts, wanted, owner=owner)
-        return _with_keys(result, storage_id, is_complete=len(result.images) == len(wanted))
+        return _with_keys(result, storage_id, wanted)
 
     async def inspect_and_render(
         self, file: BinaryIO, storage_id: str, *, owner: str
@@ -77,12 +78,11 @@ class RenditionMaker:
         facts, result = inspected.facts, inspected.rendered
         if result is None:
             raise TypeError("the darkroom has rendered nothing")
-        made = {image.preset.name for image in result.images}
-        is_complete = all(each.name in made for each in presets.unasked(self._wanted(facts)))
-        return facts, _with_keys(result, storage_id, is_complete=is_complete)
+        wanted = presets.unasked(presets.presets_for_image(self.ladder, facts))
+        return facts, _with_keys(result, storage_id, wanted)
 
-    def _choose(self, facts: ImageFacts, *, is_large: bool) -> Sequence[Preset]:
-        wanted = self._wanted(facts)
+    def _choose(self, facts: ImageFacts, *, is_large: bool) -> tuple[Preset, ...]:
+        wanted = presets.presets_for_image(self.ladder, facts)
         return wanted if is_large else presets.made_at_upload(wanted)
 
     async def store(self, rendered: RenderedPhoto) -> None:
@@ -99,11 +99,8 @@ class RenditionMaker:
 
     def missing(self, photo: Photo, *, demanded: bool = False) -> tuple[Preset, ...]:
         """Return the presets of which a photo has no rendition; with `demanded`, all of them."""
-        wanted = self._wanted(photo.facts)
+        wanted = presets.presets_for_image(self.ladder, photo.facts)
         return presets.missing(wanted if demanded else presets.unasked(wanted), photo.renditions)
-
-    def _wanted(self, facts: ImageFacts) -> tuple[Preset, ...]:
-        return presets.presets_for_image(self.ladder, facts)
 
     async def render_missing(self, photo: Photo, *, demanded: bool = False) -> Photo:
         """Make the missing renditions from the stored original; repeating it does no harm.
@@ -167,8 +164,9 @@ async def finish_all(writes: Iterable[Awaitable[None]]) -> None:
             raise result
 
 
-def _with_keys(result: RenderResult, storage_id: str, *, is_complete: bool) -> RenderedPhoto:
+def _with_keys(result: RenderResult, storage_id: str, wanted: Iterable[Preset]) -> RenderedPhoto:
     """Return what the darkroom has made of a photo, with the keys of the renditions."""
+    made = set(map(attrgetter("preset"), result.images))
     renditions = [
         Rendition(
             name=image.preset.name,
@@ -184,5 +182,5 @@ def _with_keys(result: RenderResult, storage_id: str, *, is_complete: bool) -> R
         images=result.images,
         thumbhash=result.thumbhash,
         colour=result.colour,
-        is_complete=is_complete,
+        is_complete=made.issuperset(wanted),
     )
