@@ -31,10 +31,7 @@ from safelight.storage import Bucket, BucketConfig
 
 class _Keys:
     def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-
-    def current(self) -> Credentials:
-        return self._credentials
+        self.current = credentials
 
     async def refresh(self, refused: Credentials) -> bool:  # noqa: ARG002  from the protocol
         return False

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from itertools import chain
 from typing import Final
 
 from safelight.errors import InvalidRequest
@@ -106,11 +105,15 @@ def choose_date(
 
     `modified_at` is when the file was modified, if the client sent it, with an offset from UTC.
     """
-    dates = chain(facts.dates, dates_in_name(filename), _file_date(modified_at))
-    chosen = next((date for date in dates if is_possible(date, now=now)), None)
-    if chosen is None:
-        return replace(facts, taken_at=None, taken_offset=None, taken_from=None)
-    return replace(facts, taken_at=chosen.at, taken_offset=chosen.offset, taken_from=chosen.source)
+    dates = [*facts.dates, *dates_in_name(filename)]
+    if modified_at and (at := modified_at.replace(tzinfo=None)) >= _EARLIEST_FILE:
+        dates.append(CaptureDate(at=at, offset=modified_at.utcoffset(), source=DateSource.FILE))
+    for date in dates:
+        if is_possible(date, now=now):
+            return replace(
+                facts, taken_at=date.at, taken_offset=date.offset, taken_from=date.source
+            )
+    return replace(facts, taken_at=None, taken_offset=None, taken_from=None)
 
 
 def latest_local_time(now: datetime) -> datetime:
@@ -168,11 +171,3 @@ def _follows_digit(name: str, at: int) -> bool:
         if character.isdigit():
             return True
     return False
-
-
-def _file_date(modified_at: datetime | None) -> Iterator[CaptureDate]:
-    if modified_at is None:
-        return
-    at = modified_at.replace(tzinfo=None)
-    if at >= _EARLIEST_FILE:
-        yield CaptureDate(at=at, offset=modified_at.utcoffset(), source=DateSource.FILE)

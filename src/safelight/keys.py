@@ -26,7 +26,8 @@ QUARANTINE: Final = "quarantine/"
 _MALFORMED: Final = "an id is 32 characters of lower-case hex"
 _ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
-_PHOTO = re.compile(r"photos/([0-9a-f]{32})/(?:original|[0-9a-f]{16,64})")
+match_photo: Final = re.compile(r"photos/([0-9a-f]{32})/(?:original|[0-9a-f]{16,64})").fullmatch
+"""Matches the key of a photo's object; its group is the storage id."""
 _INCOMING = re.compile(r"incoming/([0-9a-f]{32})")
 _QUARANTINED = re.compile(r"quarantine/([0-9]{4}-[0-9]{2}-[0-9]{2})/(.+)", re.DOTALL)
 
@@ -64,7 +65,7 @@ def incoming(upload_id: str) -> str:
 
 def storage_id_of(key: str) -> str | None:
     """Return the storage id of the photo that a key belongs to; None if no photo can have it."""
-    match = _PHOTO.fullmatch(key)
+    match = match_photo(key)
     return match[1] if match else None
 
 

@@ -89,7 +89,11 @@ def _app(
 ) -> tuple[Bucket, LinkSigner]:
     access = BucketConfig(endpoint_url=store.url, bucket=BUCKET, region="us-east-1")
     links = LinkSigner(
-        LinkSettings(), credentials=renewed.current, clock=clock, endpoint=store.url, bucket=BUCKET
+        LinkSettings(),
+        credentials=lambda: renewed.current,
+        clock=clock,
+        endpoint=store.url,
+        bucket=BUCKET,
     )
     return Bucket(access, renewed, timeout=timedelta(seconds=60)), links
 
@@ -141,7 +145,7 @@ async def test_link_is_valid_until_its_expires_at(rotation: Rotation) -> None:
     key = keys.original(name)
     await rotation.storage.put(key, b"photo", content_type="image/jpeg")
     link = rotation.links.link(key, name)
-    assert link.expires_at == rotation.renewed.current().expires_at
+    assert link.expires_at == rotation.renewed.current.expires_at
     rotation.clock.now = link.expires_at - timedelta(seconds=1)
     assert _open(link.url) == 200
     rotation.clock.now = link.expires_at
@@ -153,7 +157,7 @@ async def test_link_is_stable_until_credentials_change(rotation: Rotation) -> No
     key = keys.original(name)
     seen: dict[str, set[str]] = {}
     while len(seen) < 3:
-        signer = rotation.renewed.current().access_key
+        signer = rotation.renewed.current.access_key
         seen.setdefault(signer, set()).add(rotation.links.link(key, name).url)
         await rotation.move(MINUTE)
     assert [len(urls) for urls in seen.values()] == [1, 1, 1]
@@ -171,7 +175,7 @@ async def test_links_fail_and_recover_with_the_credential_source(
     await rotation.move(2 * timedelta(seconds=1))
     with pytest.raises(StorageUnavailable, match="Try again") as caught:
         rotation.links.link(key, name)
-    assert rotation.renewed.current().access_key not in str(caught.value)
+    assert rotation.renewed.current.access_key not in str(caught.value)
     assert await rotation.storage.size(key) == 5, (
         "the store can be used until the credentials expire"
     )
@@ -191,10 +195,10 @@ async def test_revoked_credentials_are_replaced_at_the_first_refusal(rotation: R
         lambda: rotation.storage.delete_prefix(keys.prefix("0" * 32)),
     ]
     for call in calls:
-        before = rotation.renewed.current()
+        before = rotation.renewed.current
         rotation.aws.issuer.revoke()
         await call()
-        assert rotation.renewed.current() != before
+        assert rotation.renewed.current != before
         rotation.clock.now += 2 * MINUTE
     assert rotation.store.objects.keys() == {key}
     assert _open(rotation.links.link(key, name).url) == 200
@@ -203,10 +207,10 @@ async def test_revoked_credentials_are_replaced_at_the_first_refusal(rotation: R
 async def test_credentials_expired_during_sleep_are_replaced_at_the_first_refusal(
     rotation: Rotation,
 ) -> None:
-    before = rotation.renewed.current()
+    before = rotation.renewed.current
     rotation.clock.now += timedelta(days=2)  # and they weren't refreshed yet
     await rotation.storage.ping()
-    assert rotation.renewed.current() != before
+    assert rotation.renewed.current != before
 
 
 async def test_concurrent_refusals_refresh_once(rotation: Rotation) -> None:
@@ -231,7 +235,7 @@ async def test_store_that_refuses_everything_is_not_retried_forever(
 async def test_slow_credential_source_does_not_block_the_loop(rotation: Rotation) -> None:
     release = threading.Event()
     released: list[bool] = []
-    first = rotation.renewed.current()
+    first = rotation.renewed.current
 
     def slow() -> object:
         released.append(release.wait(60))
@@ -243,8 +247,8 @@ async def test_slow_credential_source_does_not_block_the_loop(rotation: Rotation
     for _ in range(100):
         await asyncio.sleep(0.001)
         rotation.links.link(keys.original(name), name)
-    assert rotation.renewed.current() == first
+    assert rotation.renewed.current == first
     release.set()
     await rotation.move(timedelta(0))
-    assert rotation.renewed.current() != first
+    assert rotation.renewed.current != first
     assert released == [True]

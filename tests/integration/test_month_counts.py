@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any, ClassVar
 
@@ -24,12 +25,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.catalog import Catalog
+from safelight import keys
+from safelight.catalog import Catalog, reservations
 from safelight.catalog.months import counts
 from safelight.catalog.months.counts import fold
 from safelight.catalog.queries import MONTHS
 from safelight.engines import EmbeddedEngines
-from safelight.models import Order
+from safelight.models import Caption, ImageFacts, Order
 from support.databases import database
 
 MONTHS_OF_TESTS = ("1969-12-31 23:59:59.999999", "2024-02-29", "2024-12-01", "2025-01-01")
@@ -356,11 +358,24 @@ async def test_reads_and_uploads_fold_where_no_worker_runs(
     assert await _read_months(catalog, "o") == {"2026-11": 4}
     assert await catalog.read(_read_leftovers) == (0, 0)
     await catalog.transaction(lambda c: _add(c, "o"))
-    await catalog.month_counts.fold_sometimes(511)
     assert await catalog.read(_read_leftovers) == (2, 0)
-    await catalog.month_counts.fold_sometimes(512)
+    monkeypatch.setattr(reservations, "FOLD_EVERY", 1)
+    await _upload(catalog, "o")
     assert await catalog.read(_read_leftovers) == (0, 0)
-    assert await _read_months(catalog, "o") == {"2026-11": 5}
+    assert await _read_months(catalog, "o") == {"2026-11": 6}
+    monkeypatch.setattr(reservations, "FOLD_EVERY", 1 << 60)
+    await _upload(catalog, "o")
+    assert await catalog.read(_read_leftovers) == (2, 0)
+
+
+async def _upload(catalog: Catalog, owner: str) -> None:
+    now = datetime(2026, 11, 27, tzinfo=UTC)
+    row = await catalog.reservations.reserve(
+        owner, Caption(), storage_id=keys.new_storage_id(), now=now
+    )
+    facts = ImageFacts(format="jpeg", content_type="image/jpeg", width=1, height=1)
+    sha256 = keys.new_storage_id() * 2
+    await catalog.reservations.publish(row, facts, size=1, sha256=sha256, now=now)
 
 
 async def test_fold_is_bounded_and_continues(

@@ -72,7 +72,7 @@ async def describe_store(store: RealStore) -> dict[str, str]:
         store.config, credentials, timeout=TIMEOUT, features=proven.features
     ).run()
     column = _cells(proven) | _cells(tried)
-    current = credentials.current()
+    current = credentials.current
     steps = await configure_bucket(store.config, current, origins=[ORIGIN])
     is_set = {
         step.title: step.outcome in {SetupOutcome.DONE, SetupOutcome.ALREADY_SET} for step in steps

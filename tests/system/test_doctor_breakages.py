@@ -147,8 +147,8 @@ async def stores(tmp_path_factory: pytest.TempPathFactory) -> Any:
             (juicefs, BUCKET),
         ):
             config = replace(store.config, bucket=bucket)
-            await ensure_bucket(config, store.credentials.current())
-            await configure_bucket(config, store.credentials.current(), origins=["*"])
+            await ensure_bucket(config, store.credentials.current)
+            await configure_bucket(config, store.credentials.current, origins=["*"])
         yield seaweedfs, juicefs
 
 

@@ -214,18 +214,18 @@ async def test_credentials_are_refreshed_in_time(life: timedelta, minutes: list[
 async def test_failed_refresh_is_retried_every_minute() -> None:
     source = CredentialSource(HOUR)
     credentials = source.refreshing()
-    first = credentials.current()
+    first = credentials.current
     assert await calls_within(source, credentials, 1) == [
         minute * MINUTE for minute in range(30, 61)
     ]
-    assert credentials.current() is first
+    assert credentials.current is first
 
 
 async def test_session_credentials_of_unknown_expiry_are_read_again() -> None:
     source = CredentialSource(*[None] * 100)
     credentials = source.refreshing()
     assert await calls_within(source, credentials, 1) == [n * 5 * MINUTE for n in range(1, 13)]
-    assert credentials.current().access_key == "ASIA13"
+    assert credentials.current.access_key == "ASIA13"
 
 
 async def test_long_lived_keys_are_read_again_only_after_a_refusal() -> None:
@@ -235,13 +235,13 @@ async def test_long_lived_keys_are_read_again_only_after_a_refusal() -> None:
     credentials = RefreshingCredentials(long_lived[0], lambda: next(source), clock=lambda: now[0])
     assert not credentials.is_due
     assert await credentials.refresh(long_lived[0])
-    assert credentials.current() == long_lived[1]
+    assert credentials.current == long_lived[1]
     assert not await credentials.refresh(long_lived[1]), "not twice in a minute"
     now[0] += 2 * MINUTE
     assert await credentials.refresh(long_lived[0]), "already refreshed by another caller"
-    assert credentials.current() == long_lived[1], "the source was not called"
+    assert credentials.current == long_lived[1], "the source was not called"
     assert await credentials.refresh(long_lived[1])
-    assert credentials.current() == long_lived[2]
+    assert credentials.current == long_lived[2]
 
 
 async def test_repeated_refusals_refresh_only_once() -> None:
@@ -255,7 +255,7 @@ async def test_repeated_refusals_refresh_only_once() -> None:
 async def test_cancelled_caller_does_not_cancel_the_refresh() -> None:
     source = CredentialSource(HOUR, HOUR)
     credentials = source.refreshing()
-    refused = credentials.current()
+    refused = credentials.current
     waiting = [asyncio.create_task(credentials.refresh(refused)) for _ in range(3)]
     await asyncio.sleep(0)
     waiting[0].cancel()
@@ -267,4 +267,4 @@ async def test_static_credentials_are_never_refreshed() -> None:
     permanent = Credentials(access_key="AKIA", secret_key="s")
     provider = StaticCredentials(permanent)
     assert not await provider.refresh(permanent)
-    assert provider.current() is permanent
+    assert provider.current is permanent

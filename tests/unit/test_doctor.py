@@ -261,7 +261,7 @@ async def test_missing_cors_and_rules_are_named(fake_store: FakeStore) -> None:
     fake_store.hooks.insert(0, _refuse(store_error(404, "NoSuchCORSConfiguration"), query="cors"))
     fake_store.hooks.insert(0, _refuse(store_error(404, "NoSuchRule"), query="lifecycle"))
     fake_store.hooks.insert(0, _refuse(DENIED, method="OPTIONS"))
-    settings, keys = _s3(fake_store), CREDENTIALS.current()
+    settings, keys = _s3(fake_store), CREDENTIALS.current
     results = await _collect(store.check_setup(settings, fake_store.config, keys))
     by_check = {each.check: each for each in results}
     for check in ("store: CORS", "store: lifecycle"):

@@ -364,7 +364,7 @@ async def test_store_that_has_revoked_the_signing_keys_is_not_ready(
 
     is_revoked = False
     with run_fake_store(revoke) as store:
-        store.other_keys = [SIGNING.current()]
+        store.other_keys = [SIGNING.current]
         links = LinkProbe(store.config, SIGNING, timeout=TIMEOUT, has_own_keys=True)
         bucket = Bucket(store.config, CREDENTIALS, timeout=TIMEOUT, links=links)
         await bucket.ping()

@@ -4,6 +4,7 @@ Every call goes through `_run`, which limits its time, traces it and translates 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
@@ -66,7 +67,7 @@ class Database:
             async with self._engine.connect() as connection:
                 return await work(connection)
 
-        return await self._run("read", partial(_repeat_if_lost, run))
+        return await self._run("read", run, repeats=True)
 
     async def transaction(self, work: Work[T], *, deadline: timedelta | None = None) -> T:
         """Run `work` in a transaction, which is committed when it returns.
@@ -87,8 +88,7 @@ class Database:
         self, query: Query, parameters: Mapping[str, object]
     ) -> list[tuple[Any, ...]]:
         """Return the rows of a query. Like `read`, but for a third of its CPU, by psycopg alone."""
-        send = partial(self._send, query, parameters)
-        return await self._run("read", partial(_repeat_if_lost, send))
+        return await self._run("read", partial(self._send, query, parameters), repeats=True)
 
     async def execute(
         self, query: Query, parameters: Mapping[str, object]
@@ -131,43 +131,50 @@ class Database:
         work: Callable[[], Awaitable[T]],
         *,
         deadline: timedelta | None = None,
+        repeats: bool = False,
     ) -> T:
-        self._require_loop()
-        with span(f"catalog {verb}"):
-            task = asyncio.ensure_future(work())
-            try:
-                # asyncio.timeout would wait for the cancelled work: psycopg asks the server to
-                # cancel, and a server that hangs doesn't answer.
-                seconds = (deadline or self._deadline).total_seconds()
-                done, _ = await asyncio.wait({task}, timeout=seconds)
-            except asyncio.CancelledError:
-                _abandon(task)
-                raise
-            if not done:
-                _abandon(task)
-                raise CatalogUnavailable
-            try:
-                return task.result()
-            except (SafelightError, NotImplementedError):
-                raise
-            except (DBAPIError, psycopg.Error) as error:
-                raise _translate_error(error) from error
-            except (SQLAlchemyError, OSError) as error:
-                raise CatalogUnavailable from error
+        """Run `work`, and repeat it once if its connection was lost and it `repeats`.
 
-    def _require_loop(self) -> None:
-        """Raise UsageError on another event loop than that of the first call.
-
-        The pool's connections belong to one. Every call of a library comes here first.
+        All connections are lost when PostgreSQL restarts.
         """
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif loop is not self._loop:
+        if self._loop is not asyncio.get_running_loop():
+            self._claim_loop()
+        end = time.monotonic() + (deadline or self._deadline).total_seconds()
+        with span(f"catalog {verb}"):
+            for is_last in (not repeats, True):
+                task = asyncio.ensure_future(work())
+                try:
+                    # asyncio.timeout would wait for the cancelled work: psycopg asks the server to
+                    # cancel, and a server that hangs doesn't answer.
+                    done, _ = await asyncio.wait({task}, timeout=end - time.monotonic())
+                except asyncio.CancelledError:
+                    _abandon(task)
+                    raise
+                if not done:
+                    _abandon(task)
+                    break
+                try:
+                    return task.result()
+                except (SafelightError, NotImplementedError):
+                    raise
+                except (DBAPIError, psycopg.Error) as error:
+                    if is_last or not _is_lost(error):
+                        raise _translate_error(error) from error
+                except (SQLAlchemyError, OSError) as error:
+                    raise CatalogUnavailable from error
+            raise CatalogUnavailable
+
+    def _claim_loop(self) -> None:
+        """Belong to the event loop of the first call, as the pool's connections do.
+
+        Raises UsageError on another one. Every call of a library comes here first.
+        """
+        if self._loop is not None:
             raise UsageError(
                 "The library was started on another event loop. Use it only on that one: within"
                 " the same app, or the same asyncio.run()."
             )
+        self._loop = asyncio.get_running_loop()
 
     async def _send(
         self, query: Query, parameters: Mapping[str, object], *, in_transaction: bool = False
@@ -209,16 +216,6 @@ async def fetch_on_connection(
 def _abandon(task: asyncio.Future[T]) -> None:
     task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     task.cancel()
-
-
-async def _repeat_if_lost(work: Callable[[], Awaitable[T]]) -> T:
-    """Repeat work once if its connection was lost, as all are when PostgreSQL restarts."""
-    try:
-        return await work()
-    except (DBAPIError, psycopg.Error) as error:
-        if not _is_lost(error):
-            raise
-    return await work()
 
 
 def _is_lost(error: DBAPIError | psycopg.Error) -> bool:

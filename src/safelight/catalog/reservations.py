@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database, fetch_on_connection
 from safelight.catalog.deletion.trash import restore_photos
-from safelight.catalog.months.counts import MonthCounts
+from safelight.catalog.months.counts import FOLD_EVERY, MonthCounts
 from safelight.catalog.queries import FIND_DUPLICATE, FIND_DUPLICATES, PUBLISH, RESERVE
 from safelight.catalog.rows import (
     columns_from_facts,
@@ -119,7 +119,8 @@ class Reservations:
                     continue
             if photo is None:
                 break
-            await self._month_counts.fold_sometimes(photo.id)
+            if photo.id % FOLD_EVERY == 0:
+                await self._month_counts.try_to_fold()
             return photo
         raise NotFound
 

@@ -55,9 +55,6 @@ _PLAIN_FACTS: Final = (
 FACTS: Final = (*_PLAIN_FACTS, "sort_at", "inspection")
 """The names of the columns that `columns_from_facts` returns."""
 
-_DETAILS: Final = frozenset(Details.__dataclass_fields__)
-"""A later version of the program, which shares the database for a while, may add others."""
-
 _plain_facts = attrgetter(*_PLAIN_FACTS)
 
 
@@ -69,6 +66,8 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
     (renderer, inspection, trashed_at, revoked_at) = others
     seconds = details.get("duration")
     duration = None if seconds is None else timedelta(seconds=seconds)
+    # Version 0.1 reads EXIF only, and doesn't store that.
+    source = DateSource(taken_from or DateSource.EXIF) if taken_at else None
     facts = ImageFacts(
         format=format_,
         content_type=content_type,
@@ -78,11 +77,9 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
         renderer=renderer,
         taken_at=taken_at,
         taken_offset=taken_offset,
-        taken_from=_source(taken_at, taken_from),
-        details=Details(
-            **{name: value for name, value in details.items() if name in _DETAILS}
-            | {"duration": duration}
-        ),
+        taken_from=source,
+        # A later version, which shares the database for a while, may store others as well.
+        details=msgspec.convert(details | {"duration": duration}, Details),
     )
     return Photo(
         id=id_,
@@ -102,13 +99,6 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
         trashed_at=trashed_at,
         revoked_at=revoked_at,
     )
-
-
-def _source(taken_at: datetime | None, taken_from: str | None) -> DateSource | None:
-    """Return the source of a capture time; version 0.1 reads EXIF only, and doesn't store it."""
-    if taken_at is None:
-        return None
-    return DateSource(taken_from) if taken_from else DateSource.EXIF
 
 
 def columns_from_facts(facts: ImageFacts, *, now: datetime) -> dict[str, object]:

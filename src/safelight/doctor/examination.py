@@ -156,7 +156,7 @@ async def _check_store(
         async with make_credential_provider(
             settings.s3, lambda: datetime.now(UTC), authorities=settings.authorities
         ) as credentials:
-            yield store.check_lifetime(credentials.current(), settings, now=now)
+            yield store.check_lifetime(credentials.current, settings, now=now)
             async for result in store.check_store(settings, config, credentials):
                 yield result
                 if result.outcome is CheckOutcome.FAILURE and result.check in _UNREACHABLE:
@@ -164,7 +164,7 @@ async def _check_store(
             if settings.s3.public_endpoint_url or settings.s3.signing_access_key:
                 async for result in store.check_links(settings, config, credentials):
                     yield result
-            async for result in store.check_setup(settings, config, credentials.current()):
+            async for result in store.check_setup(settings, config, credentials.current):
                 yield result
     except SettingsError as error:
         yield CheckResult(check="credentials", outcome=CheckOutcome.FAILURE, message=str(error))

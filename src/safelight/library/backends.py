@@ -111,7 +111,7 @@ async def open_backends(
 
         def upload_credentials() -> Credentials:
             bucket.require_running()  # or a client would send its photo to another process
-            return credentials.current()  # keys for links may be allowed nothing but reading
+            return credentials.current  # keys for links may be allowed nothing but reading
 
         if engines and not settings.s3.endpoint_url:
             await _configure_embedded(settings, engines, config)
@@ -131,7 +131,9 @@ async def open_backends(
             bucket=bucket,
             catalog=catalog,
             darkroom=darkroom,
-            link_signer=make_link_signer(settings, config, endpoint, signing.current, clock),
+            link_signer=make_link_signer(
+                settings, config, endpoint, lambda: signing.current, clock
+            ),
             spool=spool,
             limits=settings.limits,
             uploads=settings.uploads,

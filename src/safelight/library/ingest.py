@@ -153,7 +153,7 @@ class Ingest:
             # At once: a store that syncs each object to disk has one write wait for another.
             await finish_all(
                 [
-                    (write or self._put)(original, data, facts.content_type),
+                    (write or self._bucket.put)(original, data, facts.content_type),
                     self._renditions.store(rendered),
                 ]
             )
@@ -184,9 +184,6 @@ class Ingest:
         if photo.id != reservation.id:
             self._start_undo(reservation)
         return AddResult(photo=photo, created=photo.id == reservation.id)
-
-    async def _put(self, key: str, data: mmap.mmap, content_type: str) -> None:
-        await self._bucket.put(key, data, content_type=content_type)
 
     async def wait_for_undo(self) -> None:
         """Wait up to five seconds for reservations that are being undone."""

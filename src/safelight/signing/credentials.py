@@ -17,8 +17,9 @@ from safelight.signing.sigv4 import Credentials
 class CredentialProvider(Protocol):
     """A source of credentials that may change over time."""
 
+    @property
     def current(self) -> Credentials:
-        """Return the current credentials; from any thread, without waiting."""
+        """The current credentials; from any thread, without waiting."""
 
     async def refresh(self, refused: Credentials) -> bool:
         """Fetch newer credentials after a refusal, and return whether there are any."""
@@ -53,11 +54,7 @@ class StaticCredentials:
     """Keys that never change: those of the settings, or of the embedded store."""
 
     def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-
-    def current(self) -> Credentials:
-        """Return the keys."""
-        return self._credentials
+        self.current = credentials
 
     async def refresh(self, _refused: Credentials) -> bool:
         """Return False: there are no newer keys."""

@@ -16,7 +16,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from safelight.errors import StorageUnavailable
-from safelight.keys import storage_id_of
+from safelight.keys import match_photo
 from safelight.settings import LinkSettings
 from safelight.signing.attachments import as_attachment
 from safelight.signing.refresh import MIN_REMAINING
@@ -152,10 +152,8 @@ class LinkSigner:
         """Return the links to several objects of a photo, in the order of their keys."""
         self._update_credentials()
         seconds = ((now or self._clock()) - _EPOCH) // _SECOND
-        sign = partial(
-            self._link, storage_id=storage_id, endpoint=endpoint or self.endpoint, seconds=seconds
-        )
-        return list(map(sign, keys))
+        endpoint = endpoint or self.endpoint
+        return [self._link(key, storage_id, endpoint, seconds) for key in keys]
 
     def _link(self, key: str, storage_id: str, endpoint: str, seconds: int) -> Link:
         cache_key = (key, endpoint)
@@ -165,7 +163,8 @@ class LinkSigner:
             if seconds < self._short_from
             else link.expires == self._credentials_expire and seconds <= self._last_second
         ):
-            if storage_id_of(key) != storage_id:
+            match = match_photo(key)
+            if match is None or match[1] != storage_id:
                 raise ValueError("the key is not one of the photo's")
             start = self._signing_time(storage_id, seconds)
             url = self._presigner(endpoint, start // _DAY).url(key, start % _DAY)
@@ -218,7 +217,8 @@ class LinkSigner:
         method: LinkMethod,
         endpoint: str | None,
     ) -> Link:
-        if storage_id_of(key) != storage_id:
+        match = match_photo(key)
+        if match is None or match[1] != storage_id:
             raise ValueError("the key is not one of the photo's")
         self.check()
         seconds = (self._clock() - _EPOCH) // _SECOND

@@ -42,17 +42,14 @@ class RefreshingCredentials:
         clock: Callable[[], datetime],
         check_interval: timedelta = timedelta(seconds=10),
     ) -> None:
-        self._current = first
+        self.current = first
+        """The newest credentials at hand; from any thread."""
         self._fetch = fetch
         self._clock = clock
         self._check_interval = check_interval.total_seconds()
         self._fetched_at: datetime | None = None
         self._fetching: asyncio.Task[None] | None = None
         self._due = _due_at(first, clock())
-
-    def current(self) -> Credentials:
-        """Return the newest credentials at hand; from any thread, without waiting."""
-        return self._current
 
     @property
     def is_due(self) -> bool:
@@ -64,9 +61,9 @@ class RefreshingCredentials:
 
         At most once in MIN_FETCH_INTERVAL, since a store may refuse for other reasons.
         """
-        if refused == self._current and not self._fetched_recently():
+        if refused == self.current and not self._fetched_recently():
             await self._refresh_once()
-        return refused != self._current
+        return refused != self.current
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -103,13 +100,13 @@ class RefreshingCredentials:
             fetched = await asyncio.to_thread(self._fetch)
         except SettingsError as error:
             _log.warning("can't refresh the credentials: %s", error)
-            fetched = self._current
+            fetched = self.current
         self._fetched_at = now = self._clock()
-        if fetched != self._current:
+        if fetched != self.current:
             _log.info(
                 "using new credentials, which expire at %s", fetched.expires_at or "an unknown time"
             )
-            self._current, self._due = fetched, _due_at(fetched, now)
+            self.current, self._due = fetched, _due_at(fetched, now)
         elif self._due is not None:
             self._due = max(
                 self._due, now + (MIN_FETCH_INTERVAL if fetched.expires_at else RECHECK_INTERVAL)

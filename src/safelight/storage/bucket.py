@@ -6,6 +6,7 @@ Nothing here knows about photos. `iam.py` lists the permissions that these calls
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from mmap import mmap
@@ -69,7 +70,7 @@ class Bucket(ObjectCopies):
         """When the next readiness check writes, by the monotonic clock."""
 
     async def put(
-        self, key: str, data: bytes | mmap, *, content_type: str, same_size: bool = True
+        self, key: str, data: bytes | mmap, content_type: str, *, same_size: bool = True
     ) -> None:
         """Store an object, whole or not at all; the store checks its SHA-256 if it can.
 
@@ -85,22 +86,36 @@ class Bucket(ObjectCopies):
                     raise
 
     async def _put_and_adapt(self, key: str, data: bytes | mmap, content_type: str) -> None:
-        used = self.features.without()
+        used = replace(self.features)  # the features may change meanwhile
+        write = partial(self._write, key, data, content_type)
         try:
-            await self._call(partial(self._put, key, data, content_type))
+            await self._call(write)
         except AlreadyExistsError:
             raise
         except BaseError as error:
             if not await self._adapt(used, error):
                 raise
-            await self._call(partial(self._put, key, data, content_type))
+            await self._call(write)
 
-    async def _put(self, key: str, data: bytes | mmap, content_type: str) -> None:
+    async def _write(
+        self,
+        key: str,
+        data: bytes | mmap,
+        content_type: str,
+        trial: tuple[ObjectStore, StoreFeatures] | None = None,
+    ) -> None:
         # obstore doesn't repeat a PUT whose connection closed half-way.
         for is_last in (False, True):
-            store = self._slow_store if len(data) > _LARGE_OBJECT else self._store
+            usual = self._slow_store if len(data) > _LARGE_OBJECT else self._store
+            store, features = trial or (usual, self.features)
             try:
-                await _put(store, self.features, key, data, content_type)
+                await store.put_async(
+                    key,
+                    data,
+                    attributes={"Content-Type": content_type, "Cache-Control": CACHE_CONTROL},
+                    mode="create" if features.conditional_writes else "overwrite",
+                    use_multipart=False,
+                )
             except GenericError as error:
                 refusal = StoreError.of(error)
                 if is_last or (refusal and refusal.may_refuse_header):
@@ -139,7 +154,7 @@ class Bucket(ObjectCopies):
         store = self._open_store(features.limit(self._config), self._credentials, timeout)
         key = probe_key()
         try:
-            await _put(store, features, key, b"probe", "text/plain")
+            await self._write(key, b"probe", "text/plain", trial=(store, features))
         except BaseError:
             return False
         await store.delete_async(key)
@@ -265,15 +280,3 @@ class Bucket(ObjectCopies):
         if self._links:
             await self._links.close()
         await super().close()
-
-
-async def _put(
-    store: ObjectStore, features: StoreFeatures, key: str, data: bytes | mmap, content_type: str
-) -> None:
-    await store.put_async(
-        key,
-        data,
-        attributes={"Content-Type": content_type, "Cache-Control": CACHE_CONTROL},
-        mode="create" if features.conditional_writes else "overwrite",
-        use_multipart=False,
-    )

@@ -57,7 +57,7 @@ class ObjectCopies(ObjectDeletion):
     def account(self) -> tuple[str, str, str]:
         """The store's address and the access key; buckets with the same one can copy."""
         config = self._config
-        return config.endpoint_url, config.region, self._credentials.current().access_key
+        return config.endpoint_url, config.region, self._credentials.current.access_key
 
     async def fetch_version(
         self, key: str, write: Callable[[bytes], object], *, max_bytes: int

@@ -124,7 +124,7 @@ class BucketAPI:
         def make() -> httpx.Request:
             return self.sign(method, query, key=key, body=body, headers=headers)
 
-        used = self._credentials.current()
+        used = self._credentials.current
         response = await self._send_with_retry(make)
         refused = response.status in _MAY_BE_BAD_CREDENTIALS
         if refused and await self._credentials.refresh(used):
@@ -194,7 +194,7 @@ class BucketAPI:
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Request:
         """Make a request as in "Authenticating Requests: Using the Authorization Header"."""
-        credentials = self._credentials.current()
+        credentials = self._credentials.current
         timestamp = f"{self._clock().astimezone(UTC):%Y%m%dT%H%M%SZ}"
         signer = Signer.of(credentials.secret_key, timestamp[:8], self._config.region)
         digest = hashlib.sha256(body).hexdigest()

@@ -33,7 +33,7 @@ def open_s3_store(
     """Open an obstore client; `timeout` limits each request, and all its retries together."""
 
     def current_credentials() -> "S3Credential":
-        credential = credentials.current()
+        credential = credentials.current
         return {
             "access_key_id": credential.access_key,
             "secret_access_key": credential.secret_key,

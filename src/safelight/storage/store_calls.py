@@ -84,7 +84,7 @@ class StoreCalls:
 
     async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call, and repeat it if it was refused and there are newer credentials."""
-        used = self._credentials.current()
+        used = self._credentials.current
         try:
             return await call()
         except BaseError as error:

@@ -25,7 +25,7 @@ async def verify_store(
     """
     report = await _probe(s3, config, credentials)
     if report.is_bucket_missing:
-        await ensure_bucket(config, credentials.current())
+        await ensure_bucket(config, credentials.current)
         report = await _probe(s3, config, credentials)
     if failure := report.failure:
         raise SettingsError(failure.text)

@@ -50,7 +50,7 @@ async def open_memory_backends(
         config = replace(config, endpoint_url=server.url, bucket=f"test-{uuid4().hex}")
         server.buckets[config.bucket] = objects
     signing: dict[str, Any] = {
-        "credentials": CREDENTIALS.current,
+        "credentials": lambda: CREDENTIALS.current,
         "clock": clock,
         "endpoint": config.endpoint_url,
         "bucket": config.bucket,

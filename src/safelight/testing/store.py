@@ -170,7 +170,7 @@ def _check_signature(request: _Request, now: datetime) -> str | None:
         lifetime = timedelta(seconds=int(query["X-Amz-Expires"]))
         names = set(query["X-Amz-SignedHeaders"].split(";")) - {"host"}
         signed = presign(
-            CREDENTIALS.current(),
+            CREDENTIALS.current,
             endpoint=f"http://{request.host}",
             bucket=request.bucket,
             key=request.key,

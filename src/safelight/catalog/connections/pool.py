@@ -16,7 +16,7 @@ from safelight.catalog.connections.url import count_hosts
 from safelight.errors import SettingsError
 
 _IDLE_SECONDS: Final = 1.0
-"""A connection that was idle for longer is tested before it is used."""
+"""A connection whose last use began longer ago is tested before it is used."""
 
 _SESSION: Final = (
     "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';"
@@ -105,16 +105,14 @@ def _ping_idle(engine: AsyncEngine) -> None:
     """
     dialect = engine.sync_engine.dialect
 
-    @event.listens_for(engine.sync_engine, "checkin")
-    def note_time(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-        entry.info["idle since"] = time.monotonic()
-
     @event.listens_for(engine.sync_engine, "checkout")
     def ping(
         connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
     ) -> None:
-        since = entry.info.get("idle since")
-        if since is None or time.monotonic() - since < _IDLE_SECONDS:
+        now = time.monotonic()
+        last = entry.info.get("used at", now)
+        entry.info["used at"] = now
+        if now - last < _IDLE_SECONDS:
             return
         try:
             dialect.do_ping(connection)

@@ -26,7 +26,7 @@ SKIP_MONTHS_AT: Final = 5000
 """Photos to skip from which it is cheaper to read the months first."""
 _FOLD_AT: Final = 1000
 """A read that finds more changes folds a batch."""
-_FOLD_EVERY: Final = 512
+FOLD_EVERY: Final = 512
 """Photos after which an upload folds a batch."""
 
 _TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(:lock)")
@@ -74,7 +74,7 @@ class MonthCounts:
         """Return the number of photos of each month that has any, newest first."""
         rows = await self._database.fetch_all(MONTHS[order], {"owner": owner})
         if sum(changes for _, _, changes in rows) > _FOLD_AT:
-            await self._try_to_fold()
+            await self.try_to_fold()
         return [Month.from_row(order, begins, photos) for begins, photos, _ in rows if photos > 0]
 
     async def skip_months(
@@ -98,20 +98,13 @@ class MonthCounts:
             skip -= month.count
         return after, skip
 
-    async def fold_sometimes(self, photo: int) -> None:
-        """Fold a batch after every 512th photo, by the id of the one that was just added.
-
-        It neither waits for other transactions nor raises.
-        """
-        if photo % _FOLD_EVERY == 0:
-            await self._try_to_fold()
-
     async def fold_all(self) -> None:
         """Fold all committed changes."""
         while await self._database.transaction(fold) == BATCH:
             pass
 
-    async def _try_to_fold(self) -> None:
+    async def try_to_fold(self) -> None:
+        """Fold a batch. It neither waits for other transactions nor raises."""
         with contextlib.suppress(SafelightError):  # a later call does it
             await self._database.transaction(fold)
 

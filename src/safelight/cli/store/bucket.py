@@ -113,7 +113,7 @@ async def _configure(
     async with make_credential_provider(
         settings.s3, lambda: datetime.now(UTC), authorities=settings.authorities
     ) as provider:
-        credentials = provider.current()
+        credentials = provider.current
     created = not (dry_run or await bucket_exists(config, credentials)) and await ensure_bucket(
         config, credentials
     )

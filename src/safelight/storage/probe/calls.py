@@ -123,7 +123,7 @@ class ProbeCalls:
 
     def _link(self, method: Method = "GET") -> str:
         return presign(
-            self._credentials.current(),
+            self._credentials.current,
             endpoint=self._config.endpoint_url,
             bucket=self._config.bucket,
             key=self._key,
