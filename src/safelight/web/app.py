@@ -25,8 +25,7 @@ from safelight.web.api.sessions import session_router
 from safelight.web.auth.auth import Authenticator
 from safelight.web.http.paths import PathPrefix
 from safelight.web.http.proxies import TrustedProxies
-from safelight.web.middleware.errors import ErrorMiddleware
-from safelight.web.middleware.exchange import Drain, ExchangeMiddleware
+from safelight.web.middleware.exchange import Drain, ErrorMiddleware, ExchangeMiddleware
 from safelight.web.middleware.head import HeadMiddleware
 from safelight.web.middleware.proxy_headers import ProxyHeadersMiddleware
 from safelight.web.middleware.request_log import RequestMetrics

@@ -45,7 +45,14 @@ def parse_disposition(header: bytes) -> tuple[bytes | None, bytes | str | None]:
     `filename*` or by encoded words, and otherwise bytes in the charset of the form.
     """
     parameters = _parse_parameters(header)
-    return parameters.get(b"name"), _filename(parameters)
+    name, filename = parameters.get(b"name"), parameters.get(b"filename")
+    extended = parameters.get(b"filename*")
+    if extended is not None:
+        decoded = _decode_extended(extended, errors="strict" if filename else "replace")
+        if decoded is not None or filename is None:
+            return name, decoded or ""
+    words = _decode_words(filename) if filename and _encoded_words(filename) else None
+    return name, filename if words is None else words
 
 
 def _parse_parameters(header: bytes) -> dict[bytes, bytes]:
@@ -71,18 +78,6 @@ def _value(found: re.Match[bytes]) -> bytes:
     return _BROWSER_ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), value)
 
 
-def _filename(parameters: dict[bytes, bytes]) -> bytes | str | None:
-    extended, value = parameters.get(b"filename*"), parameters.get(b"filename")
-    if extended is not None:
-        name = _decode_extended(extended, errors="strict" if value else "replace")
-        if name is not None or value is None:
-            return name or ""
-    if value is None:
-        return None
-    words = _decode_words(value)
-    return value if words is None else words
-
-
 def _decode_extended(text: bytes, *, errors: str) -> str | None:
     """Decode ``UTF-8''na%C3%AFve.jpg``; return None if it is malformed."""
     found = _extended_value(text)
@@ -93,12 +88,10 @@ def _decode_extended(text: bytes, *, errors: str) -> str | None:
 
 
 def _decode_words(text: bytes) -> str | None:
-    """Decode a name that consists of encoded words (RFC 2047); return None for any other.
+    """Decode encoded words (RFC 2047); return None if they are malformed.
 
     Adjacent words in one charset are decoded together, since some clients split a character.
     """
-    if not _encoded_words(text):
-        return None
     pieces: list[tuple[str, bytes]] = []
     for name, encoding, encoded in _WORD.findall(text):
         charset = find_charset(name.decode("ascii"))

@@ -104,7 +104,9 @@ class UploadForm:
             raise InvalidRequest("The form is incomplete. Send it again.")
         if self._filename is None:
             raise InvalidRequest("The form has no photo. Send it in a field named 'photo'.")
-        charset = self._form_charset()
+        stated = self._texts.get(_CHARSET)  # for texts and names that don't state their own
+        name = stated.value.decode("latin-1").strip() if stated else ""
+        charset = _known_charset(name, "_charset_") if name else UTF8
         caption = Caption(
             title=self._decode(b"title", charset),
             description=self._decode(b"description", charset),
@@ -115,12 +117,6 @@ class UploadForm:
         if sha256 and not _SHA256.fullmatch(sha256):
             raise InvalidRequest("The sha256 must be 64 lower-case hex digits.")
         return caption, parse_modified_at(modified_at) if modified_at else None, sha256 or None
-
-    def _form_charset(self) -> str:
-        """Return the charset of texts and names that don't state their own."""
-        field = self._texts.get(_CHARSET)
-        name = field.value.decode("latin-1").strip() if field else ""
-        return _known_charset(name, "_charset_") if name else UTF8
 
     def _decode(self, name: bytes, form_charset: str) -> str:
         field = self._texts.get(name)
@@ -151,21 +147,17 @@ class UploadForm:
         self._in_photo = self._in_empty_input = False
         self._text = None
         if name == b"photo":
-            self._start_photo(filename or b"")
+            # Browsers send an empty part for a file input without a file.
+            is_first = self._filename is None or not (self._filename or self.photo.size)
+            if is_first:
+                self._filename, self._in_photo = filename or b"", True
+            elif filename:
+                raise _two_photos()
+            else:
+                self._in_empty_input = True
         elif name in _TEXTS:
             field = self._texts[name] = _Text(headers.get(b"content-type", b""), bytearray())
             self._text = field.value
-
-    def _start_photo(self, filename: bytes | str) -> None:
-        """Begin the photo, or a file input without a file, which browsers send as an empty part."""
-        is_first = self._filename is None or not (self._filename or self.photo.size)
-        if is_first:
-            self._filename = filename
-            self._in_photo = True
-        elif filename:
-            raise _two_photos()
-        else:
-            self._in_empty_input = True
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_photo:

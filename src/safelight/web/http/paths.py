@@ -25,7 +25,8 @@ def route_path(scope: Scope) -> str:
 
 def public_path(scope: Scope) -> str:
     """Return the path that the client has requested, encoded for a URL."""
-    return quote(root_path(scope) + route_path(scope), safe=_SAFE)
+    path = root_path(scope) + route_path(scope) if scope.get("root_path") else scope["path"]
+    return quote(path, safe=_SAFE)
 
 
 def root_path(scope: Scope) -> str:
@@ -47,6 +48,8 @@ class PathPrefix:
 
     def apply(self, scope: Scope) -> None:
         """Make the scope's path and `root_path` complete, whether the proxy removes them or not."""
+        if not (self._prefix or scope.get("root_path")):
+            return
         root, path = root_path(scope), scope["path"]
         if not path.startswith("/"):  # OPTIONS *
             return

@@ -7,6 +7,8 @@ what it received, so only what the trusted proxies themselves appended is believ
 import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import repeat
+from operator import contains
 from typing import Final
 
 from starlette.requests import HTTPConnection
@@ -52,7 +54,7 @@ class TrustedProxies:
 
     def is_trusted(self, address: Address | None) -> bool:
         """Return whether an address is that of a trusted proxy."""
-        return address is not None and any(address in network for network in self._networks)
+        return address is not None and any(map(contains, self._networks, repeat(address)))
 
     def find_client(self, peer: Address, forwarded_for: Iterable[bytes]) -> Address:
         """Return the client's address by the connection's peer and the X-Forwarded-For headers.
@@ -79,13 +81,14 @@ class TrustedProxies:
         peer = parse_address(scope["client"][0]) if scope.get("client") else None
         if peer is None:
             return
-        if not self.is_trusted(peer):
+        headers: dict[bytes, list[bytes]] = {}
+        if self.is_trusted(peer):
+            for name, value in scope["headers"]:
+                if name.startswith(b"x-forwarded-"):
+                    headers.setdefault(name, []).append(value)
+        if not headers:
             scope["client"] = (str(peer), scope["client"][1])
             return
-        headers: dict[bytes, list[bytes]] = {}
-        for name, value in scope["headers"]:
-            if name.startswith(b"x-forwarded-"):
-                headers.setdefault(name, []).append(value)
         client = self.find_client(peer, headers.get(b"x-forwarded-for", ()))
         scope["client"] = (str(client), scope["client"][1] if client == peer else 0)
         scheme = next(_from_last(headers.get(b"x-forwarded-proto", ())), "").lower()

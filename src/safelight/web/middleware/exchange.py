@@ -1,4 +1,4 @@
-"""The outermost middleware, around each request until its response has been sent.
+"""The outermost middleware, around each request until its response has been sent, and its errors.
 
 It gives the request an id, counts and logs it, adds security headers to the response, answers
 errors in other middleware with a 500, and closes the connection where that is needed. One
@@ -12,6 +12,7 @@ import time
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,9 +20,10 @@ from safelight import errors
 from safelight.tracing import request_id
 from safelight.web.auth.cookie import COOKIES
 from safelight.web.error_log import log_unexpected
+from safelight.web.http.accept import accepts_html
 from safelight.web.http.security_headers import add_security_headers
 from safelight.web.middleware.request_log import NO_RESPONSE, RequestMetrics
-from safelight.web.problems import internal_error, make_problem
+from safelight.web.problems import ErrorPage, internal_error, make_problem
 
 _DRAIN_BYTES = 1024 * 1024
 _DRAIN_SECONDS = 2.0
@@ -150,6 +152,47 @@ class Exchange:
             left -= dropped
             if not self.has_whole_body:
                 await asyncio.sleep(dropped * _DRAIN_PAUSE)
+
+
+class ErrorMiddleware:
+    """Answers 500, as a page for browsers, if the app fails before its response has started.
+
+    A request that is cancelled by the shutdown gets a 503. Both have the headers that the outer
+    middleware adds, so that the pages of other origins can read them.
+    """
+
+    def __init__(self, app: ASGIApp, *, render_page: ErrorPage) -> None:
+        self._app = app
+        self._render_page = render_page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange: Exchange = scope[EXCHANGE]
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if exchange.has_started:
+                raise
+            exchange.has_whole_body = True  # a process that shuts down doesn't wait for it
+            # uvicorn would answer 500 and log a traceback.
+            await shutting_down()(scope, receive, send)
+        except Exception as error:
+            if exchange.has_started:
+                raise
+            log_unexpected(error)
+            await self._respond(scope)(scope, receive, send)
+
+    def _respond(self, scope: Scope) -> Response:
+        request = Request(scope)
+        if accepts_html(request.headers):
+            try:
+                return self._render_page(request, errors.SafelightError())
+            except Exception as error:  # noqa: BLE001  the page may fail for the same reason
+                log_unexpected(error)
+        return internal_error()
 
 
 def shutting_down() -> Response:

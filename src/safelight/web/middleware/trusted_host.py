@@ -24,17 +24,16 @@ class TrustedHostMiddleware:
     ) -> None:
         self._app = app
         self._allowed = frozenset(host.strip("[]").lower() for host in allowed)
+        self._allows_all = "*" in self._allowed
         self._exempt = frozenset(exempt)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on, or reject it."""
-        if scope["type"] == "http" and route_path(scope) not in self._exempt:
+        if scope["type"] == "http":
             hosts = [request_host(Headers(scope=scope))]
             if PROXY_HOST in scope:
                 hosts.append(parse_host(scope[PROXY_HOST]))
-            if not all(map(self._is_allowed, hosts)):
+            is_allowed = self._allows_all or self._allowed.issuperset(hosts)
+            if (None in hosts or not is_allowed) and route_path(scope) not in self._exempt:
                 return problem_response(UnknownHost())(scope, receive, send)
         return self._app(scope, receive, send)
-
-    def _is_allowed(self, host: str | None) -> bool:
-        return host is not None and ("*" in self._allowed or host in self._allowed)
