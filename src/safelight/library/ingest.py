@@ -24,7 +24,7 @@ from safelight.library.captions import validate
 from safelight.library.hooks import Hooks
 from safelight.library.processing.renditions import RenditionMaker, finish_all
 from safelight.library.results import AddResult
-from safelight.library.spool import Spool, SpooledUpload
+from safelight.library.spool import Spool, SpooledUpload, too_large
 from safelight.library.sweep import Sweep
 from safelight.library.tasks import enqueue_purge, enqueue_render
 from safelight.library.uploads.sources import PhotoSource, open_source
@@ -35,6 +35,8 @@ from safelight.storage import Bucket
 
 OriginalWriter = Callable[[str, mmap.mmap, str], Awaitable[None]]
 """Writes an original: its key, its bytes and their type."""
+UploadReader = Callable[[SpooledUpload], Awaitable[tuple[Caption, datetime | None]]]
+"""Writes an upload to the spool; returns its texts, and when the client's file was modified."""
 
 _log = logging.getLogger(__name__)
 
@@ -94,6 +96,23 @@ class Ingest:
                 result = await self.run(
                     owner, private, caption, modified_at=modified_at, within=within
                 )
+        self._metrics.count_added(created=result.created, size=result.photo.size)
+        return result
+
+    async def receive(self, owner: str, read: UploadReader) -> AddResult:
+        """Make a photo of what `read` writes to an empty file in the spool.
+
+        Raises what `read` and `run` do, Busy or StorageFull if the spool has no room, TooLarge, and
+        InvalidRequest for the caption.
+        """
+        with self._metrics.count_failures(), self._spool.file(owner) as upload:
+            caption, modified_at = await read(upload)
+            if upload.size > self._max_bytes:
+                raise too_large(upload.size, self._max_bytes)
+            caption = validate(caption)
+            self._links.check()
+            self._bucket.require_running()
+            result = await self.run(owner, upload, caption, modified_at=modified_at)
         self._metrics.count_added(created=result.created, size=result.photo.size)
         return result
 

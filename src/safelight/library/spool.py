@@ -59,7 +59,10 @@ class Spool:
             try:
                 yield upload
             finally:
-                upload.release()
+                self.free_bytes += upload.size
+                self.held_bytes[owner] -= upload.size
+                if not self.held_bytes[owner]:
+                    del self.held_bytes[owner]
 
     def check(self) -> None:
         """Check that files can be written. Raises StorageFull or StorageUnavailable otherwise."""
@@ -145,13 +148,6 @@ class SpooledUpload:
                 data = data[os.write(self.file.fileno(), data) :]
         except OSError as error:
             raise _unavailable(error) from error
-
-    def release(self) -> None:
-        """Give its room back."""
-        self.spool.free_bytes += self.size
-        self.spool.held_bytes[self.owner] -= self.size
-        if not self.spool.held_bytes[self.owner]:
-            del self.spool.held_bytes[self.owner]
 
     async def sha256(self) -> str:
         """Return the SHA-256 of all bytes, in lower-case hex.

@@ -1,6 +1,7 @@
 """The router of ``/photos``, for Safelight's app or an embedding one."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -144,9 +145,8 @@ class _Calls:
     async def add(self, request: Request) -> Response:
         """Add the photo of a form upload."""
         owner = owner_of(request)
-        async with read_upload_form(request, self._library, owner) as form:
-            photo, caption, modified_at = form
-            added = await self._library.add(owner, photo, caption, modified_at=modified_at)
+        read = partial(read_upload_form, request, self._library.limits)
+        added = await self._library.components.ingest.receive(owner, read)
         location = f"{public_path(request.scope).rstrip('/')}/{added.photo.id}"
         return self._serializer.respond(
             request, added.photo, status=201 if added.created else 200, Location=location

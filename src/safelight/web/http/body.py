@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 from fastapi import Request
@@ -18,7 +17,6 @@ from safelight.errors import (
     UnsupportedType,
     format_size,
 )
-from safelight.library import Library
 from safelight.library.spool import SpooledUpload
 from safelight.models import Caption
 from safelight.settings import LimitSettings
@@ -106,33 +104,20 @@ async def read_json(
         raise InvalidRequest(f"The body does not match the documented JSON: {error}.") from error
 
 
-class FormUpload(NamedTuple):
-    """A photo in the spool, its texts, and when the client's file was modified, if it is known."""
-
-    photo: SpooledUpload
-    caption: Caption
-    modified_at: datetime | None
-
-
-@asynccontextmanager
 async def read_upload_form(
-    request: Request, library: Library, owner: str
-) -> AsyncIterator[FormUpload]:
-    """Read the request's form: the owner's photo, which is in the spool until the context ends.
+    request: Request, limits: LimitSettings, photo: SpooledUpload
+) -> tuple[Caption, datetime | None]:
+    """Read the request's form: write its photo, and return its caption and when the file
+    was modified.
 
     Raise InvalidRequest if the body is not an upload form, TooLarge at the first byte over a
     limit, RequestTimeout if it stalls, Busy or StorageFull if the spool has no room,
     ChecksumMismatch if the form has the SHA-256 of other bytes.
     """
-    backends = library.backends
-    limits = backends.limits
-    with ExitStack() as stack:
-        with library.metrics.count_failures():
-            photo = stack.enter_context(backends.spool.file(owner))
-            form = UploadForm(request.headers.get("content-type"), photo, limits)
-            limit = limits.max_form_bytes + limits.max_form_overhead
-            await read_body(request, limits, form.write, limit=limit, too_large=form.too_large)
-            caption, modified_at, sha256 = form.finish()
-            if sha256 not in {None, await photo.sha256()}:
-                raise ChecksumMismatch
-        yield FormUpload(photo, caption, modified_at)
+    form = UploadForm(request.headers.get("content-type"), photo, limits)
+    limit = limits.max_form_bytes + limits.max_form_overhead
+    await read_body(request, limits, form.write, limit=limit, too_large=form.too_large)
+    caption, modified_at, sha256 = form.finish()
+    if sha256 not in {None, await photo.sha256()}:
+        raise ChecksumMismatch
+    return caption, modified_at

@@ -1,6 +1,7 @@
 """The simple upload pages: list, add and delete photos without JavaScript."""
 
 import contextlib
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request, Response
@@ -10,6 +11,7 @@ from safelight import errors
 from safelight.catalog import Cursor
 from safelight.errors import SafelightError, format_size
 from safelight.library import Library
+from safelight.library.spool import SpooledUpload
 from safelight.models import Caption, Photo
 from safelight.web.api.photo_json import make_view
 from safelight.web.api.routing import parse_id
@@ -59,10 +61,14 @@ class SimplePages:
         """Add a photo, and redirect to the photos, or to the existing duplicate."""
         owner = await self._authenticator(request)
         typed = Caption()
+
+        async def read(photo: SpooledUpload) -> tuple[Caption, datetime | None]:
+            nonlocal typed
+            typed, modified_at = await read_upload_form(request, self._library.limits, photo)
+            return typed, modified_at
+
         try:
-            async with read_upload_form(request, self._library, owner) as form:
-                typed = form.caption
-                added = await self._library.add(owner, form.photo, typed)
+            added = await self._library.components.ingest.receive(owner, read)
         except (errors.Invalid, errors.Unavailable) as error:
             return await self._render_failed_upload(request, owner, error, typed)
         duplicate = "" if added.created else f"/{added.photo.id}?duplicate"
