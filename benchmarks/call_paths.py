@@ -4,7 +4,8 @@ Each checkout is a working tree with its own ``.venv`` and may be of any commit:
 under a profiler, and only the HTTP API is used. Printed for a form upload and for the completion
 of a direct upload: how many different functions of the package run in the server's process until
 the response is there, and how often the work moves to another file (a call or a resumed coroutine
-in another file than the one before). Background work may interleave, so the run with the fewest
+in another file than the one before). Tasks that were running before the request, such as the
+supervisors of the engines, are not counted; callbacks may interleave, so the run with the fewest
 moves of several counts.
 """
 
@@ -30,18 +31,38 @@ AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 _RUNS = 7
 
 _PROFILED = r"""
-import json, os, signal, sys, threading
+import asyncio, json, os, signal, sys, threading
 import safelight
 
 ROOT = os.path.dirname(safelight.__file__) + os.sep
 OUT = sys.argv.pop(1)
 functions, order, last, on = set(), [], {}, False
+before, thread = set(), threading.local()
+to_thread = asyncio.to_thread
+
+async def mark_and_run(work, *args, **keywords):
+    in_background = is_in_background()
+    def run():
+        thread.in_background = in_background
+        try:
+            return work(*args, **keywords)
+        finally:
+            thread.in_background = False
+    return await to_thread(run)
+
+asyncio.to_thread = mark_and_run
+
+def is_in_background():
+    try:
+        return asyncio.current_task() in before
+    except RuntimeError:  # not the event loop's thread
+        return getattr(thread, "in_background", False)
 
 def profile(frame, event, argument):
     if not on or event != "call":
         return
     code = frame.f_code
-    if not code.co_filename.startswith(ROOT):
+    if not code.co_filename.startswith(ROOT) or is_in_background():
         return
     functions.add(code.co_filename[len(ROOT):] + ":" + code.co_qualname)
     thread = threading.get_ident()
@@ -51,7 +72,8 @@ def profile(frame, event, argument):
 
 def start(*_):
     global on
-    functions.clear(); order.clear(); last.clear()
+    functions.clear(); order.clear(); last.clear(); before.clear()
+    before.update(asyncio.all_tasks())
     on = True
 
 def stop(*_):
