@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from safelight import keys
 from safelight.settings import LinkSettings
+from safelight.signing.credentials import StaticCredentials
 from safelight.signing.links import LinkSigner
 from safelight.signing.sigv4 import Credentials
 from table import Row
@@ -31,7 +32,7 @@ PHOTOS = [(keys.original(name), name) for name in (keys.new_storage_id() for _ i
 def our_links(cache_size: int) -> LinkSigner:
     return LinkSigner(
         LinkSettings(cache_size=cache_size),
-        credentials=lambda: CREDENTIALS,
+        credentials=StaticCredentials(CREDENTIALS),
         clock=lambda: datetime.now(UTC),
         endpoint=ENDPOINT,
         bucket=BUCKET,

@@ -90,7 +90,7 @@ def _app(
     access = BucketConfig(endpoint_url=store.url, bucket=BUCKET, region="us-east-1")
     links = LinkSigner(
         LinkSettings(),
-        credentials=lambda: renewed.current,
+        credentials=renewed,
         clock=clock,
         endpoint=store.url,
         bucket=BUCKET,

@@ -18,6 +18,7 @@ from obstore.store import S3Store
 from safelight import keys
 from safelight.engines import EmbeddedEngines
 from safelight.settings import LinkSettings
+from safelight.signing.credentials import StaticCredentials
 from safelight.signing.links import LinkSigner
 from safelight.signing.sigv4 import Credentials, presign
 
@@ -52,7 +53,7 @@ def credentials_of(engines: EmbeddedEngines) -> Credentials:
 def links_of(engines: EmbeddedEngines, **given: Any) -> LinkSigner:
     return LinkSigner(
         LinkSettings(**given),
-        credentials=lambda: credentials_of(engines),
+        credentials=StaticCredentials(credentials_of(engines)),
         clock=lambda: datetime.now(UTC),
         endpoint=engines.s3_endpoint_url,
         bucket=engines.bucket,

@@ -1,7 +1,7 @@
 """The reconciler compares rows with objects, in both directions, and repairs differences."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import date, timedelta
@@ -220,8 +220,8 @@ async def test_orphan_that_becomes_a_rendition_again_is_kept(library: Library) -
     await parts.catalog.renditions.remove(photo, [made.name for made in photo.renditions])
 
     class Slow(RenditionMaker):
-        async def store(self, rendered: RenderedPhoto) -> None:
-            await super().store(rendered)
+        async def store(self, rendered: RenderedPhoto, *others: Awaitable[None]) -> None:
+            await super().store(rendered, *others)
             if not taken:
                 taken.extend(await reconcile(library, APPLY))
 

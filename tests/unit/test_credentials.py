@@ -1,7 +1,6 @@
 """Credentials that expire: when they are refreshed, and the links that they sign."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from urllib.parse import parse_qs, urlsplit
@@ -36,7 +35,7 @@ def session(end: datetime | None, number: int = 1) -> Credentials:
 
 
 def make_signer(
-    credentials: Credentials | Callable[[], Credentials],
+    credentials: Credentials | StaticCredentials,
     *,
     lifetime: timedelta = timedelta(days=7),
     window: timedelta = timedelta(days=1),
@@ -44,7 +43,9 @@ def make_signer(
 ) -> LinkSigner:
     return LinkSigner(
         LinkSettings(lifetime=lifetime, window=window, cache_size=cache_size),
-        credentials=credentials if callable(credentials) else lambda: credentials,
+        credentials=StaticCredentials(credentials)
+        if isinstance(credentials, Credentials)
+        else credentials,
         clock=lambda: NOW,
         endpoint=ENDPOINT,
         bucket="safelight",
@@ -143,13 +144,13 @@ def test_link_cached_until_its_change_is_valid_for_15_more_minutes(
 
 
 def test_stable_until_follows_new_credentials() -> None:
-    current = [session(NOW + HOUR)]
-    signer = make_signer(lambda: current[0])
+    provider = StaticCredentials(session(NOW + HOUR))
+    signer = make_signer(provider)
     assert signer.stable_until(STORAGE_ID, NOW) == NOW + 45 * MINUTE + SECOND
-    current[0] = session(NOW + 2 * HOUR, 2)
+    provider.current = session(NOW + 2 * HOUR, 2)
     assert signer.stable_until(STORAGE_ID, NOW) == NOW + 105 * MINUTE + SECOND
-    assert signer.window_of(STORAGE_ID, NOW) == (NOW + 2 * HOUR - timedelta(days=7)).timestamp()
-    current[0] = Credentials(access_key="AKIA", secret_key="s")
+    assert signer.link(KEY, STORAGE_ID, now=NOW).expires_at == NOW + 2 * HOUR
+    provider.current = Credentials(access_key="AKIA", secret_key="s")
     assert signer.stable_until(STORAGE_ID, NOW) - NOW < timedelta(days=1)
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from safelight import keys
 from safelight.settings import LinkSettings
 from safelight.signing.attachments import as_attachment
-from safelight.signing.links import LinkSigner
+from safelight.signing.credentials import StaticCredentials
+from safelight.signing.links import CurrentCredentials, LinkSigner
 from safelight.signing.sigv4 import Credentials, presign
 
 ENDPOINT = "http://127.0.0.1:8333"
@@ -41,14 +42,14 @@ class Clock:
 def make_signer(
     clock: Callable[[], datetime] | None = None,
     *,
-    credentials: Callable[[], Credentials] = lambda: LONG_LIVED,
+    credentials: CurrentCredentials | None = None,
     cache_size: int = 1_000,
     window: timedelta = timedelta(days=1),
     lifetime: timedelta = timedelta(days=7),
 ) -> LinkSigner:
     return LinkSigner(
         LinkSettings(cache_size=cache_size, window=window, lifetime=lifetime),
-        credentials=credentials,
+        credentials=credentials or StaticCredentials(LONG_LIVED),
         clock=clock or Clock(),
         endpoint=ENDPOINT,
         bucket=BUCKET,
@@ -75,7 +76,7 @@ def test_links_to_a_photo_differ_in_two_of_their_parts(
     storage_id: str, now: datetime, endpoint: str, token: str | None, digests: list[str]
 ) -> None:
     credentials = Credentials(access_key="AKID/E+X", secret_key="secret", session_token=token)
-    signer = make_signer(credentials=lambda: credentials)
+    signer = make_signer(credentials=StaticCredentials(credentials))
     objects = [keys.original(storage_id), *(keys.rendition(storage_id, each) for each in digests)]
     signer.link(objects[-1], storage_id, endpoint=endpoint, now=now - timedelta(hours=20))
     links = signer.links(objects, storage_id, endpoint=endpoint, now=now)
@@ -100,7 +101,7 @@ def test_links_signed_on_one_day_have_the_same_common_parts(one: str, other: str
 @given(STORAGE_IDS, MOMENTS)
 def test_link_is_presigned_for_the_start_of_its_window(storage_id: str, now: datetime) -> None:
     link = make_signer().link(keys.original(storage_id), storage_id, now=now)
-    start = datetime.fromtimestamp(make_signer().window_of(storage_id, now), UTC)
+    start = make_signer().stable_until(storage_id, now) - timedelta(days=1)
     assert link.url == presign(
         LONG_LIVED,
         endpoint=ENDPOINT,
@@ -138,7 +139,7 @@ def test_default_link_is_always_valid_for_six_days() -> None:
 def test_link_is_stable_for_its_window() -> None:
     clock = Clock()
     signer = make_signer(clock)
-    start = datetime.fromtimestamp(signer.window_of(STORAGE_ID), UTC)
+    start = signer.stable_until(STORAGE_ID) - timedelta(days=1)
     seen = []
     for hour in range(72):
         clock.now = start + timedelta(hours=hour)
@@ -164,6 +165,7 @@ def test_links_change_at_the_announced_time(storage_id: str, now: datetime) -> N
 def test_another_process_signs_the_same_url() -> None:
     program = f"""
 from datetime import UTC, datetime
+from safelight.signing.credentials import StaticCredentials
 from safelight.signing.links import LinkSigner
 from safelight.settings import LinkSettings
 from safelight.signing.sigv4 import Credentials
@@ -171,7 +173,7 @@ credentials = Credentials(
     access_key={LONG_LIVED.access_key!r}, secret_key={LONG_LIVED.secret_key!r}
 )
 links = LinkSigner(
-    LinkSettings(), credentials=lambda: credentials, clock=lambda: datetime.now(UTC),
+    LinkSettings(), credentials=StaticCredentials(credentials), clock=lambda: datetime.now(UTC),
     endpoint={ENDPOINT!r}, bucket={BUCKET!r},
 )
 now = datetime({NOW.year}, {NOW.month}, {NOW.day}, {NOW.hour}, tzinfo=UTC)
@@ -190,7 +192,9 @@ def test_links_of_a_photo_change_together_and_those_of_a_gallery_do_not() -> Non
     signer = make_signer()
     rng = random.Random(0)
     storage_ids = [rng.randbytes(16).hex() for _ in range(1_000)]
-    starts = [signer.window_of(storage_id, NOW) for storage_id in storage_ids]
+    starts = [
+        int(signer.stable_until(storage_id, NOW).timestamp()) - 86_400 for storage_id in storage_ids
+    ]
     assert len(set(starts)) > 950
     hours = [sum(start // 3_600 % 24 == hour for start in starts) for hour in range(24)]
     assert all(10 < count < 90 for count in hours), "spread over the day"
@@ -260,16 +264,20 @@ def test_invalid_endpoint_is_an_error() -> None:
 
 
 def test_new_credentials_sign_the_next_link() -> None:
-    current = [LONG_LIVED]
-    signer = make_signer(credentials=lambda: current[0])
+    keys_of_signer = StaticCredentials(LONG_LIVED)
+    signer = make_signer(credentials=keys_of_signer)
     first = signer.link(KEY, STORAGE_ID)
-    current[0] = Credentials(access_key=LONG_LIVED.access_key, secret_key=LONG_LIVED.secret_key)
+    keys_of_signer.current = Credentials(
+        access_key=LONG_LIVED.access_key, secret_key=LONG_LIVED.secret_key
+    )
     assert signer.link(KEY, STORAGE_ID) is first, "equal credentials change nothing"
-    current[0] = Credentials(access_key="ASID", secret_key="other", session_token="to/ken+ =")
+    keys_of_signer.current = Credentials(
+        access_key="ASID", secret_key="other", session_token="to/ken+ ="
+    )
     query = parse_qs(urlsplit(signer.link(KEY, STORAGE_ID).url).query)
     assert query["X-Amz-Credential"][0].startswith("ASID/")
     assert query["X-Amz-Security-Token"] == ["to/ken+ ="]
-    current[0] = LONG_LIVED
+    keys_of_signer.current = LONG_LIVED
     assert signer.link(KEY, STORAGE_ID) == first
 
 

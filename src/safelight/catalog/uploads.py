@@ -10,9 +10,12 @@ from operator import methodcaller
 from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
+    Text,
     Update,
     and_,
+    any_,
     bindparam,
     delete,
     func,
@@ -48,6 +51,12 @@ _FIND: Final = compile_query(
     select(*_COLUMNS).where(
         uploads.c.name == bindparam("name"), uploads.c.owner == bindparam("owner")
     )
+)
+_MARK_SWEPT: Final = compile_query(
+    update(uploads)
+    .where(uploads.c.name == any_(bindparam("ids", type_=ARRAY(Text))), ~_OPEN)
+    .returning(uploads.c.name),
+    "swept_at",
 )
 
 
@@ -196,8 +205,7 @@ class Uploads:
 
     async def mark_swept(self, ids: Sequence[str], *, now: datetime) -> None:
         """Record that the data of ended uploads has been cleared."""
-        statement = update(uploads).where(uploads.c.name.in_(ids), ~_OPEN).values(swept_at=now)
-        await self._database.transaction(methodcaller("execute", statement))
+        await self._database.execute(_MARK_SWEPT, {"ids": list(ids), "swept_at": now})
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete the rows of ended uploads."""

@@ -131,9 +131,7 @@ async def open_backends(
             bucket=bucket,
             catalog=catalog,
             darkroom=darkroom,
-            link_signer=make_link_signer(
-                settings, config, endpoint, lambda: signing.current, clock
-            ),
+            link_signer=make_link_signer(settings, config, endpoint, signing, clock),
             spool=spool,
             limits=settings.limits,
             uploads=settings.uploads,

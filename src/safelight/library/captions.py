@@ -57,7 +57,8 @@ def sanitize_filename(filename: str) -> str:
     Some clients send the path of the file on their machine (RFC 7578, 4.2). Everything else is
     kept: a file name is never part of a key or a path, and pages escape it.
     """
-    return _CONTROL.sub("\ufffd", _cut_path(filename)[:MAX_FILENAME])
+    name = _PATH.split(filename.rstrip("/\\"))[-1]  # empty if that names a folder
+    return "" if name in {".", ".."} else _CONTROL.sub("\ufffd", name[:MAX_FILENAME])
 
 
 def download_filename(filename: str, format_: Format, *, default: str) -> str:
@@ -66,7 +67,7 @@ def download_filename(filename: str, format_: Format, *, default: str) -> str:
     A name like `photo.html` or `photo\u202egpj.exe` would make the saved photo open in a browser or
     run. `default` is the name, without extension, of a photo whose name has nothing to keep.
     """
-    name = _MISLEADING.sub("", _CONTROL.sub("", _cut_path(filename)))
+    name = _MISLEADING.sub("", sanitize_filename(filename))
     stem = _SEPARATORS.sub("_", name).strip(" .")
     correct = (format_.extension, *format_.other_extensions)
     extension = format_.extension
@@ -79,9 +80,3 @@ def download_filename(filename: str, format_: Format, *, default: str) -> str:
     if _DEVICE.match(stem):
         stem = f"_{stem}"
     return f"{stem or default}{extension}"
-
-
-def _cut_path(filename: str) -> str:
-    """Return the last part of a path, or "" if that names a folder."""
-    name = _PATH.split(filename.rstrip("/\\"))[-1]
-    return "" if name in {".", ".."} else name

@@ -22,7 +22,7 @@ from safelight.dates import choose_date
 from safelight.errors import Busy, ChecksumMismatch, NotFound, SafelightError, UsageError
 from safelight.library.captions import validate
 from safelight.library.hooks import Hooks
-from safelight.library.processing.renditions import RenditionMaker, finish_all
+from safelight.library.processing.renditions import RenditionMaker
 from safelight.library.results import AddResult
 from safelight.library.spool import Spool, SpooledUpload, too_large
 from safelight.library.sweep import Sweep
@@ -170,12 +170,8 @@ class Ingest:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             original = keys.original(storage_id)
             # At once: a store that syncs each object to disk has one write wait for another.
-            await finish_all(
-                [
-                    (write or self._bucket.put)(original, data, facts.content_type),
-                    self._renditions.store(rendered),
-                ]
-            )
+            writing = (write or self._bucket.put)(original, data, facts.content_type)
+            await self._renditions.store(rendered, writing)
             reached("add: object written")
             reached("add: renditions written")
             photo = await self._reservations.publish(

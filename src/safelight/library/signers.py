@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from safelight.settings import Settings
+from safelight.signing.credentials import CredentialProvider
 from safelight.signing.links import LinkSigner
 from safelight.signing.sigv4 import Credentials
 from safelight.signing.uploads import UploadSigner
@@ -14,7 +15,7 @@ def make_link_signer(
     settings: Settings,
     config: BucketConfig,
     endpoint: str,
-    credentials: Callable[[], Credentials],
+    credentials: CredentialProvider,
     clock: Callable[[], datetime],
 ) -> LinkSigner:
     """Make the signer of links; `endpoint` is the store's URL for clients."""

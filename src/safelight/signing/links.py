@@ -13,7 +13,7 @@ its own, and stays the same until the credentials change.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from safelight.errors import StorageUnavailable
 from safelight.keys import match_photo
@@ -89,12 +89,20 @@ LinkMethod = Literal["GET", "HEAD"]
 _CacheKey = tuple[str, str]
 
 
+class CurrentCredentials(Protocol):
+    """What has the credentials to sign with, which may change."""
+
+    @property
+    def current(self) -> Credentials:
+        """The current ones."""
+
+
 class LinkSigner:
     """Signs links, and caches at most `settings.cache_size` of them.
 
     A returned link is valid for at least `lifetime` less `window`, or as long as its credentials.
-    Credentials that expire within MIN_REMAINING sign nothing: StorageUnavailable. `credentials` is
-    called for each link; when they change, the cache is cleared. `endpoint` is where browsers
+    Credentials that expire within MIN_REMAINING sign nothing: StorageUnavailable. `credentials` are
+    read for each link; when they change, the cache is cleared. `endpoint` is where browsers
     reach the store. `clock` returns aware datetimes, and may go back. `signed` and `reused` count
     links. For use from one thread. Raises ValueError for an endpoint that can never be signed for:
     one with a path, or virtual-hosted style on an IP address.
@@ -108,7 +116,7 @@ class LinkSigner:
         self,
         settings: LinkSettings,
         *,
-        credentials: Callable[[], Credentials],
+        credentials: CurrentCredentials,
         clock: Callable[[], datetime],
         endpoint: str,
         bucket: str,
@@ -119,14 +127,14 @@ class LinkSigner:
         self._window = settings.window // _SECOND
         self._min_validity = self._lifetime - self._window
         self._half_cache_size = settings.cache_size // 2
-        self._credentials = credentials
+        self._source = credentials
         self._clock = clock
         self.endpoint = endpoint
         self._bucket = bucket
         self._region = region
         self._style: Style = style
         self.signed = self.reused = 0
-        self._set_credentials(credentials())
+        self._set_credentials(credentials.current)
         self._presigner(endpoint, 0)
 
     def link(
@@ -152,8 +160,10 @@ class LinkSigner:
         """Return the links to several objects of a photo, in the order of their keys."""
         self._update_credentials()
         seconds = ((now or self._clock()) - _EPOCH) // _SECOND
-        endpoint = endpoint or self.endpoint
-        return [self._link(key, storage_id, endpoint, seconds) for key in keys]
+        sign = partial(
+            self._link, storage_id=storage_id, endpoint=endpoint or self.endpoint, seconds=seconds
+        )
+        return list(map(sign, keys))
 
     def _link(self, key: str, storage_id: str, endpoint: str, seconds: int) -> Link:
         cache_key = (key, endpoint)
@@ -163,8 +173,7 @@ class LinkSigner:
             if seconds < self._short_from
             else link.expires == self._credentials_expire and seconds <= self._last_second
         ):
-            match = match_photo(key)
-            if match is None or match[1] != storage_id:
+            if not ((match := match_photo(key)) and match[1] == storage_id):
                 raise ValueError("the key is not one of the photo's")
             start = self._signing_time(storage_id, seconds)
             url = self._presigner(endpoint, start // _DAY).url(key, start % _DAY)
@@ -217,8 +226,7 @@ class LinkSigner:
         method: LinkMethod,
         endpoint: str | None,
     ) -> Link:
-        match = match_photo(key)
-        if match is None or match[1] != storage_id:
+        if not ((match := match_photo(key)) and match[1] == storage_id):
             raise ValueError("the key is not one of the photo's")
         self.check()
         seconds = (self._clock() - _EPOCH) // _SECOND
@@ -233,15 +241,6 @@ class LinkSigner:
             query=query,
         )
         return Link(presigner.url(key, seconds % _DAY), seconds + lifetime)
-
-    def window_of(self, storage_id: str, now: datetime | None = None) -> int:
-        """Return the signing time of the photo's links, in seconds since 1970.
-
-        While it stays the same, so does each link of this photo, for one endpoint and one set of
-        credentials. Raises StorageUnavailable as `link` does.
-        """
-        self._update_credentials()
-        return self._signing_time(storage_id, ((now or self._clock()) - _EPOCH) // _SECOND)
 
     def stable_until(self, storage_id: str, now: datetime | None = None) -> datetime:
         """Return the time (UTC) until which the photo's links may be cached.
@@ -259,7 +258,8 @@ class LinkSigner:
 
     def check(self) -> None:
         """Check that links can be signed now. Raises StorageUnavailable otherwise."""
-        self.window_of("0")
+        self._update_credentials()
+        self._signing_time("0", (self._clock() - _EPOCH) // _SECOND)
 
     def _signing_time(self, storage_id: str, seconds: int) -> int:
         """Return the start of the window, or the date whose links expire with the credentials."""
@@ -272,7 +272,7 @@ class LinkSigner:
         return self._credentials_expire - self._lifetime
 
     def _update_credentials(self) -> None:
-        credentials = self._credentials()
+        credentials = self._source.current
         if credentials is not self._current and credentials != self._current:
             self._set_credentials(credentials)
 

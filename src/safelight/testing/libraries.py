@@ -50,7 +50,6 @@ async def open_memory_backends(
         config = replace(config, endpoint_url=server.url, bucket=f"test-{uuid4().hex}")
         server.buckets[config.bucket] = objects
     signing: dict[str, Any] = {
-        "credentials": lambda: CREDENTIALS.current,
         "clock": clock,
         "endpoint": config.endpoint_url,
         "bucket": config.bucket,
@@ -62,11 +61,15 @@ async def open_memory_backends(
             bucket=make_memory_bucket(objects, config=config),
             catalog=catalog,
             darkroom=darkroom,
-            link_signer=LinkSigner(settings.links, **signing),
+            link_signer=LinkSigner(settings.links, credentials=CREDENTIALS, **signing),
             spool=Spool(settings.data_dir / "spool", max_bytes=settings.limits.max_spooled_bytes),
             limits=settings.limits,
             uploads=settings.uploads,
-            upload_signer=UploadSigner(settings.uploads.signature_lifetime, **signing),
+            upload_signer=UploadSigner(
+                settings.uploads.signature_lifetime,
+                credentials=lambda: CREDENTIALS.current,
+                **signing,
+            ),
             multipart=MemoryMultipartUploads(objects, config=config),
             presets=build_presets(settings.renditions),
             trash_time=timedelta(days=settings.trash_days),

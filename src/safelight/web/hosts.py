@@ -1,6 +1,7 @@
 """The host that a request was sent to."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
@@ -62,7 +63,15 @@ def link_endpoint(request: Request, library: Library) -> str | None:
     """
     allowed = library.backends.link_hosts
     host = request_host(request.headers) if allowed else None
-    if host is None or is_on_loopback(host) or not ("*" in allowed or host in allowed):
+    if host is None or not ("*" in allowed or host in allowed):
         return None
-    store = urlsplit(library.backends.link_signer.endpoint)
+    return _store_at(host, library.backends.link_signer.endpoint)
+
+
+@lru_cache(maxsize=64)
+def _store_at(host: str, endpoint: str) -> str | None:
+    """Return the store's endpoint with this host; None for one of this machine's loopback."""
+    if is_on_loopback(host):
+        return None
+    store = urlsplit(endpoint)
     return f"{store.scheme}://{f'[{host}]' if ':' in host else host}:{store.port}"

@@ -20,7 +20,7 @@ _IDLE_SECONDS: Final = 1.0
 
 _SESSION: Final = (
     "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';"
-    " SET timezone = 'UTC'"
+    " SET timezone = 'UTC'; SET default_transaction_isolation = 'read committed'"
 )
 """Set by a statement: PgBouncer refuses them as options of the connection."""
 

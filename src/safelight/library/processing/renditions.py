@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from typing import BinaryIO, Final
 
 from safelight import keys
@@ -78,24 +77,26 @@ class RenditionMaker:
         facts, result = inspected.facts, inspected.rendered
         if result is None:
             raise TypeError("the darkroom has rendered nothing")
-        wanted = presets.unasked(presets.presets_for_image(self.ladder, facts))
-        return facts, _with_keys(result, storage_id, wanted)
+        wanted = presets.presets_for_size(self.ladder, facts.width, facts.height, facts.renderer)
+        return facts, _with_keys(result, storage_id, presets.unasked(wanted))
 
     def _choose(self, facts: ImageFacts, *, is_large: bool) -> tuple[Preset, ...]:
-        wanted = presets.presets_for_image(self.ladder, facts)
+        wanted = presets.presets_for_size(self.ladder, facts.width, facts.height, facts.renderer)
         return wanted if is_large else presets.made_at_upload(wanted)
 
-    async def store(self, rendered: RenderedPhoto) -> None:
+    async def store(self, rendered: RenderedPhoto, *others: Awaitable[None]) -> None:
         """Store renditions under their keys, whose prefix is that of a committed row.
 
-        Nothing is written any more when this returns or raises.
+        Waits for the `others` at the same time, and then raises the first error. Nothing is written
+        any more when this returns or raises.
         """
-        await finish_all(
-            self._bucket.put(
-                rendition.key, image.data, content_type=rendition.content_type, same_size=False
-            )
+        writes = [
+            self._bucket.put(rendition.key, image.data, rendition.content_type, same_size=False)
             for rendition, image in zip(rendered.renditions, rendered.images, strict=True)
-        )
+        ]
+        for result in await asyncio.gather(*others, *writes, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
 
     def missing(self, photo: Photo, *, demanded: bool = False) -> tuple[Preset, ...]:
         """Return the presets of which a photo has no rendition; with `demanded`, all of them."""
@@ -157,30 +158,23 @@ class RenditionMaker:
         return replace(made, renditions=(*valid, *made.renditions))
 
 
-async def finish_all(writes: Iterable[Awaitable[None]]) -> None:
-    """Run all of them at once, wait until all have ended, and raise the first error."""
-    for result in await asyncio.gather(*writes, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result
-
-
 def _with_keys(result: RenderResult, storage_id: str, wanted: Iterable[Preset]) -> RenderedPhoto:
     """Return what the darkroom has made of a photo, with the keys of the renditions."""
-    made = set(map(attrgetter("preset"), result.images))
-    renditions = [
-        Rendition(
+    missing, renditions = set(wanted), list[Rendition]()
+    for image in result.images:
+        missing.discard(image.preset)
+        rendition = Rendition(
             name=image.preset.name,
             key=keys.rendition(storage_id, presets.digest(image.preset)),
             width=image.width,
             height=image.height,
             content_type=presets.CONTENT_TYPE,
         )
-        for image in result.images
-    ]
+        renditions.append(rendition)
     return RenderedPhoto(
         renditions=tuple(renditions),
         images=result.images,
         thumbhash=result.thumbhash,
         colour=result.colour,
-        is_complete=made.issuperset(wanted),
+        is_complete=not missing,
     )

@@ -131,9 +131,9 @@ class PhotoSerializer:
     ) -> Response:
         """Return the response with one photo and its signed links."""
         endpoint = link_endpoint(request, self._library)
-        serialized = self._serialize(photo, endpoint, LinkForm.FULL, self._library.now())
+        links = self._library.photo_links(photo, endpoint=endpoint)
         return Response(
-            serialized.json,
+            msgspec.json.encode(make_view(photo, links)),
             status_code=status,
             media_type="application/json",
             headers={**PRIVATE, **headers},

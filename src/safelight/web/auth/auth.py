@@ -65,7 +65,7 @@ class Authenticator:
             self._check_change(request, allow_unknown=True)
             return self._settings.owner
         offered = bearer_token(request)
-        if offered and self._is_token(offered):
+        if offered and is_same_secret(offered, self._token()):
             return self._settings.owner
         if not offered:  # first: the time to a refusal must not depend on the session
             self._check_read(request)
@@ -98,7 +98,7 @@ class Authenticator:
 
     def check_token(self, request: Request, offered: str) -> bool:
         """Return whether a token is correct. Raise TooManyAttempts after too many wrong ones."""
-        if self._is_token(offered):
+        if is_same_secret(offered, self._token()):
             return True
         self._reject(request, SecurityEvent.SIGN_IN_FAILED)
         return False
@@ -169,10 +169,6 @@ class Authenticator:
         self._session_cache.clear()
         self._revocations += 1
 
-    def _is_token(self, offered: str) -> bool:
-        token = self._token()
-        return token is not None and is_same_secret(offered, token)
-
     def _reject(self, request: Request, event: SecurityEvent) -> None:
         """Count and log a wrong token or code. Raise TooManyAttempts after too many."""
         try:
@@ -201,9 +197,11 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def is_same_secret(offered: str, secret: str) -> bool:
-    """Compare secrets in constant time."""
-    return hmac.compare_digest(offered.encode(errors="surrogatepass"), secret.encode())
+def is_same_secret(offered: str, secret: str | None) -> bool:
+    """Compare secrets in constant time; nothing is the same as None."""
+    return secret is not None and hmac.compare_digest(
+        offered.encode(errors="surrogatepass"), secret.encode()
+    )
 
 
 def _installation_id(data_dir: Path) -> str:

@@ -19,7 +19,7 @@ from safelight.errors import ForbiddenOrigin
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods that change nothing."""
 
-_EMBEDDABLE: Final = "safelight_embeddable"
+EMBEDDABLE: Final = "safelight_embeddable"
 """Set in the state of a request whose response pages of other origins may embed."""
 
 
@@ -59,12 +59,12 @@ def check_read(request: Request, allowed: Collection[str]) -> None:
 
 def allow_embedding(request: Request) -> None:
     """Let pages of other origins embed the response."""
-    setattr(request.state, _EMBEDDABLE, True)
+    setattr(request.state, EMBEDDABLE, True)
 
 
 def resource_policy(scope: Scope) -> str:
     """Return the Cross-Origin-Resource-Policy of the response."""
-    return "cross-origin" if scope.get("state", {}).get(_EMBEDDABLE) else "same-origin"
+    return "cross-origin" if scope.get("state", {}).get(EMBEDDABLE) else "same-origin"
 
 
 def _follows_link(request: Request) -> bool:

@@ -104,32 +104,22 @@ class UploadForm:
             raise InvalidRequest("The form is incomplete. Send it again.")
         if self._filename is None:
             raise InvalidRequest("The form has no photo. Send it in a field named 'photo'.")
-        stated = self._texts.get(_CHARSET)  # for texts and names that don't state their own
-        name = stated.value.decode("latin-1").strip() if stated else ""
-        charset = _known_charset(name, "_charset_") if name else UTF8
+        stated = self._texts.pop(_CHARSET, None)  # for texts and names that don't state their own
+        named = stated.value.decode("latin-1").strip() if stated else ""
+        charset = _known_charset(named, "_charset_") if named else UTF8
+        texts = dict.fromkeys(_TEXTS, "")
+        for name, field in self._texts.items():
+            texts[name] = _decode(name, field, charset)
         caption = Caption(
-            title=self._decode(b"title", charset),
-            description=self._decode(b"description", charset),
+            title=texts[b"title"],
+            description=texts[b"description"],
             filename=_decode_filename(self._filename, charset),
         )
-        modified_at = self._decode(b"modified_at", charset)
-        sha256 = self._decode(b"sha256", charset)
+        modified_at, sha256 = texts[b"modified_at"], texts[b"sha256"]
         if sha256 and not _SHA256.fullmatch(sha256):
             raise InvalidRequest("The sha256 must be 64 lower-case hex digits.")
         return caption, parse_modified_at(modified_at) if modified_at else None, sha256 or None
 
-    def _decode(self, name: bytes, form_charset: str) -> str:
-        field = self._texts.get(name)
-        if field is None:
-            return ""
-        _, options = parse_options_header(field.content_type)
-        own = options.get(b"charset", b"").decode("latin-1")
-        charset = _known_charset(own, name.decode()) if own else form_charset
-        text = decode_text(bytes(field.value), charset)
-        if text is None:
-            label = "UTF-8" if charset == UTF8 else own or "the form's charset"
-            raise InvalidRequest(f"The {name.decode()} is not {label}. Send it as UTF-8.")
-        return text.replace("\r\n", "\n")  # forms use CRLF on every platform
 
     def _add_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -181,6 +171,17 @@ def _known_charset(name: str, field: str) -> str:
     return charset
 
 
+def _decode(name: bytes, field: _Text, form_charset: str) -> str:
+    _, options = parse_options_header(field.content_type)
+    own = options.get(b"charset", b"").decode("latin-1")
+    charset = _known_charset(own, name.decode()) if own else form_charset
+    text = decode_text(bytes(field.value), charset)
+    if text is None:
+        label = "UTF-8" if charset == UTF8 else own or "the form's charset"
+        raise InvalidRequest(f"The {name.decode()} is not {label}. Send it as UTF-8.")
+    return text.replace("\r\n", "\n")  # forms use CRLF on every platform
+
+
 def _decode_filename(filename: bytes | str, charset: str) -> str:
     """Decode a file's name. Most clients write UTF-8, even where the form has another charset.
 
@@ -188,5 +189,7 @@ def _decode_filename(filename: bytes | str, charset: str) -> str:
     """
     if isinstance(filename, str):
         return filename
-    text = decode_text(filename, UTF8)
-    return filename.decode(charset, "replace") if text is None else text
+    try:
+        return filename.decode(UTF8)
+    except UnicodeDecodeError:
+        return filename.decode(charset, "replace")

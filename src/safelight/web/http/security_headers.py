@@ -5,7 +5,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Scope
 
-from safelight.web.auth.csrf import resource_policy
+from safelight.web.auth.csrf import EMBEDDABLE
 from safelight.web.hosts import is_localhost, request_host
 
 SECURITY_HEADERS: Final = {
@@ -25,7 +25,8 @@ _HSTS: Final = "max-age=31536000"
 
 def add_security_headers(headers: MutableHeaders, scope: Scope) -> None:
     """Add the security headers that a response to the request of this scope lacks."""
-    headers.setdefault("Cross-Origin-Resource-Policy", resource_policy(scope))
+    if EMBEDDABLE in scope.get("state", ()):
+        headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
     for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)
     if scope["scheme"] == "https":
