@@ -54,7 +54,7 @@ _FIND: Final = compile_query(
 )
 _MARK_SWEPT: Final = compile_query(
     update(uploads)
-    .where(uploads.c.name == any_(bindparam("ids", type_=ARRAY(Text))), ~_OPEN)
+    .where(uploads.c.name == any_(bindparam("ids", type_=ARRAY(Text))), text("status <> 'open'"))
     .returning(uploads.c.name),
     "swept_at",
 )

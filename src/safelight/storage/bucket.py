@@ -6,6 +6,7 @@ Nothing here knows about photos. `iam.py` lists the permissions that these calls
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -70,32 +71,35 @@ class Bucket(ObjectCopies):
         """When the next readiness check writes, by the monotonic clock."""
 
     async def put(
-        self, key: str, data: bytes | mmap, content_type: str, *, same_size: bool = True
+        self,
+        key: str,
+        data: bytes | mmap,
+        content_type: str,
+        *,
+        same_size: bool = True,
+        waits: bool = True,
     ) -> None:
         """Store an object, whole or not at all; the store checks its SHA-256 if it can.
 
         Keys must never be reused. On a store with conditional writes an existing object is not
         replaced: it counts as stored if it has the same size (the response to an earlier attempt
-        was lost), or any size if `same_size` is false.
+        was lost), or any size if `same_size` is false. It `waits` until few others are written.
         """
-        async with self._limited("put", len(data)), self._write_slots:
-            try:
-                await self._put_and_adapt(key, data, content_type)
-            except AlreadyExistsError:
-                if same_size and (await self._store.head_async(key))["size"] != len(data):
-                    raise
-
-    async def _put_and_adapt(self, key: str, data: bytes | mmap, content_type: str) -> None:
-        used = replace(self.features)  # the features may change meanwhile
         write = partial(self._write, key, data, content_type)
-        try:
-            await self._call(write)
-        except AlreadyExistsError:
-            raise
-        except BaseError as error:
-            if not await self._adapt(used, error):
-                raise
-            await self._call(write)
+        slot = self._write_slots if waits else nullcontext()
+        async with self._limited("put", len(data)), slot:
+            used: StoreFeatures | None = replace(self.features)  # they may change meanwhile
+            while True:
+                try:
+                    return await self._call(write)
+                except AlreadyExistsError:
+                    if same_size and (await self._store.head_async(key))["size"] != len(data):
+                        raise
+                    return None
+                except BaseError as error:
+                    if used is None or not await self._adapt(used, error):
+                        raise
+                    used = None
 
     async def _write(
         self,
@@ -256,8 +260,7 @@ class Bucket(ObjectCopies):
             await self.size(_READINESS_KEY)
             return
         key = probe_key()
-        async with self._limited("put"):  # not behind the photos that are being written
-            await self._put_and_adapt(key, _READINESS, "text/plain")
+        await self.put(key, _READINESS, "text/plain", waits=False)
         try:
             await self._open_link(key)
         finally:

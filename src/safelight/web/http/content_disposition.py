@@ -64,18 +64,17 @@ def _parse_parameters(header: bytes) -> dict[bytes, bytes]:
             at = found.end()
             if header[at : at + 1] == b'"':
                 break  # a quote without an end; searching for it each time would take too long
-            parameters.setdefault(found["name"].lower(), _value(found))
+            value = found["token"]
+            if value is None:
+                value = found["plain"] or _QUOTED_PAIR.sub(rb"\1", found["quoted"] or b"")
+                value = _BROWSER_ESCAPE.sub(_unescape, value)
+            parameters.setdefault(found["name"].lower(), value)
         at = header.find(b";", at) + 1
     return parameters
 
 
-def _value(found: re.Match[bytes]) -> bytes:
-    if found["token"] is not None:
-        return found["token"]
-    value = found["plain"]
-    if value is None:
-        value = _QUOTED_PAIR.sub(rb"\1", found["quoted"])
-    return _BROWSER_ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), value)
+def _unescape(escape: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(escape[1].decode())
 
 
 def _decode_extended(text: bytes, *, errors: str) -> str | None:
@@ -113,4 +112,4 @@ def _decode_b(text: bytes) -> bytes | None:
 
 
 def _decode_q(text: bytes) -> bytes:
-    return _Q_ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), text.replace(b"_", b" "))
+    return _Q_ESCAPE.sub(_unescape, text.replace(b"_", b" "))
