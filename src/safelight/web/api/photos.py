@@ -66,7 +66,7 @@ def service_photo_router(library: Library, authenticator: "Authenticator") -> AP
     """Make the router of ``/photos`` of Safelight's own app."""
     router = APIRouter(
         tags=["photos"],
-        dependencies=[Depends(owner_dependency(authenticator))],
+        dependencies=[Depends(authenticator)],
         route_class=ProblemRoute,
     )
     _Calls(library).register(router)

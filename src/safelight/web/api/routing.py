@@ -143,6 +143,9 @@ def owner_dependency(owner: Owner) -> Callable[..., Awaitable[None]]:
 
 
 def owner_of(request: Request) -> str:
-    """Return the owner of the photos that a request is about."""
+    """Return the owner of the photos that a request is about; `owner_dependency` has stored it.
+
+    In Safelight's own app, that is the Authenticator.
+    """
     owner: str = request.state.safelight_owner
     return owner

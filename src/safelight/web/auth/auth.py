@@ -59,22 +59,24 @@ class Authenticator:
         )
 
     async def __call__(self, request: Request) -> str:
-        """Return the owner whose photos this request may read and change."""
+        """Return the owner whose photos this request may read and change.
+
+        It is stored in the request, for the handlers of the API (`owner_of`).
+        """
+        offered = bearer_token(request)
         if self._settings.auth == "none":
             self._check_read(request)
             self._check_change(request, allow_unknown=True)
-            return self._settings.owner
-        offered = bearer_token(request)
-        if offered and is_same_secret(offered, self._token()):
-            return self._settings.owner
-        if not offered:  # first: the time to a refusal must not depend on the session
+        elif not (offered and is_same_secret(offered, self._token())):
+            if not offered:  # first: the time to a refusal must not depend on the session
+                self._check_read(request)
+            if await self.session(request) is None:
+                if offered:
+                    self._reject(request, SecurityEvent.BEARER_REJECTED)
+                raise Unauthenticated
             self._check_read(request)
-        if await self.session(request) is None:
-            if offered:
-                self._reject(request, SecurityEvent.BEARER_REJECTED)
-            raise Unauthenticated
-        self._check_read(request)
-        self._check_change(request, allow_unknown=False)
+            self._check_change(request, allow_unknown=False)
+        request.state.safelight_owner = self._settings.owner
         return self._settings.owner
 
     async def session(self, request: Request) -> Session | None:
