@@ -203,7 +203,7 @@ def display_rendition(photo: Photo, avoided: Collection[str] = ()) -> Rendition 
     )
 
 
-def awaited_for_display(presets: Sequence[Preset], photo: Photo) -> Preset | None:
+def awaited_for_display(presets: tuple[Preset, ...], photo: Photo) -> Preset | None:
     """Return what to link to instead of an original with a location that has no rendition yet.
 
     It is the largest one made unasked; None if another image can be linked to.
@@ -211,7 +211,7 @@ def awaited_for_display(presets: Sequence[Preset], photo: Photo) -> Preset | Non
     if photo.renditions or not photo.facts.details.located:
         return None
     for_image = presets_for_image(presets, photo.facts)
-    whole = [each for each in for_image if each.fit == Fit.INSIDE]
+    whole = tuple(each for each in for_image if each.fit == Fit.INSIDE)
     return [*whole[:1], *unasked(whole)][-1]
 
 

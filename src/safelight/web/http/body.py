@@ -107,8 +107,7 @@ async def read_json(
 async def read_upload_form(
     request: Request, limits: LimitSettings, photo: SpooledUpload
 ) -> tuple[Caption, datetime | None]:
-    """Read the request's form: write its photo, and return its caption and when the file
-    was modified.
+    """Read the request's form: write its photo, and return its caption and the file's time.
 
     Raise InvalidRequest if the body is not an upload form, TooLarge at the first byte over a
     limit, RequestTimeout if it stalls, Busy or StorageFull if the spool has no room,

@@ -120,7 +120,6 @@ class UploadForm:
             raise InvalidRequest("The sha256 must be 64 lower-case hex digits.")
         return caption, parse_modified_at(modified_at) if modified_at else None, sha256 or None
 
-
     def _add_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
 
