@@ -82,7 +82,7 @@ async def test_wrong_keys_and_a_missing_bucket_are_named(store: RealStore) -> No
         (replace(store.config, bucket="missing"), None, "bucket", "NoSuchBucket"),
     ):
         provider = StaticCredentials(credentials) if credentials else store.credentials
-        report = await StoreProbe(config, provider, timeout=timedelta(seconds=8)).run()
+        report = await StoreProbe(config, provider, timeout=timedelta(seconds=60)).run()
         assert report.failure
         assert report.failure.check == check
         assert code in report.failure.message

@@ -24,7 +24,7 @@ from safelight.signing.sigv4 import Credentials
 from safelight.storage import Bucket, BucketConfig, s3_api
 
 CREDENTIALS = StaticCredentials(Credentials(access_key="AKID", secret_key="secret"))
-TIMEOUT = timedelta(seconds=0.5)
+TIMEOUT, REFUSED = timedelta(seconds=60), timedelta(seconds=0.5)
 
 
 @dataclass
@@ -132,10 +132,10 @@ async def test_other_server_receives_no_request(
     with serve(contexts.get(kind)) as impostor:
         config = _config(impostor.url.replace("http:", "https:"), authority)
         with pytest.raises(StorageUnavailable):
-            await Bucket(config, CREDENTIALS, timeout=TIMEOUT).put(
+            await Bucket(config, CREDENTIALS, timeout=REFUSED).put(
                 "photos/x", b"x", content_type="a/b"
             )
-        async with s3_api.BucketAPI(config, CREDENTIALS, timeout=TIMEOUT) as api:
+        async with s3_api.BucketAPI(config, CREDENTIALS, timeout=REFUSED) as api:
             with pytest.raises(StorageUnavailable):
                 await api.request("PUT", {"cors": ""})
     assert impostor.requests == []
@@ -143,7 +143,7 @@ async def test_other_server_receives_no_request(
 
 async def test_plain_url_is_refused_if_an_authority_is_configured(authority: Path) -> None:
     with serve(None) as impostor:
-        bucket = Bucket(_config(impostor.url, authority), CREDENTIALS, timeout=TIMEOUT)
+        bucket = Bucket(_config(impostor.url, authority), CREDENTIALS, timeout=REFUSED)
         with pytest.raises(StorageUnavailable):
             await bucket.put("photos/x", b"x", content_type="a/b")
     assert impostor.requests == []

@@ -39,7 +39,7 @@ from support.fake_store import (
     store_error,
 )
 
-TIMEOUT = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=30)
 PAGE = b"<!DOCTYPE html><html><head><title>MinIO Console</title></head></html>"
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
