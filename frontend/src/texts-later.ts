@@ -41,6 +41,28 @@ export const texts = {
   undo: 'Undo',
   restored: (photo: string) => `Restored “${photo}”.`,
 
+  trashHint: (days: number) =>
+    `Photos are deleted for good ${days} days after they were moved here. All links to them have stopped working; a restored photo has new ones.`,
+  revokingHint:
+    'The photo store is unavailable or full, so some old links still work. They stop working as soon as it is not.',
+  emptyTrash: 'Empty the trash …',
+  emptyTrashQuestion: (number: number) =>
+    `Delete ${photoCount(number)} for good? This can’t be undone.`,
+  emptying: 'Deleting …',
+  notEmptied: 'The trash could not be emptied.',
+  trashIsEmpty: 'The trash is empty.',
+  deletedForGoodOn: (day: string) => `Deleted for good on ${day}.`,
+  restore: 'Restore',
+  deleteForGood: 'Delete for good',
+  deleteForGoodEllipsis: 'Delete for good …',
+  cannotBeUndone: 'This can’t be undone.',
+  revoke: 'Revoke all links',
+  revokeEllipsis: 'Revoke all links …',
+  revokeHint:
+    'All links to this photo that were given out stop working. Copies that a browser or a person has saved can’t be called back.',
+  revoked: 'All links given out so far have stopped working.',
+  notRevoked: 'The links could not be revoked.',
+
   viewer: 'Photo viewer',
   close: 'Close',
   zoom: 'Zoom',

@@ -34,6 +34,12 @@ export const photoName = (photo: Photo): string =>
 export const animationBadge = (photo: Photo): string =>
   photo.content_type === 'image/gif' ? 'GIF' : 'Animated'
 
+/** How long a photo stays in the trash. */
+export const daysLeft = (time: string): string => {
+  const days = Math.max(0, Math.ceil((Date.parse(time) - Date.now()) / 864e5))
+  return days === 1 ? '1 day' : `${days} days`
+}
+
 export const pageTitle = (name: string): string => `${name} · ${texts.brand}`
 
 export const texts = {
@@ -42,6 +48,7 @@ export const texts = {
   views: 'Views',
   photos: 'Photos',
   recent: 'Recently added',
+  trash: 'Trash',
   upload: 'Add photos',
   camera: 'Take a photo',
   signOut: 'Sign out',

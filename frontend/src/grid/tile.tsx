@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { photoUrl } from '../address'
 import type { Photo } from '../api'
-import { animationBadge, photoName } from '../texts'
+import { animationBadge, daysLeft, photoName } from '../texts'
 import { averageColour, coverWidth, srcset, tileSources } from './images'
 
 interface Props {
@@ -46,7 +46,11 @@ export function Tile({ slot, photo, width, height, isFirst, onOpen }: Props) {
         decoding="async"
         fetchpriority={isFirst ? 'high' : 'auto'}
       />
-      {photo.animated && <span class="badge">{animationBadge(photo)}</span>}
+      {(photo.deletes_at ?? photo.animated) && (
+        <span class="badge">
+          {photo.deletes_at ? daysLeft(photo.deletes_at) : animationBadge(photo)}
+        </span>
+      )}
     </a>
   )
 }

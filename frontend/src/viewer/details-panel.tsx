@@ -4,6 +4,7 @@ import { bootstrap } from '../bootstrap'
 import { Icon } from '../icons-later'
 import { formatSize, formatTime, texts } from '../texts-later'
 import { DateEditor } from './date-editor'
+import { Revoke } from './revoke'
 import { Share } from './share'
 
 interface Props {
@@ -22,6 +23,7 @@ export function DetailsPanel({ photo, onChange, onMove, onDelete }: Props) {
       <Metadata photo={photo} onMove={onMove} />
       <div class="panel-actions">
         <Share photo={photo} />
+        <Revoke photo={photo} onChange={onChange} />
         <a class="secondary" href={downloadUrl(photo.id)} download>
           <Icon name="download" />
           {texts.download}

@@ -11,6 +11,7 @@ import { placeholder } from '../grid/placeholder'
 import { photoName, texts } from '../texts-later'
 import { DetailsPanel } from './details-panel'
 import { Sharpener } from './sharpener'
+import { TrashPanel } from './trash-panel'
 import { madeSources, zoomSources } from './sources'
 
 interface Options {
@@ -229,7 +230,16 @@ export class Viewer {
     const photo = this.#current
     container.classList.toggle('open', this.#isPanelOpen && photo !== undefined)
     render(
-      this.#isPanelOpen && photo ? (
+      this.#isPanelOpen && photo?.trashed_at ? (
+        <TrashPanel
+          key={photo.id}
+          photo={photo}
+          onGone={() => {
+            this.options.list.remove(photo.id)
+            this.#pswp?.element?.focus()
+          }}
+        />
+      ) : this.#isPanelOpen && photo ? (
         <DetailsPanel
           key={photo.id}
           photo={photo}
@@ -244,7 +254,7 @@ export class Viewer {
 
   #delete(): void {
     const photo = this.#current
-    if (!photo) return
+    if (!photo || photo.trashed_at) return
     this.options.deletions.delete(photo)
     this.#pswp?.element?.focus()
   }

@@ -1,0 +1,47 @@
+import { useState } from 'preact/hooks'
+import { fetchPhoto, type Photo, request } from '../api'
+import { texts } from '../texts-later'
+
+interface Props {
+  photo: Photo
+  /** Called with the photo and its new links. */
+  onChange: (photo: Photo) => void
+}
+
+/** Makes all links to a photo stop working. */
+export function Revoke({ photo, onChange }: Props) {
+  const [isConfirming, setConfirming] = useState(false)
+  const [status, setStatus] = useState('')
+  const revoke = async () => {
+    setConfirming(false)
+    try {
+      await request(`/photos/${photo.id}/revoke-links`, { method: 'POST' })
+      onChange(await fetchPhoto(photo.id))
+      setStatus(texts.revoked)
+    } catch (error) {
+      setStatus(`${texts.notRevoked} ${(error as Error).message}`)
+    }
+  }
+  return (
+    <>
+      {isConfirming ? (
+        <div class="confirm" role="alert">
+          <p>{texts.revokeHint}</p>
+          <button type="button" class="primary" onClick={() => void revoke()}>
+            {texts.revoke}
+          </button>
+          <button type="button" class="secondary" onClick={() => setConfirming(false)}>
+            {texts.cancel}
+          </button>
+        </div>
+      ) : (
+        <button type="button" class="secondary" onClick={() => setConfirming(true)}>
+          {texts.revokeEllipsis}
+        </button>
+      )}
+      <p class="status" role="status">
+        {status}
+      </p>
+    </>
+  )
+}

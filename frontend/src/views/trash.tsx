@@ -1,0 +1,77 @@
+import { useState } from 'preact/hooks'
+import './trash.css'
+import { fetchPage, request } from '../api'
+import type { PhotoList } from '../photo-list'
+import type { Source } from '../source'
+import { texts } from '../texts-later'
+import type { View } from './views'
+
+interface Contents {
+  photos: number
+  days: number
+  revoking: number
+}
+
+let contents: Contents = { photos: 0, days: 0, revoking: 0 }
+
+const source: Source = {
+  sections: async () => {
+    contents = (await (await request('/trash')).json()) as Contents
+    return contents.photos ? [{ month: '', count: contents.photos, after: '' }] : []
+  },
+  page: (position) => fetchPage('trash=true', position),
+}
+
+/** The photos in the trash, the last deleted first. */
+export const open = (): View => ({ title: texts.trash, source, Head, Empty })
+
+function Head({ list }: { list: PhotoList }) {
+  const [isConfirming, setConfirming] = useState(false)
+  const [status, setStatus] = useState('')
+  const empty = async () => {
+    setConfirming(false)
+    setStatus(texts.emptying)
+    try {
+      await request('/trash', { method: 'DELETE' })
+      setStatus('')
+    } catch (error) {
+      setStatus(`${texts.notEmptied} ${(error as Error).message}`)
+    }
+    await list.refresh()
+  }
+  return (
+    <div class="trash-head">
+      <h1>{texts.trash}</h1>
+      {list.total > 0 && (
+        <>
+          <p>{texts.trashHint(contents.days)}</p>
+          {contents.revoking > 0 && <p role="status">{texts.revokingHint}</p>}
+          {isConfirming ? (
+            <div class="confirm" role="alert">
+              <p>{texts.emptyTrashQuestion(list.total)}</p>
+              <button type="button" class="primary" onClick={() => void empty()}>
+                {texts.deleteForGood}
+              </button>
+              <button type="button" class="secondary" onClick={() => setConfirming(false)}>
+                {texts.cancel}
+              </button>
+            </div>
+          ) : (
+            <button type="button" class="secondary danger" onClick={() => setConfirming(true)}>
+              {texts.emptyTrash}
+            </button>
+          )}
+        </>
+      )}
+      <p role="status">{status}</p>
+    </div>
+  )
+}
+
+function Empty() {
+  return (
+    <div class="empty">
+      <p>{texts.trashIsEmpty}</p>
+    </div>
+  )
+}
