@@ -161,7 +161,9 @@ class Client:
             return
         certain = record.fate is Fate.KEPT
         for _ in range(_TRIES):
-            answer = await self._caller.request("delete", "DELETE", f"/api/photos/{record.id}")
+            answer = await self._caller.request(
+                "delete", "DELETE", f"/api/photos/{record.id}?permanent=true"
+            )
             if answer is None:
                 record.fate, certain = Fate.OPEN, False
                 if self._gave_up():

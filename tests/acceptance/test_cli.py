@@ -38,7 +38,7 @@ def shell(server: ServeProcess, tmp_path: Path) -> Shell:
 def _delete_all_photos(server: ServeProcess) -> None:
     with server.client() as client:
         for photo in client.get("/api/photos?limit=500").json():
-            client.delete(f"/api/photos/{photo['id']}")
+            client.delete(f"/api/photos/{photo['id']}?permanent=true")
 
 
 def _photos(server: ServeProcess) -> list[dict[str, object]]:
@@ -416,7 +416,7 @@ def test_bucket_rotate_refuses_other_stores(shell: Shell) -> None:
 def test_jobs_are_listed_and_retried(server: ServeProcess, shell: Shell) -> None:
     id_ = _add(server)
     with server.client() as client:
-        assert client.delete(f"/api/photos/{id_}").status_code == 204
+        assert client.delete(f"/api/photos/{id_}?permanent=true").status_code == 204
     result = shell.run("jobs")
     assert result.code == 0
     rows = [line.split("\t") for line in result.out.splitlines()]

@@ -44,7 +44,7 @@ def shell(server: ServeProcess, tmp_path: Path) -> Shell:
 def _delete_all_photos(server: ServeProcess) -> None:
     with server.client() as client:
         for photo in client.get("/api/photos?limit=500").json():
-            client.delete(f"/api/photos/{photo['id']}")
+            client.delete(f"/api/photos/{photo['id']}?permanent=true")
 
 
 def _photos(server: ServeProcess) -> list[dict[str, Any]]:

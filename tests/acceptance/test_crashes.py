@@ -166,17 +166,37 @@ async def test_deletion_is_completed_after_a_crash(servers: Servers, point: str)
     deleted, victim = _add(other, jpeg(201, 100)), _add(other, jpeg(202, 100))
     with other.client() as client:
         url = client.get(f"/api/photos/{victim}").json()["photo_url"]
-        assert client.delete(f"/api/photos/{deleted}").status_code == 204
+        assert client.delete(f"/api/photos/{deleted}?permanent=true").status_code == 204
 
     def delete() -> None:
         with servers.crashing.client() as client, pytest.raises(httpx.TransportError):
-            client.delete(f"/api/photos/{victim}")
+            client.delete(f"/api/photos/{victim}?permanent=true")
 
     _crash_at(servers.crashing, point, delete)
     with other.client() as client:
         listed = [photo["id"] for photo in client.get("/api/photos?limit=500").json()]
     assert not {deleted, victim} & set(listed)
     _until_refused(url)
+    await _nothing_is_left_over(servers, photos=len(listed))
+
+
+@pytest.mark.parametrize("point", ["trash: row trashed", *crash_points.REKEY])
+async def test_links_of_a_trashed_photo_die_after_a_crash(servers: Servers, point: str) -> None:
+    other = servers.other
+    victim = _add(other, jpeg(203, 100))
+    with other.client() as client:
+        url = client.get(f"/api/photos/{victim}").json()["original_url"]
+
+    def trash() -> None:
+        with servers.crashing.client() as client, pytest.raises(httpx.TransportError):
+            client.delete(f"/api/photos/{victim}")
+
+    _crash_at(servers.crashing, point, trash)
+    _until_refused(url)
+    with other.client() as client:
+        assert client.post(f"/api/photos/{victim}/restore").status_code == 200
+    listed = _list_and_verify(other)
+    assert victim in listed
     await _nothing_is_left_over(servers, photos=len(listed))
 
 

@@ -49,7 +49,7 @@ async def _delete_all(service: Service) -> None:
     async with service.api() as api:
         while photos := (await api.get("/api/photos", params={"limit": 500})).json():
             for photo in photos:
-                await api.delete(f"/api/photos/{photo['id']}")
+                await api.delete(f"/api/photos/{photo['id']}?permanent=true")
 
 
 async def _captions(service: Service) -> list[tuple[str, str]]:

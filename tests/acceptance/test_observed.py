@@ -84,7 +84,7 @@ def _use_everything(served: ServeProcess) -> dict[str, str]:
         client.patch(f"/api/photos/{photo['id']}", json={"title": "title-in-secret"})
         client.get("/metrics", headers={"Authorization": "Bearer a-token-for-prometheus"})
         _wait_until_rendered(client)
-        client.delete(f"/api/photos/{photo['id']}")
+        client.delete(f"/api/photos/{photo['id']}?permanent=true")
     with httpx.Client(base_url=served.url) as browser:
         browser.get("/api/photos", headers=wrong)
         browser.get("/sign-in", params={"code": "code-in-secret"})
