@@ -6,6 +6,7 @@ export const PATHS = {
   recent: 'M12 7v5l3.5 2M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17z',
   trash: 'M5 7h14M10 7V4.5h4V7M7 7l1 13h8l1-13',
   camera: 'M4 8h3l1.6-2.5h6.8L17 8h3v11H4zM12 17a3.6 3.6 0 1 0 0-7.2 3.6 3.6 0 0 0 0 7.2z',
+  search: 'M15.5 15.5L20 20M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13z',
   close: 'M6 6l12 12M18 6L6 18',
 } as const
 

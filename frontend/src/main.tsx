@@ -1,5 +1,5 @@
 import { render } from 'preact'
-import { currentQuery } from './address'
+import { currentPhoto, currentQuery } from './address'
 import { App } from './app'
 import { bootstrap } from './bootstrap'
 import type { Deletions } from './deletions'
@@ -28,6 +28,15 @@ const uploader = new Uploader(list, uploads)
 render(<App list={list} navigation={navigation} uploader={uploader} />, bootstrap.element)
 render(<ToastStack toasts={toasts} />, messages)
 void navigation.start()
+
+addEventListener('keydown', (event) => {
+  const isTyping = (event.target as Element).closest?.('input, textarea, select, dialog')
+  if (event.key !== '/' || event.ctrlKey || event.metaKey || isTyping || currentPhoto()) return
+  event.preventDefault()
+  const field = document.querySelector<HTMLElement>('[type=search]')
+  if (field) field.focus()
+  else navigation.goTo('?view=search')
+})
 try {
   // The page before this one may have deleted photos.
   if (sessionStorage.length > 0) void loadDeletions()

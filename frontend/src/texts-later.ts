@@ -32,6 +32,14 @@ export const texts = {
   emptyText: 'Drop photos anywhere on this page, paste them, or use the + button.',
   simplePage: 'Use the simple upload page instead',
   goToMonth: 'Go to month',
+
+  searchPhotos: 'Search photos',
+  foundFor: (typed: string) => `Search: ${typed}`,
+  found: (number: number) => `${photoCount(number)} found`,
+  nothingFound: 'No photos found.',
+  searchHint:
+    'Search titles, descriptions, file names and cameras, or a year or month, such as “beach 2019”.',
+
   signIn: 'Sign in',
   sessionEnded:
     'Your session has ended. To see the access token, run “safelight token show” on the server.',

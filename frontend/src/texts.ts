@@ -47,6 +47,7 @@ export const texts = {
   skip: 'Skip to the photos',
   views: 'Views',
   photos: 'Photos',
+  search: 'Search',
   recent: 'Recently added',
   trash: 'Trash',
   upload: 'Add photos',

@@ -114,3 +114,29 @@ async def test_keys_and_touch_reach_the_views(
     await phone.page.get_by_role("link", name="Recently added").tap()
     await expect(phone.page).to_have_title("Recently added · Safelight")
     assert await _titles(phone) == BY_ARRIVAL
+
+
+async def test_search_finds_photos_as_you_type_and_has_an_address(gallery: GalleryPage) -> None:
+    page, root = gallery.page, gallery.session.service.url
+    await expect(gallery.photos.get_by_role("img")).to_have_count(5)
+    await page.keyboard.press("/")
+    field = page.get_by_role("searchbox", name="Search photos")
+    await expect(field).to_be_focused()
+    await page.keyboard.type("photo 2")
+    await expect(page.get_by_role("status").filter(has_text="1 photo found")).to_be_visible()
+    await expect(page).to_have_url(f"{root}/?q=photo%202")
+    await expect(gallery.photos.get_by_role("img")).to_have_count(1)
+    await expect(field).to_be_focused()
+    await gallery.photo("Photo 2").click()
+    viewer = page.get_by_role("dialog")
+    await expect(viewer).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(viewer).to_be_hidden()
+    await field.fill("1999")
+    await expect(gallery.photo("Old")).to_be_visible()
+    await page.reload()
+    await expect(field).to_have_value("1999")
+    await expect(gallery.photo("Old")).to_be_visible()
+    await field.fill("xylophone")
+    await field.press("Enter")
+    await expect(page.get_by_text("No photos found.")).to_be_visible()

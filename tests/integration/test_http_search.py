@@ -207,3 +207,15 @@ def test_each_plan_gives_the_same_pages(
         url = page.links.get("next", {}).get("url")
     assert titles == expected
     assert find(client, "owl", order=order, skip=3, limit=2) == expected[3:5]
+
+
+def test_simple_page_searches_without_a_script(
+    client: httpx.Client, photos: dict[str, int]
+) -> None:
+    found = client.get("/simple-upload", params={"q": 'beach "'})
+    assert found.status_code == 200
+    assert "Beach at dawn" in found.text
+    assert "Zoë" not in found.text
+    assert 'value="beach &#34;"' in found.text
+    assert "No photos found." in client.get("/simple-upload?q=xylophone").text
+    assert client.get("/simple-upload", params={"q": "x" * 201}).status_code == 422

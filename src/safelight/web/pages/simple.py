@@ -39,10 +39,16 @@ class SimplePages:
     async def index(self, request: Request) -> Response:
         """Return a page of photos, newest first; the first has the upload form."""
         owner = await self._authenticator(request)
-        after = request.query_params.get("after")
-        photos, older = await self._list_photos(request, owner, after)
+        after, query = request.query_params.get("after"), request.query_params.get("q") or None
+        photos, older = await self._list_photos(request, owner, after, query)
         return self._render(
-            request, "index.html", photos=photos, older=older, first=after is None, typed=Caption()
+            request,
+            "index.html",
+            photos=photos,
+            older=older,
+            first=after is None and query is None,
+            typed=Caption(),
+            query=query,
         )
 
     async def photo(self, request: Request) -> Response:
@@ -128,10 +134,14 @@ class SimplePages:
         return self._renderer.render(request, template, trash_days=days, **values)
 
     async def _list_photos(
-        self, request: Request, owner: str, after: str | None = None
+        self,
+        request: Request,
+        owner: str,
+        after: str | None = None,
+        query: str | None = None,
     ) -> tuple[list[PhotoView], Cursor | None]:
         """Return a page of photos, and the cursor of the next page."""
-        page = await self._library.page(owner, after=after, limit=_PER_PAGE)
+        page = await self._library.page(owner, after=after, limit=_PER_PAGE, q=query)
         ids = [id_ for id_, _ in page.photos]
         found = {photo.id: photo for photo in await self._library.photos(owner, ids)}
         return [self._view(request, found[id_]) for id_ in ids if id_ in found], page.next
