@@ -9,7 +9,7 @@ from typing import Any
 import pillow_heif
 import pytest
 from PIL import Image
-from playwright.async_api import FloatRect, expect
+from playwright.async_api import FloatRect, Route, expect
 
 from support import pictures
 from support.browser_session import BrowserSession, OpenBrowserSession
@@ -137,6 +137,35 @@ async def test_zoom_ends_at_the_largest_rendition_of_what_browsers_do_not_show(
     await zoomed.zoom_in(LARGEST)
     await expect(zoomed.image).to_have_js_property("currentSrc", _largest(service, photo))
     assert photo["original_url"] not in session.requests
+
+
+async def test_original_that_is_damaged_on_the_way_leaves_the_largest_rendition(
+    open_session: OpenBrowserSession, service: Service, photos: dict[str, dict[str, Any]]
+) -> None:
+    """It is loaded again, at the latest when the zoom changes, and then shown."""
+    photo = photos["JPEG"]
+    session = await open_session(service)
+    zoomed = await _open(session, photo)
+    is_repaired = asyncio.Event()
+    damaged: list[str] = []
+
+    async def damage(route: Route) -> None:
+        if is_repaired.is_set():
+            await route.continue_()
+        else:
+            damaged.append(route.request.url)
+            await route.fulfill(body=b"no image", content_type="image/jpeg")
+
+    await zoomed.page.route(lambda url: url == photo["original_url"], damage)
+    await zoomed.zoom_in(WIDTH)
+    await expect(zoomed.image).to_have_js_property("currentSrc", _largest(service, photo))
+    assert damaged
+    assert await zoomed.contrast() < SOME
+    is_repaired.set()
+    await zoomed.page.mouse.wheel(0, 200)
+    await zoomed.zoom_in(WIDTH)
+    await expect(zoomed.image).to_have_js_property("currentSrc", photo["original_url"])
+    await zoomed.shows_lines()
 
 
 def _largest(service: Service, photo: dict[str, Any]) -> str:

@@ -18,8 +18,10 @@ const RETRIES = [2_000, 5_000, 10_000]
  * it is there, or if there is none.
  */
 export class Sharpener {
-  /** The width that each image element has or is getting. */
-  #widths = new WeakMap<Element, number>()
+  /** The width of the image that each element shows. */
+  #shown = new WeakMap<Element, number>()
+  /** The width of the image that each element shall show, once that is loaded. */
+  #wanted = new WeakMap<Element, number>()
   #timer = 0
 
   constructor(
@@ -43,38 +45,37 @@ export class Sharpener {
     if (!content || !(element instanceof HTMLImageElement) || content.state !== 'loaded') return
     const photo = this.photoAt(content.index)
     if (!photo || (photo.animated && photo.displayable)) return
-    const has = this.#widths.get(element) ?? madeSources(photo).at(-1)?.width ?? photo.width
+    const shown = this.#shown.get(element) ?? madeSources(photo).at(-1)?.width ?? photo.width
     const needed = content.displayedImageWidth * devicePixelRatio * ENOUGH
-    if (needed <= has) return
     const images = zoomSources(photo, bootstrap)
     const wanted = atLeast(images, needed)?.width ?? 0
-    const larger = images.filter(({ width }) => width > has && width <= wanted).reverse()
-    if (larger.length === 0) return
-    this.#widths.set(element, wanted)
-    void this.#replace(element, larger, has)
+    if (needed <= shown || wanted <= (this.#wanted.get(element) ?? shown)) return
+    this.#shown.set(element, shown)
+    this.#wanted.set(element, wanted)
+    void this.#replace(element, images.filter(({ width }) => width <= wanted).reverse())
   }
 
   /** Show the first image, or one of the next ones until the first is available. */
-  async #replace(element: HTMLImageElement, images: Source[], before: number): Promise<void> {
+  async #replace(element: HTMLImageElement, images: Source[]): Promise<void> {
     const wanted = images[0]?.width
+    const shown = () => this.#shown.get(element) ?? 0
     // Another photo may be shown, or an even larger image be needed meanwhile.
-    const isWanted = () => element.isConnected && this.#widths.get(element) === wanted
-    let shown = before
+    const isWanted = () => element.isConnected && this.#wanted.get(element) === wanted
     for (const pause of [0, ...RETRIES]) {
       await new Promise((resolve) => setTimeout(resolve, pause))
-      for (const image of images.filter(({ width }) => width > shown)) {
+      for (const image of images.filter(({ width }) => width > shown())) {
         if (!isWanted()) return
         const loaded = await load(image.url)
         if (!loaded) continue
         if (!isWanted()) return
         element.removeAttribute('srcset')
         element.src = loaded.src
-        shown = image.width
+        this.#shown.set(element, image.width)
         break
       }
-      if (shown === wanted) return
+      if (shown() === wanted) return
     }
-    if (isWanted()) this.#widths.set(element, shown)
+    if (isWanted()) this.#wanted.set(element, shown())
   }
 }
 
