@@ -66,7 +66,7 @@ def test_duplicate_upload_returns_the_existing_photo_unchanged(client: httpx.Cli
 
 def test_same_bytes_after_deletion_are_a_new_photo(client: httpx.Client) -> None:
     first = upload(client, pictures.png())
-    assert client.delete(first.headers["Location"]).status_code == 204
+    assert client.delete(first.headers["Location"] + "?permanent=true").status_code == 204
     again = upload(client, pictures.png())
     assert again.status_code == 201
     assert again.json()["id"] != first.json()["id"]
