@@ -337,7 +337,10 @@ def test_completing_twice_returns_the_same_photo(client: httpx.Client) -> None:
 
 def test_completing_again_after_the_photo_was_deleted_is_not_found(client: httpx.Client) -> None:
     upload = reserve_and_send(client, pictures.jpeg(66, 48))
-    assert client.delete(complete(client, upload).headers["Location"]).status_code == 204
+    assert (
+        client.delete(f"{complete(client, upload).headers['Location']}?permanent=true").status_code
+        == 204
+    )
     assert complete(client, upload).status_code == 404
 
 
