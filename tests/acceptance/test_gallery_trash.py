@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from support.browser_session import OpenBrowserSession
-from support.gallery import GalleryPage, fill
+from support.gallery import GalleryPage, fill, make_photo
 from support.service import Service, run_service
 
 NEWEST = datetime(2023, 9, 20, 12, 30)  # noqa: DTZ001  a camera's clock has no zone
@@ -52,6 +52,34 @@ async def test_photos_are_restored_and_deleted_for_good_in_the_trash(
     await expect(page.get_by_text("The trash is empty.")).to_be_visible()
     await views.get_by_role("link", name="Photos", exact=True).click()
     await expect(gallery.photos).to_have_count(2)
+
+
+async def test_selected_photos_are_restored_and_deleted_for_good(
+    open_session: OpenBrowserSession, service: Service
+) -> None:
+    ids = [await service.add(make_photo(NEWEST, shade=120 + n), title=f"Cat {n}") for n in range(3)]
+    async with service.api() as api:
+        await api.delete("/api/trash")
+        await api.delete(f"/api/photos?ids={','.join(map(str, ids))}")
+    gallery = GalleryPage(await open_session(service))
+    page = gallery.page
+    await gallery.open("/?view=trash")
+    await expect(gallery.photos).to_have_count(3)
+    bar = page.get_by_role("region", name="Selected photos")
+    await page.get_by_role("link", name="Cat 0").focus()
+    await page.keyboard.press("x")
+    await bar.get_by_role("button", name="Restore").click()
+    await expect(gallery.photos).to_have_count(2)
+    await expect(bar).to_be_hidden()
+    await page.get_by_role("link", name="Cat 1").focus()
+    await page.keyboard.press("ControlOrMeta+a")
+    await page.keyboard.press("Delete")
+    await expect(bar).to_contain_text("Delete 2 photos for good?")
+    await bar.get_by_role("button", name="Delete for good").click()
+    await expect(page.get_by_text("The trash is empty.")).to_be_visible()
+    async with service.api() as api:
+        kept = {photo["id"] for photo in (await api.get("/api/photos")).json()}
+    assert kept & set(ids) == {ids[0]}
 
 
 async def test_links_are_revoked_in_the_viewer(

@@ -18,7 +18,9 @@ export interface Action {
   icon: IconName
   /** The key that starts it. */
   key?: string
+  /** Asks before the action runs, with its label unless `question` returns another text. */
   isDangerous?: boolean
+  question?: (count: number) => string
   /** Asks before the action runs; `submit` runs it. Without one, it runs at once. */
   Form?: ComponentType<FormProps>
   /** The most photos of one call of `run`; 500 by default. */
@@ -84,6 +86,12 @@ const download: Action = {
 
 /** The actions of a view that has none of its own. An action is added here. */
 export const ACTIONS: Action[] = [download, changeDate, remove]
+
+/** Return the `run` of an action that is one request for up to 500 photos. */
+export const changeMany =
+  (method: string, path: (ids: string) => string) =>
+  async (ids: number[]): Promise<Result> =>
+    (await (await request(path(ids.join()), { method })).json()) as Result
 
 /** Delete photos at the same time, as many as a browser sends requests to one server. */
 async function deleteAll(ids: number[]): Promise<Result> {

@@ -113,6 +113,7 @@ export function SelectionBar({ selection, runner, actions }: Props) {
 }
 
 function Confirmation({ action, count, submit, cancel }: FormProps & { action: Action }) {
+  const question = action.question?.(count) ?? texts.confirm(action.label, photoCount(count))
   return (
     <form
       class="selection-form"
@@ -121,7 +122,7 @@ function Confirmation({ action, count, submit, cancel }: FormProps & { action: A
         submit()
       }}
     >
-      <strong>{texts.confirm(action.label, photoCount(count))}</strong>
+      <strong>{question}</strong>
       <button type="submit" class="primary">
         {action.label}
       </button>

@@ -2,8 +2,9 @@ import { useState } from 'preact/hooks'
 import './trash.css'
 import { fetchPage, request } from '../api'
 import type { PhotoList } from '../photo-list'
+import { type Action, changeMany } from '../selection/actions'
 import type { Source } from '../source'
-import { texts } from '../texts-later'
+import { photoCount, texts } from '../texts-later'
 import type { View } from './views'
 
 interface Contents {
@@ -22,8 +23,31 @@ const source: Source = {
   page: (position) => fetchPage('trash=true', position),
 }
 
+const restore: Action = {
+  name: 'restore',
+  label: texts.restore,
+  icon: 'retry',
+  run: changeMany('POST', (ids) => `/photos/restore?ids=${ids}`),
+  done: (count) => texts.restoredMany(photoCount(count)),
+  failed: (count) => texts.notRestoredMany(photoCount(count)),
+}
+
+const deleteForGood: Action = {
+  name: 'delete',
+  label: texts.deleteForGood,
+  icon: 'delete',
+  key: 'Delete',
+  isDangerous: true,
+  question: texts.emptyTrashQuestion,
+  run: changeMany('DELETE', (ids) => `/photos?ids=${ids}&permanent=true`),
+  done: (count) => texts.deletedForGoodMany(photoCount(count)),
+  failed: (count) => texts.notDeletedMany(photoCount(count)),
+}
+
+const actions = [restore, deleteForGood]
+
 /** The photos in the trash, the last deleted first. */
-export const open = (): View => ({ title: texts.trash, source, Head, Empty })
+export const open = (): View => ({ title: texts.trash, source, Head, Empty, actions })
 
 function Head({ list }: { list: PhotoList }) {
   const [isConfirming, setConfirming] = useState(false)
