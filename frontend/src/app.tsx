@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { session } from './api'
+import { session, Unreachable } from './api'
 import { PhotoGrid } from './grid/grid'
 import { Header, SignOut } from './header'
 import { later } from './later'
@@ -23,7 +23,7 @@ export function App({ list, navigation, uploader }: Props) {
   useObservable(list)
   const { view, query } = useObservable(navigation)
   const hasEnded = useObservable(session).hasEnded
-  const isOnline = useOnline(list)
+  useRefresh(list)
   const [month, setMonth] = useState(0)
   useSelection(navigation)
   const onOpen = useRef((slot: number) => navigation.open(slot))
@@ -36,21 +36,7 @@ export function App({ list, navigation, uploader }: Props) {
         {texts.skip}
       </a>
       <Header list={list} navigation={navigation} month={month} uploader={uploader} />
-      {!isOnline && (
-        <p class="notice" role="status">
-          {texts.offline}
-        </p>
-      )}
-      {isOnline && list.failure && (
-        <p class="notice" role="alert">
-          <span>
-            {texts.notLoaded} {list.failure.message}
-          </span>
-          <button type="button" class="secondary" onClick={() => void list.refresh()}>
-            {texts.retry}
-          </button>
-        </p>
-      )}
+      {list.failure && <Failure list={list} error={list.failure} />}
       {Bar && <Bar />}
       <main id="photos" tabIndex={-1} aria-label={view.title}>
         {Head && <Head list={list} />}
@@ -86,29 +72,34 @@ function focusPhotos(event: MouseEvent): void {
   document.getElementById('photos')?.focus()
 }
 
-/** Return whether there is a network. Refresh when it, or the page, comes back. */
-function useOnline(list: PhotoList): boolean {
-  const [isOnline, setOnline] = useState(navigator.onLine)
+function Failure({ list, error }: { list: PhotoList; error: Error }) {
+  // The browser's word alone does not count: it may reach a server on its own machine.
+  const isOffline = error instanceof Unreachable && !navigator.onLine
+  return (
+    <p class="notice" role={isOffline ? 'status' : 'alert'}>
+      <span>{isOffline ? texts.offline : `${texts.notLoaded} ${error.message}`}</span>
+      <button type="button" class="secondary" onClick={() => void list.refresh()}>
+        {texts.retry}
+      </button>
+    </p>
+  )
+}
+
+/** Refresh when the network, or the page, comes back; and see what is left without a network. */
+function useRefresh(list: PhotoList): void {
   useEffect(() => {
-    const onNetworkChange = () => {
-      setOnline(navigator.onLine)
-      if (navigator.onLine) void list.refresh()
-    }
+    const onNetworkChange = () => void list.refresh()
     const onVisible = () => {
       if (document.visibilityState === 'visible') list.refreshIfStale()
     }
-    addEventListener('online', onNetworkChange)
-    addEventListener('offline', onNetworkChange)
-    addEventListener('focus', onVisible)
-    document.addEventListener('visibilitychange', onVisible)
-    return () => {
-      removeEventListener('online', onNetworkChange)
-      removeEventListener('offline', onNetworkChange)
-      removeEventListener('focus', onVisible)
-      document.removeEventListener('visibilitychange', onVisible)
-    }
+    const listeners = new AbortController()
+    const { signal } = listeners
+    addEventListener('online', onNetworkChange, { signal })
+    addEventListener('offline', onNetworkChange, { signal })
+    addEventListener('focus', onVisible, { signal })
+    document.addEventListener('visibilitychange', onVisible, { signal })
+    return () => listeners.abort()
   }, [list])
-  return isOnline
 }
 
 /** Load the selection when a mouse, finger or key first comes to the photos. */

@@ -97,7 +97,7 @@ function UploadButton(props: {
   const onChange = () => {
     const files = [...(input.current?.files ?? [])]
     if (input.current) input.current.value = ''
-    void props.uploader.add(files)
+    props.uploader.add(files)
   }
   return (
     <>

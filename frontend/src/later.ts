@@ -23,29 +23,47 @@ export function later<Props extends object>(
   }
 }
 
+/** The message about code that could not be loaded. */
+let shown = 0
+
 /** Load code; show a message, and return undefined, if that fails. */
 export async function loadCode<T>(
   load: () => Promise<T>,
   toasts: Toasts,
   retry: () => void,
+  [notLoaded, outdated]: [string, string] = [texts.codeNotLoaded, texts.outdated],
 ): Promise<T | undefined> {
   try {
-    return await load()
+    const code = await load()
+    toasts.remove(shown)
+    return code
   } catch {
-    if (await isOutdated()) {
-      toasts.show(texts.outdated, { label: texts.reload, run: () => location.reload() })
-    } else {
-      toasts.show(texts.codeNotLoaded, { label: texts.retry, run: retry })
-    }
+    const isOld = (await serverState()) === 'newer'
+    toasts.remove(shown)
+    shown = isOld
+      ? toasts.show(outdated, { label: texts.reload, run: () => location.reload() })
+      : toasts.show(notLoaded, { label: texts.retry, run: retry })
     return undefined
   }
 }
 
-/** Return whether the server has another version of the page: then this one's files are gone. */
-async function isOutdated(): Promise<boolean> {
+/** Import a module. Browsers remember a failure under its URL, so try another one before giving up. */
+export async function importAgain<T>(load: () => Promise<T>): Promise<T> {
   try {
-    return (await fetch(import.meta.url, { method: 'HEAD', cache: 'no-store' })).status === 404
+    return await load()
+  } catch (error) {
+    const url = /https?:\S+\.js/.exec(String(error))?.[0]
+    if (!url) throw error
+    return (await import(/* @vite-ignore */ `${url}?${Date.now()}`)) as T
+  }
+}
+
+/** Return whether the server has the files of this page; `newer` if it has those of another. */
+export async function serverState(): Promise<'same' | 'newer' | 'away'> {
+  try {
+    const { status } = await fetch(import.meta.url, { method: 'HEAD', cache: 'no-store' })
+    return status === 404 ? 'newer' : 'same'
   } catch {
-    return false
+    return 'away'
   }
 }

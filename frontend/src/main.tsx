@@ -6,7 +6,7 @@ import type { Deletions } from './deletions'
 import { Navigation } from './navigation'
 import { PhotoList } from './photo-list'
 import { ToastStack, Toasts } from './toasts'
-import { Uploader } from './uploads/uploader'
+import { INTERRUPTED_KEY, Uploader } from './uploads/uploader'
 import { ALL_PHOTOS } from './views/views'
 import './style.css'
 
@@ -23,7 +23,7 @@ const loadDeletions = async () => {
   return (deletions ??= new Deletions(list, toasts))
 }
 const navigation = new Navigation(list, toasts, loadDeletions)
-const uploader = new Uploader(list, uploads)
+const uploader = new Uploader(navigation, uploads)
 
 render(<App list={list} navigation={navigation} uploader={uploader} />, bootstrap.element)
 render(<ToastStack toasts={toasts} />, messages)
@@ -38,8 +38,11 @@ addEventListener('keydown', (event) => {
   else navigation.goTo('?view=search')
 })
 try {
-  // The page before this one may have deleted photos.
+  // The page before this one may have deleted photos, or have been left during uploads.
   if (sessionStorage.length > 0) void loadDeletions()
+  if (sessionStorage.getItem(INTERRUPTED_KEY)) {
+    void import('./uploads/interrupted').then(({ offer }) => offer(toasts))
+  }
 } catch {
   // Browsers may deny storage.
 }

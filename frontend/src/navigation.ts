@@ -2,10 +2,10 @@ import { currentPhoto, currentQuery, photoUrl, viewUrl } from './address'
 import { type Photo, Problem, Unreachable } from './api'
 import type { Deletions } from './deletions'
 import type { GridHandle } from './grid/grid'
-import { loadCode } from './later'
+import { importAgain, loadCode } from './later'
 import { Observable } from './observable'
 import type { PhotoList } from './photo-list'
-import type { SelectionParts } from './selection/start'
+import type { SelectionParts } from './selection/parts'
 import { pageTitle, photoName, texts } from './texts'
 import type { Toasts } from './toasts'
 import type { Viewer } from './viewer/viewer'
@@ -59,7 +59,7 @@ export class Navigation extends Observable {
   }
 
   async loadSelection(): Promise<void> {
-    const { start } = await import('./selection/start')
+    const { start } = await import('./selection/parts')
     this.selection ??= start(this)
     this.notify()
   }
@@ -100,7 +100,7 @@ export class Navigation extends Observable {
     const entry = VIEWS[viewName(parameters)]
     if (!entry) return DEFAULT_VIEW
     return loadCode(
-      async () => (await entry.load()).open(parameters),
+      async () => (await importAgain(entry.load)).open(parameters),
       this.toasts,
       () => void this.#showCurrent(),
     )
@@ -126,7 +126,7 @@ export class Navigation extends Observable {
     }
     const id = currentPhoto()
     const loaded = await loadCode(
-      () => Promise.all([import('./viewer/viewer'), this.loadDeletions()]),
+      () => Promise.all([importAgain(() => import('./viewer/viewer')), this.loadDeletions()]),
       this.toasts,
       () => this.#openPhoto(id),
     )

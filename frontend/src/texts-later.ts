@@ -123,6 +123,14 @@ export const texts = {
   uploads: 'Uploads',
   adding: (finished: number, all: number) => `Adding photos: ${finished} of ${all}`,
   added: (number: number) => `${photoCount(number)} added`,
+  present: (number: number) => `${formatInteger(number)} already there`,
+  refused: (number: number) => `${formatInteger(number)} refused`,
+  showRecent: 'Show recently added',
+  interrupted: (number: number) =>
+    number === 1
+      ? 'An upload was interrupted. Add the photo again to continue.'
+      : `${formatInteger(number)} uploads were interrupted. Add the photos again; those that have arrived are not sent twice.`,
+  chooseFiles: 'Choose photos',
   notAdded: (number: number) => `${formatInteger(number)} could not be added`,
   noneAdded: 'No photos added',
   leftOut: (number: number) =>

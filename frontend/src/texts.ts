@@ -61,6 +61,8 @@ export const texts = {
   outdated: 'Safelight has been updated. Reload the page to continue.',
   reload: 'Reload',
   codeNotLoaded: 'A part of the page could not be loaded. Check your connection.',
+  filesKept: 'The upload could not be started. The photos are kept, and it is tried again.',
+  filesOutdated: 'Safelight has been updated. Reload the page, then add the photos again.',
   gone: 'This photo no longer exists.',
   serverUnreachable: 'The server could not be reached. Check your connection.',
   unknownError: 'Something went wrong. Try again.',

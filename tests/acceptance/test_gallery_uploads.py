@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.async_api import Request, Route, expect
+from playwright.async_api import FilePayload, Request, Route, expect
 
 from support import pictures
 from support.browser_session import NO_NETWORK, REFUSED, OpenBrowserSession
@@ -101,32 +101,133 @@ async def test_files_dropped_before_the_upload_code_has_loaded_are_uploaded(
     await expect(gallery.uploads.get_by_role("heading")).to_have_text("2 photos added")
 
 
+@pytest.mark.parametrize("away", [True, False], ids=["no network", "no file"])
+async def test_files_are_kept_and_uploaded_when_the_code_could_not_be_loaded_at_first(
+    open_session: OpenBrowserSession, service: Service, *, away: bool
+) -> None:
+    visit = await open_session(service)
+    visit.expected_errors = NO_NETWORK
+    gallery = GalleryPage(visit)
+    if away:
+        await visit.context.set_offline(True)
+    else:
+        await visit.page.route("**/assets/start-*.js*", lambda route: route.abort())
+    await gallery.drop([jpeg_file("kept.jpg", make_photo(LONG_AGO, shade=33 + 60 * away))])
+    await expect(visit.page.get_by_text("The photos are kept")).to_be_visible()
+    await gallery.drop([jpeg_file("kept too.jpg", make_photo(LONG_AGO, shade=34 + 60 * away))])
+    await visit.context.set_offline(False)
+    await visit.page.unroute("**/assets/start-*.js*")
+    await expect(gallery.uploads.get_by_role("heading")).to_have_text("2 photos added")
+    await expect(visit.page.get_by_text("The photos are kept")).to_have_count(0)
+
+
+async def test_page_that_is_older_than_the_server_says_reload(
+    open_session: OpenBrowserSession, service: Service
+) -> None:
+    visit = await open_session(service)
+    visit.expected_errors = REFUSED
+    gallery = GalleryPage(visit)
+    await gallery.choose(jpeg_file("before.jpg", make_photo(LONG_AGO, shade=35)))
+    await expect(gallery.photo("before.jpg")).to_be_visible()
+    await visit.page.route("**/gallery/assets/*", lambda route: route.fulfill(status=404))
+    await gallery.photo("before.jpg").click()
+    await expect(visit.page.get_by_text("Safelight has been updated.")).to_be_visible()
+    await expect(visit.page).to_have_url(f"{service.url}/")
+    await visit.page.unroute("**/gallery/assets/*")
+    await visit.page.get_by_role("button", name="Reload").click()
+    await gallery.photo("before.jpg").click()
+    await gallery.viewer.shows("before.jpg")
+
+
+async def test_files_that_are_not_photos_and_duplicates_are_counted(gallery: GalleryPage) -> None:
+    old = make_photo(LONG_AGO, shade=36)
+    texts: list[FilePayload] = [
+        {"name": name, "mimeType": "text/plain", "buffer": pictures.TEXT}
+        for name in ("a.txt", "b.txt")
+    ]
+    await gallery.choose(jpeg_file("one.jpg", old))
+    await expect(gallery.upload("one.jpg")).to_contain_text("Added")
+    await gallery.uploads.get_by_role("button", name="Close").click()
+    await gallery.choose(
+        jpeg_file("same.jpg", old),
+        jpeg_file("other.jpg", make_photo(LONG_AGO, shade=37)),
+        *texts,
+    )
+    heading = gallery.uploads.get_by_role("heading")
+    await expect(heading).to_have_text("1 photo added, 1 already there")
+    left_out = gallery.uploads.get_by_text("2 files are not photos and were left out.", exact=True)
+    await expect(left_out).to_be_visible()
+    await expect(gallery.uploads.get_by_role("listitem")).to_have_count(2)
+    await gallery.uploads.get_by_role("button", name="Show recently added").click()
+    await expect(gallery.page).to_have_title("Recently added · Safelight")
+    await expect(gallery.photos.first.get_by_role("img")).to_have_attribute("alt", "other.jpg")
+    await expect(gallery.uploads).to_have_count(0)
+
+
+async def test_browser_without_a_network_uploads_to_its_own_machine(
+    open_session: OpenBrowserSession, service: Service
+) -> None:
+    """The browser's word for the network is overridden: real requests still arrive."""
+    visit = await open_session(service)
+    await visit.page.add_init_script(
+        "Object.defineProperty(Navigator.prototype, 'onLine', {get: () => false})"
+    )
+    gallery = await GalleryPage(visit).open()
+    await gallery.choose(
+        jpeg_file("loopback.jpg", make_photo(LONG_AGO, shade=38)),
+        {"name": "large.png", "mimeType": "image/png", "buffer": pictures.png_of_mebibytes(18, 9)},
+    )
+    await expect(gallery.uploads.get_by_role("heading")).to_have_text("2 photos added")
+    await expect(visit.page.get_by_text("You are offline")).to_have_count(0)
+
+
+async def test_reload_during_uploads_offers_to_add_the_files_again(
+    open_session: OpenBrowserSession, service: Service
+) -> None:
+    visit = await open_session(service)
+    visit.page.on("dialog", lambda dialog: dialog.accept())
+    gallery = GalleryPage(visit)
+    await visit.page.route("**/api/uploads", lambda _: None)
+    await gallery.choose(jpeg_file("left.jpg", make_photo(LONG_AGO, shade=39)))
+    await expect(gallery.upload("left.jpg")).to_contain_text("Preparing")
+    await visit.page.reload()
+    await visit.page.unroute("**/api/uploads")
+    await expect(visit.page.get_by_text("An upload was interrupted.")).to_be_visible()
+    async with visit.page.expect_file_chooser() as opening:
+        await visit.page.get_by_role("button", name="Choose photos").click()
+    await (await opening.value).set_files(jpeg_file("left.jpg", make_photo(LONG_AGO, shade=39)))
+    await expect(gallery.upload("left.jpg")).to_contain_text("Added")
+    await visit.page.reload()
+    await expect(gallery.photo("left.jpg").first).to_be_visible()
+    await expect(visit.page.get_by_text("interrupted")).to_have_count(0)
+
+
 async def test_refused_file_shows_the_reason(gallery: GalleryPage) -> None:
     gallery.session.expected_errors = REFUSED
     await gallery.choose(
-        {"name": "notes.txt", "mimeType": "text/plain", "buffer": pictures.TEXT},
+        jpeg_file("notes.jpg", pictures.TEXT),
         jpeg_file("empty.jpg", b""),
         jpeg_file("lie.jpg", pictures.TEXT),
         jpeg_file("half.jpg", pictures.truncate(pictures.jpeg(), 60)),
         jpeg_file("good.jpg", make_photo(LONG_AGO, shade=41)),
     )
     for name, words in (
-        *(("notes.txt", "Unsupported format"), ("empty.jpg", "is empty")),
+        *(("notes.jpg", "Unsupported format"), ("empty.jpg", "is empty")),
         *(("lie.jpg", "Unsupported format"), ("half.jpg", "is damaged")),
         ("good.jpg", "Added"),
     ):
         await expect(gallery.upload(name)).to_contain_text(words)
-    summary = "1 photo added, 4 could not be added"
+    summary = "1 photo added, 4 refused"
     await expect(gallery.uploads.get_by_role("status")).to_have_text(summary)
 
 
 async def test_only_temporary_failures_offer_a_retry(gallery: GalleryPage) -> None:
     gallery.session.expected_errors = REFUSED
     await gallery.choose(
-        {"name": "plain.txt", "mimeType": "text/plain", "buffer": pictures.TEXT},
+        jpeg_file("plain.jpg", pictures.TEXT),
         jpeg_file("short.jpg", pictures.truncate(pictures.jpeg(), 60)),
     )
-    await expect(gallery.uploads.get_by_role("heading")).to_have_text("2 could not be added")
+    await expect(gallery.uploads.get_by_role("heading")).to_have_text("2 refused")
     await expect(gallery.uploads.get_by_role("button", name="Try again")).to_have_count(0)
 
 

@@ -1,17 +1,15 @@
 import { useLayoutEffect, useState } from 'preact/hooks'
 import { texts } from '../texts'
-import type { Selection } from './dropped-files'
-import type { Uploader } from './uploader'
+import type { Chosen, Uploader } from './uploader'
 
 const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false
 
-/** Return the files of a drop, and those in its folders. The end of its event empties `data`. */
-async function readDrop(data: DataTransfer): Promise<Selection> {
-  const files = [...data.files]
+/** Return the files of a drop, or its entries if there are folders. The end of its event empties it. */
+function readDrop(data: DataTransfer): Chosen {
   const entries = [...data.items].map((item) => item.webkitGetAsEntry?.() ?? null)
-  if (!entries.some((entry) => entry?.isDirectory)) return { files, leftOut: 0 }
-  const { readEntries } = await import('./dropped-files')
-  return readEntries(entries.filter((entry) => entry !== null))
+  return entries.some((entry) => entry?.isDirectory)
+    ? entries.filter((entry) => entry !== null)
+    : [...data.files]
 }
 
 /** Uploads files that are dropped or pasted anywhere on the page. */
@@ -38,13 +36,13 @@ export function DropZone({ uploader }: { uploader: Uploader }) {
         if (!hasFiles(event) || !event.dataTransfer) return
         event.preventDefault()
         addDepth(-depth)
-        void uploader.add(readDrop(event.dataTransfer))
+        uploader.add(readDrop(event.dataTransfer))
       },
       paste: (event: ClipboardEvent) => {
         const files = [...(event.clipboardData?.files ?? [])]
         if (files.length === 0) return
         event.preventDefault()
-        void uploader.add(files)
+        uploader.add(files)
       },
     }
     const listeners = Object.entries(handlers) as [string, EventListener][]

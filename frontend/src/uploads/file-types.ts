@@ -19,3 +19,7 @@ export const contentType = (file: File): string => file.type || typeByExtension(
 /** Whether a file's type or extension is an image's. The server decides which formats it accepts. */
 export const isImage = (file: File): boolean =>
   file.type.startsWith('image/') || typeByExtension(file) !== ''
+
+/** Whether a file is known to be something else: it has a type, and not an image's. */
+export const isNoImage = (file: File): boolean =>
+  file.type !== '' && file.type !== 'application/octet-stream' && !isImage(file)

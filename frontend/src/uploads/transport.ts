@@ -181,7 +181,7 @@ export class Transport {
   #restartStalled(): void {
     for (const [id, job] of this.#jobs) {
       const file = this.#uppy.getFile(id)
-      if (job.paused || !navigator.onLine || !file?.progress.uploadStarted || file.error) continue
+      if (job.paused || !file?.progress.uploadStarted || file.error) continue
       if (file.progress.uploadComplete || Date.now() - job.lastProgress < STALL_TIMEOUT) continue
       this.restart(id)
     }

@@ -32,7 +32,7 @@ interface Run {
 /** The uploads of this page: a few run at once, the others wait. */
 export class UploadList extends Observable {
   uploads: Upload[] = []
-  /** How many files of dropped folders are not photos. */
+  /** How many files are not photos, and were not uploaded. */
   leftOut = 0
   #transport = new Transport(MAX_CONCURRENT)
   #runs = new Map<Upload, Run>()
@@ -61,7 +61,11 @@ export class UploadList extends Observable {
   }
 
   get isBusy(): boolean {
-    return this.uploads.some((upload) => !isFinished(upload))
+    return this.unfinished > 0
+  }
+
+  get unfinished(): number {
+    return this.uploads.filter((upload) => !isFinished(upload)).length
   }
 
   add(files: File[], leftOut: number): void {
@@ -145,6 +149,7 @@ export class UploadList extends Observable {
       } catch (error) {
         if (run.controller.signal.aborted || !isTemporary(error as Error)) throw error
         if (upload.sent > before) attempt = 1
+        // A browser without any network may reach a server on its own machine, so this goes on.
         if (attempt >= MAX_ATTEMPTS && navigator.onLine) throw error
         this.#setState(upload, 'stalled')
         await this.#backOff(error as Error, attempt, run)
@@ -171,8 +176,8 @@ export class UploadList extends Observable {
         }
         const started = this.#transport.start(upload.file, reserved.reservation, signal, (sent) => {
           upload.sent = sent
-          // Progress made before the network went away may be reported after it.
-          if (upload.state === 'stalled' && navigator.onLine) upload.state = 'sending'
+          // Whatever the browser says of the network, this has arrived.
+          if (upload.state === 'stalled') upload.state = 'sending'
           this.#notifySoon()
         })
         run.id = started.id
@@ -219,12 +224,12 @@ export class UploadList extends Observable {
     this.onPhoto(photo)
   }
 
-  /** Wait before the next attempt; while offline, until the network is back. */
+  /** Wait before the next attempt; less if the network comes back. */
   #backOff(error: Error, attempt: number, run: Run): Promise<void> {
     const retryAfter = error instanceof Problem ? error.retryAfter : 0
     const wait = Math.max(retryAfter, Math.min(MAX_BACKOFF, 700 * 2 ** attempt))
     return new Promise((resolve, reject) => {
-      const timer = navigator.onLine ? setTimeout(() => run.wake?.(), wait) : undefined
+      const timer = setTimeout(() => run.wake?.(), wait)
       run.wake = () => {
         clearTimeout(timer)
         delete run.wake

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import type { Photo } from '../api'
 import { Icon, type IconName } from '../icons-later'
 import { useObservable } from '../observable'
 import { formatRate, formatSize, texts } from '../texts-later'
@@ -8,7 +9,14 @@ import type { UploadList } from './upload-list'
 const MAX_ROWS = 50
 
 /** Shows the state of each upload, and the buttons to pause, retry and cancel it. */
-export function UploadPanel({ list }: { list: UploadList }) {
+interface Props {
+  list: UploadList
+  /** Whether a photo is far from the top of the list of all photos. */
+  isOld: (photo: Photo) => boolean
+  showRecent: () => void
+}
+
+export function UploadPanel({ list, isOld, showRecent }: Props) {
   useObservable(list)
   const [isOpen, setOpen] = useState(true)
   const { uploads } = list
@@ -16,18 +24,19 @@ export function UploadPanel({ list }: { list: UploadList }) {
     return <p class="visually-hidden" role="status" />
   }
   const finished = uploads.filter(isFinished)
-  const added = uploads.filter(({ state }) => state === 'done' || state === 'duplicate').length
-  const notAdded = finished.length - added
+  const count = (state: Upload['state']) =>
+    uploads.filter((upload) => upload.state === state).length
+  const [added, present] = [count('done'), count('duplicate')]
+  const [refused, failed] = [count('refused'), count('failed')]
   const isBusy = finished.length < uploads.length
-  const summary =
-    uploads.length === 0
-      ? texts.noneAdded
-      : [
-          isBusy ? texts.adding(finished.length, uploads.length) : added > 0 && texts.added(added),
-          notAdded > 0 && texts.notAdded(notAdded),
-        ]
-          .filter(Boolean)
-          .join(', ')
+  const parts = [
+    isBusy ? texts.adding(finished.length, uploads.length) : added > 0 && texts.added(added),
+    !isBusy && present > 0 && texts.present(present),
+    refused > 0 && texts.refused(refused),
+    failed > 0 && texts.notAdded(failed),
+  ]
+  const summary = uploads.length === 0 ? texts.noneAdded : parts.filter(Boolean).join(', ')
+  const hasOld = uploads.some(({ state, photo }) => state === 'done' && photo && isOld(photo))
   const leftOut = list.leftOut > 0 ? texts.leftOut(list.leftOut) : ''
   const total = uploads.reduce((sum, { file }) => sum + file.size, 0)
   const sent = uploads.reduce(
@@ -69,9 +78,14 @@ export function UploadPanel({ list }: { list: UploadList }) {
           ))}
         </ul>
       )}
-      {isOpen && (isBusy || notAdded > 0) && (
+      {isOpen && (isBusy || failed > 0 || hasOld) && (
         <div class="upload-panel-footer">
-          {uploads.some(({ state }) => state === 'failed') && (
+          {!isBusy && hasOld && (
+            <button type="button" class="secondary" onClick={showRecent}>
+              {texts.showRecent}
+            </button>
+          )}
+          {failed > 0 && (
             <button
               type="button"
               class="secondary"
@@ -90,7 +104,9 @@ export function UploadPanel({ list }: { list: UploadList }) {
         </div>
       )}
       <p class="visually-hidden" role="status">
-        {isBusy && notAdded === 0 ? texts.uploads : [summary, leftOut].filter(Boolean).join('. ')}
+        {isBusy && refused + failed === 0
+          ? texts.uploads
+          : [summary, leftOut].filter(Boolean).join('. ')}
       </p>
     </section>
   )
