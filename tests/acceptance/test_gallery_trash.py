@@ -85,6 +85,7 @@ async def test_selected_photos_are_restored_and_deleted_for_good(
 async def test_links_are_revoked_in_the_viewer(
     open_session: OpenBrowserSession, service: Service
 ) -> None:
+    await fill(service, 1, newest=NEWEST, apart=timedelta(days=1))
     async with service.api() as api:
         photo = (await api.get("/api/photos?order=taken")).json()[0]
     gallery = GalleryPage(await open_session(service))
