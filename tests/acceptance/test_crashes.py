@@ -200,6 +200,58 @@ async def test_links_of_a_trashed_photo_die_after_a_crash(servers: Servers, poin
     await _nothing_is_left_over(servers, photos=len(listed))
 
 
+async def test_revoked_links_die_after_a_crash(servers: Servers) -> None:
+    other = servers.other
+    victim = _add(other, jpeg(204, 100))
+    url = _request(other, "GET", f"/api/photos/{victim}").json()["original_url"]
+    _crash_at(
+        servers.crashing,
+        "revoke: row marked",
+        lambda: _request_in_vain(servers.crashing, "POST", f"/api/photos/{victim}/revoke-links"),
+    )
+    _until_refused(url)
+    listed = _list_and_verify(other)
+    assert victim in listed
+    await _nothing_is_left_over(servers, photos=len(listed))
+
+
+async def test_photo_is_restored_after_a_crash(servers: Servers) -> None:
+    other = servers.other
+    victim = _add(other, jpeg(205, 100))
+    path = f"/api/photos/{victim}"
+    url = _request(other, "GET", path).json()["original_url"]
+    assert _request(other, "DELETE", path).status_code == 204
+    _crash_at(
+        servers.crashing,
+        "trash: row restored",
+        lambda: _request_in_vain(servers.crashing, "POST", f"{path}/restore"),
+    )
+    assert _request(other, "POST", f"{path}/restore").status_code == 404, "it is restored"
+    _until_refused(url)
+    listed = _list_and_verify(other)
+    assert victim in listed
+    await _nothing_is_left_over(servers, photos=len(listed))
+
+
+async def test_emptied_trash_is_purged_after_a_crash(servers: Servers) -> None:
+    other = servers.other
+    victims = [_add(other, jpeg(206 + n, 100)) for n in range(2)]
+    ids = ",".join(map(str, victims))
+    assert _request(other, "DELETE", f"/api/photos?ids={ids}").json()["done"] == victims
+    _crash_at(
+        servers.crashing,
+        "trash: row soft-deleted",
+        lambda: _request_in_vain(servers.crashing, "DELETE", "/api/trash"),
+    )
+    assert _request(other, "POST", f"/api/photos/restore?ids={ids}").json()["missing"] == victims
+    await _nothing_is_left_over(servers, photos=len(_list_and_verify(other)))
+
+
+def _request_in_vain(served: ServeProcess, method: str, address: str) -> None:
+    with pytest.raises(httpx.TransportError):
+        _request(served, method, address)
+
+
 def _until_refused(url: str) -> None:
     deadline = datetime.now(UTC) + timedelta(seconds=120)
     while httpx.get(url).status_code == 200:
