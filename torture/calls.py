@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -17,6 +17,12 @@ _REMEMBERED = 15.0
 """Seconds for which a rendition that could not be made is not tried again, and the time to fail."""
 _CODES = {(error.status, error.code) for error in client_errors()}
 _BROKEN = (httpx.TransportError, httpx.RemoteProtocolError)
+
+Answered = httpx.Response | None
+"""A response; None without one, or if the service or the store is unavailable."""
+
+Actions = Mapping[Callable[[], Awaitable[None]], int]
+"""What a client does, with the weights of how often."""
 
 
 class Caller:

@@ -9,8 +9,10 @@ from xml.etree import ElementTree as ET
 
 import httpx
 
-from calls import Caller
-from ledger import Fate, Ledger, Record, digest
+from albums import AlbumCalls
+from calls import Answered, Caller
+from deletion import DeletionCalls
+from ledger import EXISTING, Fate, Ledger, Record, digest
 from photos import PhotoMaker
 
 _TRIES = 4
@@ -18,12 +20,15 @@ _MAX_KEPT = 40
 """Photos that one client keeps at most; above that it deletes some."""
 _SHARED = 30
 """Photos that all clients have and upload at any time, and none deletes."""
-
-Answered = httpx.Response | None
+_VIEWS = 3
+"""How often a client gets a photo whose links were revoked, until one is valid."""
 
 
 class Client:
-    """Uploads by form and directly, deletes, edits, views and enlarges; abandons some half-way."""
+    """Uploads by form and directly, edits, views and enlarges; abandons some half-way.
+
+    It also does what `DeletionCalls` and `AlbumCalls` do.
+    """
 
     def __init__(
         self, number: int, seed: int, photos: PhotoMaker, ledger: Ledger, caller: Caller
@@ -36,6 +41,8 @@ class Client:
         self._caller = caller
         self._own: list[Record] = []
         self._count = 0
+        self._deletion = DeletionCalls(self._own, self._rng, ledger, caller)
+        self._albums = AlbumCalls(number, self._own, self._rng, ledger, caller)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Perform one action after another until `stop` is set."""
@@ -43,7 +50,9 @@ class Client:
             self._form: 30,
             self._direct: 20,
             self._in_parts: 12,
-            self._delete: 14,
+            self._upload_again: 6,
+            **self._deletion.actions,
+            **self._albums.actions,
             self._edit: 12,
             self._view: 12,
             self._enlarge: 12,
@@ -51,12 +60,14 @@ class Client:
         while not stop.is_set():
             (action,) = self._rng.choices(list(actions), list(actions.values()))
             if len(self._own) > _MAX_KEPT and action in {self._form, self._direct}:
-                action = self._delete
+                action = self._deletion.delete
             await action()
             await asyncio.sleep(self._rng.uniform(0.0, 0.1))
 
     async def _form(self) -> None:
-        data, record = self._make_photo()
+        await self._send_form(*self._make_photo())
+
+    async def _send_form(self, data: bytes, record: Record) -> None:
         (title,) = record.titles if len(record.titles) == 1 else ("",)
         files = {"photo": ("a.jpg", data, "image/jpeg")}
         for _ in range(_TRIES):
@@ -67,7 +78,20 @@ class Client:
                 return
 
     async def _direct(self) -> None:
-        data, record = self._make_photo()
+        await self._send_directly(*self._make_photo())
+
+    async def _upload_again(self) -> None:
+        """Upload the bytes of a photo that exists, which restores it from the trash."""
+        async with self._ledger.trash.shared():
+            record = self._choose(*EXISTING)
+            if record is None:
+                return
+            if record.fate is Fate.TRASHED:
+                record.fate = Fate.STORED
+            send = self._rng.choice([self._send_form, self._send_directly])
+            await send(record.data, record)
+
+    async def _send_directly(self, data: bytes, record: Record) -> None:
         upload = await self._reserve(data, record)
         if upload is None:
             return
@@ -145,7 +169,7 @@ class Client:
             return
         if chance < 0.14:
             answer = await self._caller.request("abort", "DELETE", path)
-            if answer is not None and answer.is_success and not record.shared:
+            if answer is not None and answer.is_success and not record.shared and record.id is None:
                 record.fate = Fate.DELETED
             return
         for _ in range(_TRIES):
@@ -155,29 +179,9 @@ class Client:
             if self._record_upload(record, answer) or self._gave_up():
                 return
 
-    async def _delete(self) -> None:
-        record = self._choose()
-        if record is None:
-            return
-        certain = record.fate is Fate.KEPT
-        for _ in range(_TRIES):
-            answer = await self._caller.request(
-                "delete", "DELETE", f"/api/photos/{record.id}?permanent=true"
-            )
-            if answer is None:
-                record.fate, certain = Fate.OPEN, False
-                if self._gave_up():
-                    return
-                continue
-            if answer.status_code == httpx.codes.NOT_FOUND and certain:
-                self._ledger.report(f"photo {record.id} was acknowledged, and is missing")
-            record.fate = Fate.DELETED
-            self._own.remove(record)
-            return
-
     async def _edit(self) -> None:
-        record = self._choose()
-        if record is None or record.fate is not Fate.KEPT:
+        record = self._choose(Fate.KEPT)
+        if record is None:
             return
         title = f"title {self._rng.getrandbits(32)}"
         record.titles.add(title)
@@ -194,38 +198,45 @@ class Client:
             self._ledger.report(f"edit of photo {record.id}: {answer.status_code}")
 
     async def _view(self) -> None:
-        record = self._choose()
-        if record is None or record.fate is not Fate.KEPT:
+        record = self._choose(Fate.KEPT)
+        if record is None:
             return
-        answer = await self._caller.request("view", "GET", f"/api/photos/{record.id}")
-        if answer is None:
-            return
-        if answer.status_code != httpx.codes.OK:
-            self._ledger.report(f"view of photo {record.id}: {answer.status_code}")
-            return
-        found = await self._caller.fetch(answer.json()["original_url"])
-        if found is not None and digest(found.content) != record.sha256:
-            self._ledger.report(
-                f"the link of photo {record.id} returns {found.status_code}, and not the photo"
-            )
+        for _ in range(_VIEWS if record.moves else 1):
+            answer = await self._caller.request("view", "GET", f"/api/photos/{record.id}")
+            if answer is None:
+                return
+            if answer.status_code != httpx.codes.OK:
+                self._ledger.report(f"view of photo {record.id}: {answer.status_code}")
+                return
+            url = answer.json()["original_url"]
+            record.links.add(url)
+            found = await self._caller.fetch(url)
+            if found is None or digest(found.content) == record.sha256:
+                return
+            if found.is_success:
+                break
+        self._ledger.report(f"the link of photo {record.id} doesn't return the photo")
 
     async def _enlarge(self) -> None:
         """Ask for the rendition on demand, and follow the link to it."""
-        record = self._choose()
-        if record is None or record.fate is not Fate.KEPT:
+        record = self._choose(Fate.KEPT)
+        if record is None:
             return
         path = f"/api/photos/{record.id}/w2560"
-        answer = await self._caller.request("enlarge", "GET", path)
-        if answer is None or answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-            return
-        if answer.status_code != httpx.codes.TEMPORARY_REDIRECT:
-            self._ledger.report(f"enlarging photo {record.id}: {answer.status_code}")
-            return
-        found = await self._caller.fetch(answer.headers["Location"])
-        if found is not None and found.content[8:12] != b"WEBP":
-            self._ledger.report(
-                f"the link to a rendition of photo {record.id} returns {found.status_code}"
-            )
+        for _ in range(_VIEWS if record.moves else 1):
+            answer = await self._caller.request("enlarge", "GET", path)
+            if answer is None or answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+                return
+            if answer.status_code != httpx.codes.TEMPORARY_REDIRECT:
+                self._ledger.report(f"enlarging photo {record.id}: {answer.status_code}")
+                return
+            record.links.add(answer.headers["Location"])
+            found = await self._caller.fetch(answer.headers["Location"])
+            if found is None or found.content[8:12] == b"WEBP":
+                return
+            if found.is_success:
+                break
+        self._ledger.report(f"the link to a rendition of photo {record.id} doesn't return it")
 
     def _make_photo(self, *, large: bool = False) -> tuple[bytes, Record]:
         if self._rng.random() < 0.1:
@@ -237,8 +248,9 @@ class Client:
         data = self._photos.make(name, self._rng, large=large)
         return data, self._ledger.record(data, name)
 
-    def _choose(self) -> Record | None:
-        return self._rng.choice(self._own) if self._own else None
+    def _choose(self, *fates: Fate) -> Record | None:
+        fitting = [record for record in self._own if record.fate in fates]
+        return self._rng.choice(fitting) if fitting else None
 
     def _record_upload(self, record: Record, answer: Answered) -> bool:
         """Record the outcome of an upload; return whether there is one."""

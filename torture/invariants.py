@@ -53,7 +53,7 @@ class Invariants:
 
     async def check_photos(self, service: httpx.AsyncClient, store: httpx.AsyncClient) -> None:
         """Check every photo that the service lists, and fetch it by its links."""
-        listed = await _list_photos(service)
+        listed = await list_photos(service)
         by_sha256 = {photo["sha256"]: photo for photo in listed}
         self.counts["photos listed"] = len(listed)
         if len(by_sha256) != len(listed):
@@ -67,8 +67,10 @@ class Invariants:
                 photo = by_sha256.get(record.sha256)
                 if record.fate is Fate.DELETED:
                     await self._check_deleted(service, store, record, photo)
-                else:
+                elif record.fate is not Fate.TRASHED:
                     await self._check_kept(store, record, photo)
+                elif photo is not None:
+                    self.report(f"photo {record.id} is in the trash, and is listed")
 
         await asyncio.gather(*map(check, self.ledger.records.values()))
 
@@ -104,13 +106,13 @@ class Invariants:
         self.counts["deleted"] += 1
         if photo is not None:
             self.report(f"photo {photo['id']} was deleted, and is listed")
-        if record.id is None or record.url is None:  # an upload that was aborted
+        if record.id is None:  # an upload that was aborted
             return
         answer = await service.get(f"/api/photos/{record.id}")
         if answer.status_code != httpx.codes.NOT_FOUND:
             self.report(f"photo {record.id} was deleted, and returns {answer.status_code}")
-        link = await store.get(record.url)
-        if link.is_success:
+        links = [await store.get(url) for url in record.links | record.dead]
+        if any(link.is_success for link in links):
             self.counts["deleted, with a valid link before the reconcile"] += 1
             if self.jobs_are_done:
                 self.report(f"photo {record.id} was deleted, and its link is still valid")
@@ -154,7 +156,9 @@ class Invariants:
         it, and the second sweep deletes it.
         """
         rows, stored = await _rows(library), await _objects(library, keys.PHOTOS)
-        deleted = {_name(each.url): each for each in self.ledger.deleted() if each.url}
+        deleted = {
+            _name(url): each for each in self.ledger.deleted() for url in each.links | each.dead
+        }
         for key in stored:
             name = key.split("/")[1]
             if name in deleted and key in rows.get(name, ("", {keys.original(name)}))[1]:
@@ -221,9 +225,10 @@ async def wait_for_jobs(library: Library, *, within: float) -> tuple[bool, str]:
         await asyncio.sleep(0.5)
 
 
-async def _list_photos(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+async def list_photos(client: httpx.AsyncClient, query: str = "") -> list[dict[str, Any]]:
+    """List all photos, or those of a query such as ``&trash=true``."""
     found: list[dict[str, Any]] = []
-    url: str | None = f"/api/photos?limit={_PAGE}"
+    url: str | None = f"/api/photos?limit={_PAGE}{query}"
     while url:
         answer = await client.get(url)
         answer.raise_for_status()
@@ -257,7 +262,7 @@ async def _month_counts(library: Library) -> tuple[Counts, Counts]:
         "SELECT owner, sort, month::text AS month, count(*) AS photos FROM safelight_photos,"
         " LATERAL (VALUES ('added', date_trunc('month', created_at AT TIME ZONE 'UTC')),"
         " ('taken', date_trunc('month', local_at))) AS months (sort, month)"
-        " WHERE status = 'ready' GROUP BY owner, sort, month"
+        " WHERE status = 'ready' AND trashed_at IS NULL GROUP BY owner, sort, month"
     )
 
     async def read(connection: AsyncConnection, query: TextClause) -> Counts:

@@ -1,7 +1,8 @@
 """Kill a running service repeatedly while it is used; then check what it acknowledged.
 
-Clients upload by form and directly, in one request and in parts, delete, edit, view and ask for
-renditions on demand, and `safelight adopt` adopts objects of another program. Meanwhile that
+Clients upload by form and directly, in one request and in parts, trash, restore, delete, revoke
+links, change albums, edit, view and ask for renditions on demand, and `safelight adopt` adopts
+objects of another program. Meanwhile that
 command, the server, a worker, a decoder, PostgreSQL or SeaweedFS is killed with SIGKILL. The seed
 determines what is killed when and what clients do, but not how the two coincide. Afterwards nothing
 that was acknowledged may be lost, and nothing may be left over.
@@ -45,11 +46,13 @@ from support import determinism
 from support.impostor import run_impostor
 from support.network import free_port_for_grpc
 from system import TOKEN, System
+from trash import TrashInvariants
 
 _RECOVERY_SECONDS = 180.0
 _CALLS = {
     *(("form", "201"), ("complete", "201"), ("delete", "204"), ("edit", "200"), ("view", "200")),
-    ("enlarge", "307"),
+    *(("enlarge", "307"), ("trash", "204"), ("restore", "200"), ("revoke", "204")),
+    *(("bulk trash", "200"), ("create album", "201"), ("add to album", "200")),
 }
 """Those that each run has to make."""
 
@@ -189,7 +192,11 @@ class Torture:
             self.invariants.jobs_are_done = done
             service = httpx.AsyncClient(base_url=self._system.url, headers=bearer, timeout=120)
             async with service, httpx.AsyncClient(timeout=120) as store:
+                trash = TrashInvariants(self.invariants, service, store)
+                await trash.check_trash()
                 await self.invariants.check_photos(service, store)
+                await trash.check_albums()
+                await trash.check_links(library)
             for program in (self._system.server, self._system.worker):
                 await program.stop()
             await self.invariants.check_counts(library, "at the end")
