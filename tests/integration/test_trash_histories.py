@@ -12,7 +12,13 @@ from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from safelight import keys
 from safelight.engines import EmbeddedEngines
@@ -24,7 +30,7 @@ from support.databases import database
 from support.memory_library import open_memory_library
 from support.reconcile import keys_of, list_objects
 
-PHOTOS = [pictures.png(40 + n, 30) for n in range(4)]
+PHOTOS = [pictures.png(40 + n, 30) for n in range(3)]
 NUMBER = st.integers(0, len(PHOTOS) - 1)
 NUMBERS = st.lists(NUMBER, min_size=1, max_size=3, unique=True)
 TIMES = st.sampled_from([datetime(2019, n, 7, tzinfo=UTC) for n in (1, 7, 12)])
@@ -71,6 +77,11 @@ class Histories(RuleBasedStateMachine):
     def ids(self, numbers: list[int]) -> list[int]:
         """Return the ids of photos; for each that doesn't exist, one that no photo has."""
         return [self.photos[n].id if n in self.photos else 2**40 + n for n in numbers]
+
+    @initialize()
+    def add_all(self) -> None:
+        for number in range(len(PHOTOS)):
+            self.add(number)
 
     @rule(number=NUMBER)
     def add(self, number: int) -> None:
@@ -225,7 +236,7 @@ def test_lists_counts_and_objects_follow_from_the_calls(
             run_state_machine_as_test(
                 Histories,
                 settings=settings(
-                    max_examples=10,
+                    max_examples=8,
                     stateful_step_count=12,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),
