@@ -288,7 +288,7 @@ def client_errors(root: type[SafelightError] = SafelightError) -> list[type[Safe
 
 def format_size(count: int) -> str:
     """Return a number of bytes for people, like "2 GB", "5 MB" or "64 KB"."""
-    megabytes = count / 1024 / 1024
+    megabytes = min(count, 2**63) / 1024 / 1024  # a client may declare more than a float can be
     if megabytes >= 1000:
         return f"{megabytes / 1024:.3g} GB"
     if megabytes >= 1:

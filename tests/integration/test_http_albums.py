@@ -157,6 +157,19 @@ def test_unacceptable_albums_are_refused(client: httpx.Client, body: dict[str, A
     assert client.get("/api/albums").json() == []
 
 
+@pytest.mark.parametrize("id_", [0, -1, -(2**63) - 1, 2**63, -(10**400), 10**400])
+def test_impossible_ids_of_photos_are_missing(
+    client: httpx.Client, ids: list[int], album: dict[str, Any], id_: int
+) -> None:
+    path = f"/api/albums/{album['id']}"
+    for action in ("photos", "order"):
+        response = client.post(f"{path}/{action}", json={"ids": [ids[0], id_]})
+        if abs(id_) < 10**300:  # larger numbers are no valid JSON for the parser
+            assert response.json() == {"done": [ids[0]], "missing": [id_]}
+        assert response.status_code in {200, 422}
+    assert client.patch(path, json={"cover": id_}).status_code == 422
+
+
 def test_limits_are_kept(
     client: httpx.Client,
     ids: list[int],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import segno
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 from safelight import token_file
 from safelight.cli.app import app
@@ -48,6 +48,21 @@ def test_help_of_each_command_has_an_example_from_the_docs(
     assert f"safelight {command}" in examples[0]
     documented = (DOCS / "cli.md").read_text().splitlines()
     assert examples[0] in documented
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("download 1 --to .", "is a folder"),
+        ("download 1 --to /", "is a folder"),
+        (f"download {'1' * 5000}", "not a photo's number"),
+        (f"album add 1 {'1' * 5000}", "not a photo's number"),
+        (f"trash restore {'1' * 20}", "not a photo's number"),
+    ],
+)
+def test_arguments_that_can_not_be_right_are_usage_errors(line: str, problem: str) -> None:
+    with pytest.raises(CycloptsError, match=problem):
+        app(line, exit_on_error=False, print_error=False)
 
 
 def test_docs_name_each_command_and_no_other() -> None:

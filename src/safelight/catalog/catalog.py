@@ -31,7 +31,7 @@ from safelight.catalog.migrate import operator_errors, upgrade
 from safelight.catalog.months.counts import SKIP_MONTHS_AT, MonthCounts
 from safelight.catalog.months.drift import MonthDrift
 from safelight.catalog.paging import Cursor, Month, Page
-from safelight.catalog.queries import BY_IDS, BY_IDS_WITH_TRASH, NEXT, PAGES
+from safelight.catalog.queries import BY_IDS, BY_IDS_WITH_TRASH, NEXT, PAGES, possible_ids
 from safelight.catalog.renditions.claims import RenderingClaims
 from safelight.catalog.renditions.rows import RenditionRows
 from safelight.catalog.reservations import Reservations
@@ -154,7 +154,7 @@ class Catalog:
     ) -> list[Photo]:
         """Return the owner's photos among these ids, in any order."""
         query = BY_IDS_WITH_TRASH if in_trash_too else BY_IDS
-        rows = await self._database.fetch_all(query, {"owner": owner, "ids": list(ids)})
+        rows = await self._database.fetch_all(query, {"owner": owner, "ids": possible_ids(ids)})
         return [photo_from_row(row) for row in rows]
 
     async def next_photos(self, owner: str, *, after: int, limit: int) -> list[Photo]:

@@ -22,13 +22,13 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
+from safelight.catalog.queries import possible_ids
 from safelight.catalog.tables import photos
 from safelight.dates import EARLIEST, impossible_date, latest_local_time
 from safelight.models import BulkResult, CaptureDate, DateSource, OwnDate, Status
 
 _Values = dict[str, Any]
 
-_MAX_ID: Final = 2**63 - 1
 _IS_CHANGED: Final = photos.c.taken_from == DateSource.USER
 _DATE: Final = ("taken_at", "taken_offset", "taken_from")
 
@@ -138,12 +138,11 @@ def _or_zero(offset: ColumnElement[Any]) -> ColumnElement[Any]:
 
 async def _lock(connection: AsyncConnection, owner: str, ids: Sequence[int]) -> BulkResult:
     """Lock the owner's photos among these ids, in one order, so that no two calls deadlock."""
-    known = [id_ for id_ in ids if id_ <= _MAX_ID]
     query = (
         select(photos.c.id)
         .where(
             photos.c.owner == owner,
-            photos.c.id.in_(known),
+            photos.c.id.in_(possible_ids(ids)),
             photos.c.status == Status.READY,
             photos.c.trashed_at.is_(None),
         )

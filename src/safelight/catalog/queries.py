@@ -3,6 +3,7 @@
 SQLAlchemy would compile each of them for every call, which takes longer than executing it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,6 +45,14 @@ _READY: Final = text("status = 'ready'")
 _OWNED: Final = (photos.c.owner == bindparam("owner"), _READY)
 _LISTED: Final = (*_OWNED, text("trashed_at IS NULL"))
 """The photos of lists, counts and searches: those in the trash are left out."""
+
+
+_MAX_ID: Final = 2**63 - 1
+
+
+def possible_ids(ids: Iterable[int]) -> list[int]:
+    """Return those of the ids that a row can have: PostgreSQL refuses a statement with others."""
+    return [id_ for id_ in ids if 0 < id_ <= _MAX_ID]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.database import Database
 from safelight.catalog.host.hooks import unwrapping_hook_errors
+from safelight.catalog.queries import possible_ids
 from safelight.catalog.rows import COLUMNS, photo_from_row
 from safelight.catalog.tables import photos
 from safelight.models import Photo, Status
@@ -99,9 +100,7 @@ class Tombstones:
         in_transaction: TransactionHook | None = None,
     ) -> list[Tombstone]:
         """Turn those of the owner's photos that have one of the ids into tombstones."""
-        is_one = photos.c.id == any_(
-            literal([id_ for id_ in ids if id_ < 2**63], ARRAY(BigInteger))
-        )
+        is_one = photos.c.id == any_(literal(possible_ids(ids), ARRAY(BigInteger)))
         owned = photos.c.owner == owner, photos.c.status == Status.READY, is_one
 
         async def work(connection: AsyncConnection) -> list[Tombstone]:

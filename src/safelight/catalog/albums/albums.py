@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight.catalog.albums.order import move
 from safelight.catalog.database import Database
 from safelight.catalog.paging import Cursor, Page
+from safelight.catalog.queries import possible_ids
 from safelight.catalog.tables import album_photos, albums, photos
 from safelight.errors import InvalidRequest, NotFound
 from safelight.models import BulkResult, Status
@@ -20,7 +21,6 @@ MAX_ALBUMS: Final = 1000
 MAX_IN_ALBUM: Final = 10_000
 """The maximum number of photos in an album."""
 
-_MAX_ID: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -166,7 +166,9 @@ class Albums:
             await _lock(connection, owner, id_)
             removed = (
                 delete(album_photos)
-                .where(album_photos.c.album_id == id_, album_photos.c.photo_id.in_(_known(ids)))
+                .where(
+                    album_photos.c.album_id == id_, album_photos.c.photo_id.in_(possible_ids(ids))
+                )
                 .returning(album_photos.c.photo_id)
             )
             return _result(ids, set((await connection.execute(removed)).scalars()))
@@ -249,7 +251,7 @@ async def _add(connection: AsyncConnection, owner: str, id_: int, ids: Sequence[
     # Locked, so that none is deleted before it is in the album: the trigger would not see it.
     owned = (
         select(photos.c.id)
-        .where(photos.c.owner == owner, photos.c.id.in_(_known(ids)))
+        .where(photos.c.owner == owner, photos.c.id.in_(possible_ids(ids)))
         .where(photos.c.status == Status.READY, photos.c.trashed_at.is_(None))
         .order_by(photos.c.id)
         .with_for_update(read=True)
@@ -271,10 +273,6 @@ async def _add(connection: AsyncConnection, owner: str, id_: int, ids: Sequence[
         ]
         await connection.execute(insert(album_photos), rows)
     return _result(ids, found)
-
-
-def _known(ids: Sequence[int]) -> "list[int]":
-    return [id_ for id_ in ids if id_ <= _MAX_ID]
 
 
 def _result(ids: Sequence[int], found: set[int]) -> BulkResult:

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from safelight.catalog.database import Database
 from safelight.catalog.host.hooks import unwrapping_hook_errors
 from safelight.catalog.paging import Cursor, Page
-from safelight.catalog.queries import compile_query
+from safelight.catalog.queries import compile_query, possible_ids
 from safelight.catalog.rows import COLUMNS, photo_from_row
 from safelight.catalog.tables import photos
 from safelight.catalog.tombstones import (
@@ -32,7 +32,6 @@ from safelight.catalog.tombstones import (
 )
 from safelight.models import Photo, Status
 
-_MAX_ID: Final = 2**63 - 1
 _READY: Final = photos.c.status == Status.READY
 _IS_TRASHED: Final = photos.c.trashed_at.is_not(None)
 
@@ -207,11 +206,10 @@ async def _lock(
     connection: AsyncConnection, owner: str, ids: Sequence[int], condition: ColumnElement[bool]
 ) -> list[int]:
     """Lock photos that meet a condition, by their ids, so that no two calls deadlock."""
-    known = [id_ for id_ in ids if id_ <= _MAX_ID]
-    is_owners = photos.c.owner == owner, photos.c.id == any_(literal(known, ARRAY(BigInteger)))
+    is_one = photos.c.id == any_(literal(possible_ids(ids), ARRAY(BigInteger)))
     lock = (
         select(photos.c.id)
-        .where(*is_owners, _READY, condition)
+        .where(photos.c.owner == owner, is_one, _READY, condition)
         .order_by(photos.c.id)
         .with_for_update(key_share=True)
     )

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.host.transactions import READ_COMMITTED
+from safelight.catalog.queries import possible_ids
 from safelight.catalog.rows import COLUMNS, photo_from_row
 from safelight.catalog.tables import photos
 from safelight.catalog.tombstones import make_tombstones
@@ -65,7 +66,8 @@ def find_for_row(connection: Connection, owner: str, id_: int) -> Photo | None:
 
     `delete_unreferenced` waits for that in other transactions.
     """
-    query = select(*COLUMNS).where(*_are_owned(owner, [id_]), photos.c.trashed_at.is_(None))
+    ids = possible_ids([id_])
+    query = select(*COLUMNS).where(*_are_owned(owner, ids), photos.c.trashed_at.is_(None))
     row = connection.execute(query.with_for_update(read=True, key_share=True)).first()
     return None if row is None else photo_from_row(row)
 

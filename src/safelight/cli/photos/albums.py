@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter
 
-from safelight.cli.by_id import run_for_ids
-from safelight.cli.options import option, usage_error
+from safelight.cli.by_id import check_ids, run_for_ids
+from safelight.cli.options import option
 from safelight.client.settings import client_settings
 from safelight.errors import NotFound, OperatorError
 from safelight.terminal import confirm, print_note, print_result, sanitize
@@ -121,9 +121,7 @@ def rm(
 
 
 def _numbers(ids: "list[str] | tuple[str, ...]") -> list[int]:
-    for id_ in ids:
-        if not (id_.isascii() and id_.isdecimal()):
-            raise usage_error(f"{id_!r} is not a photo's number, as in 'safelight ls'.")
+    check_ids(ids)
     return [int(id_) for id_ in ids]
 
 

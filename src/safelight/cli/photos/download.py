@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
+from safelight.cli.by_id import check_ids
 from safelight.cli.options import option, usage_error
 from safelight.client.settings import client_settings
 from safelight.errors import NotFound, OperatorError
@@ -42,10 +43,11 @@ def download(
 
     if bool(ids) == all_:
         raise usage_error("Give the numbers of photos, or --all.")
-    invalid = [id_ for id_ in ids or () if not (id_.isascii() and id_.isdecimal())]
-    if invalid:
-        raise usage_error(f"{invalid[0]!r} is not a photo's number, as in 'safelight ls'.")
-    path = to or Path(f"photos-{time.strftime('%Y-%m-%d')}.zip")
+    check_ids(ids or ())
+    path = Path(f"photos-{time.strftime('%Y-%m-%d')}.zip") if to is None else to
+    if not path.name or path.is_dir():
+        example = path / "photos.zip"
+        raise usage_error(f"{path} is a folder: give the name of a file, such as {example}.")
     with Client(client_settings()) as client:
         wanted = list(map(int, ids)) if ids else list(_all_ids(client))
         if not wanted:
