@@ -1,7 +1,9 @@
 """Downloads of many originals as one archive."""
 
 import io
+import threading
 import zipfile
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import count
 
@@ -129,6 +131,22 @@ async def test_photo_with_a_new_key_is_still_found(memory_library: Library) -> N
     statement = text("UPDATE safelight_photos SET name = :new WHERE name = :old")
     await catalog.transaction(lambda c: c.execute(statement, {"new": new, "old": old}))
     assert data in b"".join([part async for part in parts])
+
+
+async def test_names_are_computed_outside_the_event_loop(
+    memory_library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def record(names: Iterable[str]) -> list[str]:
+        threads.append(threading.current_thread())
+        return list(names)
+
+    monkeypatch.setattr("safelight.library.downloads.downloads.unique_names", record)
+    added = await memory_library.add("alice", pictures.jpeg())
+    await memory_library.create_download("alice", [added.photo.id])
+    assert threads
+    assert threading.current_thread() not in threads
 
 
 async def test_downloads_expire_and_are_limited(memory_library: Library) -> None:

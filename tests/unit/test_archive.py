@@ -5,6 +5,7 @@ import io
 import zipfile
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Literal
 from zlib import crc32
 
 import pytest
@@ -125,6 +126,19 @@ def test_equal_names_get_numbers() -> None:
 def test_names_are_unique(names: list[str]) -> None:
     unique = unique_names(names)
     assert len({name.casefold() for name in unique}) == len(names)
+
+
+def test_equal_names_are_folded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name may fold to 18 times its length, and an archive have 10,000 of them."""
+    folded: list[str] = []
+
+    def normalize(_form: Literal["NFKC"], text: str) -> str:
+        folded.append(text)
+        return text
+
+    monkeypatch.setattr("unicodedata.normalize", normalize)
+    unique_names(["\ufdfa" * 61 + ".jpg"] * 100)
+    assert len(folded) <= 2
 
 
 def test_ten_thousand_equal_names_are_quick() -> None:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 
@@ -15,16 +16,21 @@ def unique_names(names: Iterable[str]) -> list[str]:
     taken: set[str] = set()
     numbers: dict[str, int] = {}
     for name in names:
-        candidate, number = name, numbers.get(_folded(name), 1)
-        while _folded(candidate) in taken:
+        path = PurePosixPath(name)
+        # Folded once for each name: neither the number nor the dot changes what is around it.
+        stem, suffix = _folded(path.stem), _folded(path.suffix)
+        candidate, folded = name, stem + suffix
+        number = numbers.get(folded, 1)
+        while folded in taken:
             number += 1
-            path = PurePosixPath(name)
             candidate = f"{path.stem} ({number}){path.suffix}"
-        numbers[_folded(name)] = number
-        taken.add(_folded(candidate))
+            folded = f"{stem} ({number}){suffix}"
+        numbers[stem + suffix] = number
+        taken.add(folded)
         unique.append(candidate)
     return unique
 
 
+@lru_cache(1000)
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()

@@ -29,6 +29,8 @@ _is_token: Final = re.compile("[A-Za-z0-9_-]{32}").fullmatch
 _BATCH: Final = 500
 _MAX_OPEN: Final = 16
 _MAX_OPEN_PER_OWNER: Final = 4
+_MAX_BUILDING: Final = 2
+"""Archives whose names and sizes are computed at once: with 10,000 photos, that takes a second."""
 _MAX_FAILURES: Final = 4
 """In a row, while the store is unavailable; the pause grows by a second each time."""
 
@@ -69,6 +71,7 @@ class Downloads:
         self._bucket = bucket
         self._clock = clock
         self._open: dict[str, int] = {}
+        self._building = asyncio.Semaphore(_MAX_BUILDING)
 
     async def create(self, owner: str, ids: Sequence[int], name: str) -> Download:
         """Prepare a download of photos, in this order. Raises InvalidRequest, or NotFound."""
@@ -146,9 +149,14 @@ class Downloads:
             batch = ids[at : at + _BATCH]
             found = {photo.id: photo for photo in await self._catalog.photos(owner, batch)}
             members += [_member(found[id_]) for id_ in batch if id_ in found]
-        names = unique_names(member.name for member in members)
-        members = [replace(member, name=name) for member, name in zip(members, names, strict=True)]
-        return Archive(members), [member.photo_id for member in members]
+        async with self._building:
+            archive = await asyncio.to_thread(_build, members)
+        return archive, [member.photo_id for member in members]
+
+
+def _build(members: Sequence[ArchiveMember]) -> Archive:
+    names = unique_names(member.name for member in members)
+    return Archive([replace(each, name=name) for each, name in zip(members, names, strict=True)])
 
 
 def _member(photo: Photo) -> ArchiveMember:
