@@ -13,6 +13,7 @@ const PATHS = {
   pause: 'M9 6v12M15 6v12',
   play: 'M8 5.5v13l10-6.5z',
   retry: 'M19 12a7 7 0 1 1-2.2-5.1L19 9M19 4.5V9h-4.5',
+  remove: 'M5 12h14',
   done: 'M5 12.5l4.5 4.5L19 7.5',
   alert: 'M12 8v5M12 16.4v.1M12 3.5L2.8 19.5h18.4z',
 } as const

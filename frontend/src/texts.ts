@@ -49,6 +49,7 @@ export const texts = {
   photos: 'Photos',
   search: 'Search',
   recent: 'Recently added',
+  albums: 'Albums',
   trash: 'Trash',
   upload: 'Add photos',
   camera: 'Take a photo',

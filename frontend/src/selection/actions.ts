@@ -3,6 +3,7 @@ import { request } from '../api'
 import type { components } from '../api.gen'
 import type { IconName } from '../icons-later'
 import { photoCount, texts } from '../texts-later'
+import { AlbumForm } from './album-form'
 import { DateForm } from './date-form'
 
 /** The photos that an action has changed, and those that no longer exist. */
@@ -91,5 +92,18 @@ const download: Action = {
   keepsSelection: true,
 }
 
+const addToAlbum: Action = {
+  name: 'add-to-album',
+  label: texts.addToAlbum,
+  icon: 'add',
+  Form: AlbumForm,
+  run: async (ids, album) => {
+    const path = `/albums/${album as number}/photos`
+    return (await (await request(path, { method: 'POST', json: { ids } })).json()) as Result
+  },
+  done: (count) => texts.addedToAlbum(photoCount(count)),
+  failed: (count) => texts.notAddedToAlbum(photoCount(count)),
+}
+
 /** The actions of a view that has none of its own. An action is added here. */
-export const ACTIONS: Action[] = [download, changeDate, remove]
+export const ACTIONS: Action[] = [download, addToAlbum, changeDate, remove]

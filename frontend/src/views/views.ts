@@ -37,6 +37,8 @@ export const DEFAULT_VIEW: View = { title: texts.photos, source: ALL_PHOTOS }
 /** The other views by their names: `recent` is at `/?view=recent`, and `search` at `/?q=…`. */
 export const VIEWS: Record<string, Entry> = {
   recent: { link: { label: texts.recent, icon: 'recent' }, load: () => import('./recent') },
+  albums: { link: { label: texts.albums, icon: 'albums' }, load: () => import('./albums') },
+  album: { load: () => import('./album') },
   search: { link: { label: texts.search, icon: 'search' }, load: () => import('./search') },
   trash: { link: { label: texts.trash, icon: 'trash' }, load: () => import('./trash') },
 }

@@ -1,0 +1,154 @@
+import type { ComponentType } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { viewUrl } from '../address'
+import {
+  type Album,
+  ALBUMS_QUERY,
+  deleteAlbum,
+  fetchAlbum,
+  MAX_TITLE,
+  renameAlbum,
+} from '../albums'
+import { fetchPage, Problem } from '../api'
+import { goTo } from '../go-to'
+import type { PhotoList } from '../photo-list'
+import { type Action, ACTIONS, changeMany } from '../selection/actions'
+import { pageTitle, photoCount, texts } from '../texts-later'
+import type { View } from './views'
+import './albums.css'
+
+/** The photos of an album, in its order. */
+export async function open(query: URLSearchParams): Promise<View> {
+  const id = query.get('id') ?? ''
+  let album: Album
+  try {
+    album = await fetchAlbum(encodeURIComponent(id))
+  } catch (error) {
+    if (!(error instanceof Problem && [404, 422].includes(error.status))) throw error
+    return { title: texts.albums, parent: 'albums', Body: NoAlbum }
+  }
+  const view: View = {
+    title: album.title,
+    parent: 'albums',
+    source: {
+      sections: async () => {
+        album = await fetchAlbum(String(album.id))
+        view.title = album.title
+        return album.photos ? [{ month: '', count: album.photos, after: '' }] : []
+      },
+      page: (position) => fetchPage(`album=${album.id}`, position),
+    },
+    Empty,
+    actions: [removeFrom(album.id), ...ACTIONS],
+  }
+  view.Head = headOf(() => album, view)
+  return view
+}
+
+const removeFrom = (album: number): Action => ({
+  name: 'remove-from-album',
+  label: texts.removeFromAlbum,
+  icon: 'remove',
+  run: changeMany('DELETE', (ids) => `/albums/${album}/photos?ids=${ids}`),
+  done: (count) => texts.removedFromAlbum(photoCount(count)),
+  failed: (count) => texts.notRemovedFromAlbum(photoCount(count)),
+})
+
+function headOf(current: () => Album, view: View): ComponentType<{ list: PhotoList }> {
+  return function Head({ list }) {
+    const [asking, setAsking] = useState<'rename' | 'delete'>()
+    const [failure, setFailure] = useState('')
+    const field = useRef<HTMLInputElement>(null)
+    const album = current()
+    useEffect(() => {
+      if (asking === 'rename') field.current?.select()
+    }, [asking])
+    const attempt = async (work: () => Promise<void>) => {
+      try {
+        await work()
+        setFailure('')
+        setAsking(undefined)
+      } catch (error) {
+        setFailure((error as Error).message)
+      }
+    }
+    const rename = async () => {
+      view.title = (await renameAlbum(album.id, field.current?.value ?? '')).title
+      document.title = pageTitle(view.title)
+      await list.refresh()
+    }
+    const remove = async () => {
+      await deleteAlbum(album.id)
+      goTo(ALBUMS_QUERY, 'replace')
+    }
+    const cancel = (
+      <button type="button" class="secondary" onClick={() => setAsking(undefined)}>
+        {texts.cancel}
+      </button>
+    )
+    return (
+      <div class="album-head">
+        <h1 dir="auto">{view.title}</h1>
+        {album.description && <p dir="auto">{album.description}</p>}
+        {list.isReady && <p class="muted">{photoCount(list.total)}</p>}
+        {asking === 'rename' ? (
+          <form
+            class="album-form"
+            onSubmit={(event) => {
+              event.preventDefault()
+              void attempt(rename)
+            }}
+          >
+            <input
+              ref={field}
+              aria-label={texts.albumTitle}
+              defaultValue={view.title}
+              maxLength={MAX_TITLE}
+              autocomplete="off"
+              required
+              dir="auto"
+            />
+            <button type="submit" class="primary">
+              {texts.save}
+            </button>
+            {cancel}
+          </form>
+        ) : asking === 'delete' ? (
+          <div class="album-actions" role="alert">
+            <p>{texts.deleteAlbumQuestion}</p>
+            <button type="button" class="primary" onClick={() => void attempt(remove)}>
+              {texts.deleteAlbum}
+            </button>
+            {cancel}
+          </div>
+        ) : (
+          <div class="album-actions">
+            <button type="button" class="secondary" onClick={() => setAsking('rename')}>
+              {texts.renameAlbum}
+            </button>
+            <button type="button" class="secondary danger" onClick={() => setAsking('delete')}>
+              {texts.deleteAlbumEllipsis}
+            </button>
+          </div>
+        )}
+        {failure && <p role="alert">{failure}</p>}
+      </div>
+    )
+  }
+}
+
+const Empty = () => (
+  <div class="empty">
+    <p>{texts.emptyAlbum}</p>
+    <p class="muted">{texts.emptyAlbumHint}</p>
+  </div>
+)
+
+const NoAlbum = () => (
+  <div class="empty">
+    <h1>{texts.noSuchAlbum}</h1>
+    <p>
+      <a href={viewUrl(ALBUMS_QUERY)}>{texts.albums}</a>
+    </p>
+  </div>
+)

@@ -1,0 +1,105 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { viewUrl } from '../address'
+import { type Album, albumQuery, createAlbum, fetchAlbums, knownAlbums, MAX_TITLE } from '../albums'
+import { goTo } from '../go-to'
+import { srcset, tileSources } from '../grid/images'
+import { photoCount, texts } from '../texts-later'
+import type { View } from './views'
+import './albums.css'
+
+/** All albums, the newest first. */
+export const open = (): View => ({ title: texts.albums, Body: Albums })
+
+function Albums() {
+  const [albums, setAlbums] = useState(knownAlbums)
+  const [failure, setFailure] = useState('')
+  const load = async () => {
+    try {
+      setAlbums(await fetchAlbums())
+      setFailure('')
+    } catch (error) {
+      setFailure(`${texts.albumsNotLoaded} ${(error as Error).message}`)
+    }
+  }
+  useEffect(() => void load(), [])
+  return (
+    <div class="albums">
+      <h1>{texts.albums}</h1>
+      <NewAlbum />
+      {failure && (
+        <p role="alert">
+          {failure}{' '}
+          <button type="button" class="secondary" onClick={() => void load()}>
+            {texts.retry}
+          </button>
+        </p>
+      )}
+      {albums?.length === 0 && <p class="muted">{texts.noAlbums}</p>}
+      <ul>
+        {albums?.map((album) => (
+          <li key={album.id}>
+            <AlbumLink album={album} />
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}
+
+function AlbumLink({ album }: { album: Album }) {
+  const query = albumQuery(album.id)
+  const { cover } = album
+  const onClick = (event: MouseEvent) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return
+    event.preventDefault()
+    goTo(query)
+  }
+  return (
+    <a href={viewUrl(query)} onClick={onClick}>
+      <span class="cover">
+        {cover && (
+          <img
+            src={cover.photo_url}
+            srcset={srcset(tileSources(cover))}
+            sizes="260px"
+            alt=""
+            loading="lazy"
+            decoding="async"
+          />
+        )}
+      </span>
+      <strong dir="auto">{album.title}</strong>
+      <span class="muted">{photoCount(album.photos)}</span>
+    </a>
+  )
+}
+
+function NewAlbum() {
+  const field = useRef<HTMLInputElement>(null)
+  const [failure, setFailure] = useState('')
+  const create = async (event: SubmitEvent) => {
+    event.preventDefault()
+    try {
+      goTo(albumQuery((await createAlbum(field.current?.value ?? '')).id))
+    } catch (error) {
+      setFailure((error as Error).message)
+    }
+  }
+  return (
+    <form class="album-form" onSubmit={(event) => void create(event)}>
+      <input
+        ref={field}
+        aria-label={texts.newAlbumTitle}
+        placeholder={texts.newAlbumTitle}
+        maxLength={MAX_TITLE}
+        autocomplete="off"
+        required
+        dir="auto"
+      />
+      <button type="submit" class="secondary">
+        {texts.createAlbum}
+      </button>
+      <p role="status">{failure}</p>
+    </form>
+  )
+}
