@@ -1,5 +1,6 @@
 """`/api/albums`: photos in an order of their own, of one owner."""
 
+import re
 from typing import Any
 
 import httpx
@@ -185,3 +186,20 @@ def test_limits_are_kept(
     assert client.post(f"{path}/order", json={"ids": ids, "before": ids[5]}).status_code == 422
     both = client.get("/api/photos", params={"album": album["id"], "q": "a"})
     assert both.status_code == 422
+
+
+def test_pages_without_scripts_show_albums_in_their_order(
+    client: httpx.Client, ids: list[int], album: dict[str, Any]
+) -> None:
+    page = f"/simple-upload/albums/{album['id']}"
+    assert 'href="/simple-upload/albums"' in client.get("/simple-upload").text
+    text = client.get("/simple-upload/albums").text
+    assert f'href="{page}"' in text
+    assert "4 photos" in text
+    shown = client.get(page).text
+    assert "At the sea" in shown
+    found = re.findall(r'href="/simple-upload/(\d+)"', shown)
+    assert [int(id_) for id_ in found] == [ids[n] for n in (2, 0, 3, 1)]
+    assert client.get("/simple-upload/albums/999999999").status_code == 404
+    assert client.get("/simple-upload/albums/x").status_code in {404, 422}
+    assert client.get(f"{page}?after=x").status_code == 422

@@ -33,6 +33,8 @@ def page_router(
         ("/simple-upload", "POST", simple.upload),
         ("/simple-upload/trash", "GET", simple.trash),
         ("/simple-upload/trash/empty", "POST", simple.empty_trash),
+        ("/simple-upload/albums", "GET", simple.albums),
+        ("/simple-upload/albums/{album_id}", "GET", simple.album),
         ("/simple-upload/{photo_id}", "GET", simple.photo),
         ("/simple-upload/{photo_id}/restore", "POST", simple.restore),
         ("/simple-upload/{photo_id}/revoke-links", "POST", simple.revoke_links),

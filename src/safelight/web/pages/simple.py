@@ -1,4 +1,4 @@
-"""The simple upload pages: list, add and delete photos without JavaScript."""
+"""The simple upload pages: list, add and delete photos, and show albums, without JavaScript."""
 
 import contextlib
 from datetime import datetime
@@ -39,7 +39,7 @@ class SimplePages:
     async def index(self, request: Request) -> Response:
         """Return a page of photos, newest first; the first has the upload form."""
         owner = await self._authenticator(request)
-        after, query = request.query_params.get("after"), request.query_params.get("q") or None
+        after, query = _after(request), request.query_params.get("q") or None
         photos, older = await self._list_photos(request, owner, after, query)
         return self._render(
             request,
@@ -95,7 +95,7 @@ class SimplePages:
     async def trash(self, request: Request) -> Response:
         """Return a page of the photos in the trash, the last deleted first."""
         owner = await self._authenticator(request)
-        after = request.query_params.get("after")
+        after = _after(request)
         page = await self._library.trash_page(owner, after=after, limit=_PER_PAGE)
         found = await self._library.trashed_photos(owner, [id_ for id_, _ in page.photos])
         photos = [self._view(request, photo) for photo in found]
@@ -106,6 +106,26 @@ class SimplePages:
             older=page.next,
             first=after is None,
             revoking=any(photo.revoking is True for photo in photos),
+        )
+
+    async def albums(self, request: Request) -> Response:
+        """Return the page of all albums, the newest first."""
+        owner = await self._authenticator(request)
+        albums = await self._library.albums(owner)
+        ids = [album.cover for album in albums if album.cover is not None]
+        found = await self._library.photos(owner, ids) if ids else ()
+        covers = {photo.id: self._view(request, photo) for photo in found}
+        return self._render(request, "albums.html", albums=albums, covers=covers)
+
+    async def album(self, request: Request) -> Response:
+        """Return a page of the photos of an album, in its order."""
+        owner = await self._authenticator(request)
+        id_, after = parse_id(request.path_params["album_id"], "album"), _after(request)
+        album = await self._library.album(owner, id_)
+        photos, more = await self._list_photos(request, owner, after, album=id_)
+        first = after is None
+        return self._render(
+            request, "album.html", album=album, photos=photos, more=more, first=first
         )
 
     async def restore(self, request: Request) -> Response:
@@ -139,9 +159,11 @@ class SimplePages:
         owner: str,
         after: str | None = None,
         query: str | None = None,
+        *,
+        album: int | None = None,
     ) -> tuple[list[PhotoView], Cursor | None]:
         """Return a page of photos, and the cursor of the next page."""
-        page = await self._library.page(owner, after=after, limit=_PER_PAGE, q=query)
+        page = await self._library.page(owner, after=after, limit=_PER_PAGE, q=query, album=album)
         ids = [id_ for id_, _ in page.photos]
         found = {photo.id: photo for photo in await self._library.photos(owner, ids)}
         return [self._view(request, found[id_]) for id_ in ids if id_ in found], page.next
@@ -173,6 +195,10 @@ class SimplePages:
             self._library.photo_links(photo, endpoint=endpoint),
             deletes_at=self._library.deletes_at(photo),
         )
+
+
+def _after(request: Request) -> str | None:
+    return request.query_params.get("after")
 
 
 def _redirect(request: Request, path: str) -> Response:
