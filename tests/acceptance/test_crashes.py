@@ -333,7 +333,8 @@ def test_each_crash_point_is_unique_and_in_use() -> None:
     assert len(set(crash_points.CRASH_POINTS)) == len(crash_points.CRASH_POINTS)
     source = Path(crash_points.__file__).parent / "library"
     code = "\n".join(file.read_text() for file in source.rglob("*.py"))
-    code = code.replace("{passing}: objects gone", "undo: objects gone delete: objects gone")
+    gone = " ".join(f"{each}: objects gone" for each in ("undo", "delete", "rekey"))
+    code = code.replace("{passing}: objects gone", gone)
     code = code.replace("{passing}: upload ended", "refuse: upload ended abort: upload ended")
     passing = " ".join(f"{each}: incoming gone" for each in ("complete", "refuse", "abort"))
     code = code.replace("{passing}: incoming gone", passing)

@@ -79,7 +79,7 @@ def put_and_open(app_server: AppServer) -> str:
         assert answer.status_code == 201, answer.text
         url: str = answer.json()["photo_url"]
         assert httpx.get(url).content == pictures.jpeg()
-        assert client.delete(f"/api/photos/{answer.json()['id']}").status_code == 204
+        assert client.delete(f"/api/photos/{answer.json()['id']}?permanent=true").status_code == 204
         # A slow store is emptied by a job, after the response.
         wait_until(lambda: httpx.get(url).status_code == 404, seconds=120)
     return url

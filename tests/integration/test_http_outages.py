@@ -165,7 +165,7 @@ def test_unavailable_engine_is_a_prompt_503_and_recovery_needs_no_restart(
         "list": ("GET", "/api/photos", {}),
         "photo": ("GET", f"/api/photos/{existing['id']}", {}),
         "edit": ("PATCH", f"/api/photos/{existing['id']}", {"json": {"title": "x"}}),
-        "deletion": ("DELETE", f"/api/photos/{deleted['id']}", {}),
+        "deletion": ("DELETE", f"/api/photos/{deleted['id']}?permanent=true", {}),
         "page": ("GET", "/", {}),
         "liveness": ("GET", "/healthz", {}),
         "metrics": ("GET", "/metrics", {}),
@@ -279,7 +279,7 @@ def test_link_ends_although_the_store_was_unavailable_at_deletion(
 ) -> None:
     photo = upload(site, pictures.jpeg()).json()
     with dead(fragile_engines, "SeaweedFS"), site.client() as client:
-        assert client.delete(f"/api/photos/{photo['id']}").status_code == 204
+        assert client.delete(f"/api/photos/{photo['id']}?permanent=true").status_code == 204
         assert client.get("/api/photos").json() == []
     deadline = time.monotonic() + 120
     while httpx.get(photo["photo_url"]).status_code == 200:

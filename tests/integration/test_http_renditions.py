@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import time
+from collections.abc import Coroutine
 
 import httpx
 import pytest
@@ -158,7 +159,9 @@ def test_photo_that_cannot_be_rendered_leaves_nothing(app_server: AppServer, sit
         library = app_server.library
         store = library.components.renditions.store
 
-        async def failing(*_: object) -> None:
+        async def failing(_: object, *others: Coroutine[None, None, None]) -> None:
+            for other in others:
+                other.close()
             raise errors.StorageUnavailable
 
         library.components.renditions.store = failing  # type: ignore[assignment]  # restored below

@@ -142,7 +142,7 @@ def test_interrupted_upload_is_counted(site: Site, growth: MeasureGrowth) -> Non
 def test_second_deletion_is_not_counted(client: httpx.Client, growth: MeasureGrowth) -> None:
     id_ = _upload(client, pictures.jpeg(300, 202)).json()["id"]
     for _ in range(2):
-        client.delete(f"/api/photos/{id_}")
+        client.delete(f"/api/photos/{id_}?permanent=true")
     metrics = growth()
     assert metrics("deletions_total") == 1
     route = "/api/photos/{photo_id}"

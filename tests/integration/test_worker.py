@@ -223,7 +223,7 @@ def test_without_a_worker_requests_succeed_and_jobs_wait(fleet: Fleet) -> None:
         photo = client.post("/api/photos", files={"photo": pictures.png()}).json()
         assert [item["id"] for item in client.get("/api/photos").json()] == [photo["id"]]
         assert client.get(photo["photo_url"]).status_code == 200
-        assert client.delete(f"/api/photos/{photo['id']}").status_code == 204
+        assert client.delete(f"/api/photos/{photo['id']}?permanent=true").status_code == 204
         assert wait_until(lambda: client.get(photo["photo_url"]).status_code == 404)
         assert client.get("/api/photos").json() == []
         jobs = client.get("/api/jobs").json()
