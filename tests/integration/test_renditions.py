@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 import pytest_asyncio
 import pyvips
@@ -66,9 +67,13 @@ async def test_photo_of_each_format_gets_its_renditions(darkroom: Darkroom, name
     assert [(image.width, image.height) for image in made] == [
         *((64, 48), (100, 75), (200, 150), (256, 192)),
     ]
-    original: Image.Image = Image.open(io.BytesIO(PHOTOGRAPHS[name]))
+    original: Image.Image
     if "16-bit" in name:
         original = pictures.astronaut(mode="L")
+    elif "heic" in name:
+        original = pillow_heif.open_heif(PHOTOGRAPHS[name]).to_pillow()
+    else:
+        original = Image.open(io.BytesIO(PHOTOGRAPHS[name]))
     for image in made:
         picture = Image.open(io.BytesIO(image.data))
         assert picture.format == "WEBP"
