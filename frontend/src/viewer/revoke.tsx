@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { fetchPhoto, type Photo, request } from '../api'
+import { Confirmation } from '../confirmation'
 import { texts } from '../texts-later'
 
 interface Props {
@@ -24,21 +25,14 @@ export function Revoke({ photo, onChange }: Props) {
   }
   return (
     <>
-      {isConfirming ? (
-        <div class="confirm" role="alert">
-          <p>{texts.revokeHint}</p>
-          <button type="button" class="primary" onClick={() => void revoke()}>
-            {texts.revoke}
-          </button>
-          <button type="button" class="secondary" onClick={() => setConfirming(false)}>
-            {texts.cancel}
-          </button>
-        </div>
-      ) : (
-        <button type="button" class="secondary" onClick={() => setConfirming(true)}>
-          {texts.revokeEllipsis}
-        </button>
-      )}
+      <Confirmation
+        label={texts.revokeEllipsis}
+        question={texts.revokeHint}
+        answer={texts.revoke}
+        isOpen={isConfirming}
+        setOpen={setConfirming}
+        onConfirm={() => void revoke()}
+      />
       <p class="status" role="status">
         {status}
       </p>

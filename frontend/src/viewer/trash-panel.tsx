@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { type Photo, Problem, request } from '../api'
+import { Confirmation } from '../confirmation'
 import { formatDay, photoName, texts } from '../texts-later'
 
 interface Props {
@@ -36,25 +37,15 @@ export function TrashPanel({ photo, onGone }: Props) {
         >
           {texts.restore}
         </button>
-        {isConfirming ? (
-          <div class="confirm" role="alert">
-            <p>{texts.cannotBeUndone}</p>
-            <button
-              type="button"
-              class="primary"
-              onClick={() => void send(`/photos/${photo.id}?permanent=true`, 'DELETE')}
-            >
-              {texts.deleteForGood}
-            </button>
-            <button type="button" class="secondary" onClick={() => setConfirming(false)}>
-              {texts.cancel}
-            </button>
-          </div>
-        ) : (
-          <button type="button" class="secondary danger" onClick={() => setConfirming(true)}>
-            {texts.deleteForGoodEllipsis}
-          </button>
-        )}
+        <Confirmation
+          label={texts.deleteForGoodEllipsis}
+          question={texts.cannotBeUndone}
+          answer={texts.deleteForGood}
+          isDangerous
+          isOpen={isConfirming}
+          setOpen={setConfirming}
+          onConfirm={() => void send(`/photos/${photo.id}?permanent=true`, 'DELETE')}
+        />
       </div>
       <p class="status" role="status">
         {status}

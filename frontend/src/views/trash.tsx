@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import './trash.css'
 import { fetchPage, request } from '../api'
+import { Confirmation } from '../confirmation'
 import type { PhotoList } from '../photo-list'
 import { type Action, changeMany } from '../selection/actions'
 import type { Source } from '../source'
@@ -70,21 +71,15 @@ function Head({ list }: { list: PhotoList }) {
         <>
           <p>{texts.trashHint(contents.days)}</p>
           {contents.revoking > 0 && <p role="status">{texts.revokingHint}</p>}
-          {isConfirming ? (
-            <div class="confirm" role="alert">
-              <p>{texts.emptyTrashQuestion(list.total)}</p>
-              <button type="button" class="primary" onClick={() => void empty()}>
-                {texts.deleteForGood}
-              </button>
-              <button type="button" class="secondary" onClick={() => setConfirming(false)}>
-                {texts.cancel}
-              </button>
-            </div>
-          ) : (
-            <button type="button" class="secondary danger" onClick={() => setConfirming(true)}>
-              {texts.emptyTrash}
-            </button>
-          )}
+          <Confirmation
+            label={texts.emptyTrash}
+            question={texts.emptyTrashQuestion(list.total)}
+            answer={texts.deleteForGood}
+            isDangerous
+            isOpen={isConfirming}
+            setOpen={setConfirming}
+            onConfirm={() => void empty()}
+          />
         </>
       )}
       <p role="status">{status}</p>
