@@ -72,8 +72,9 @@ export class Navigation extends Observable {
     if (!(await this.#showView(query)) || !id) return
     const slot = await this.#locate(id)
     if (currentPhoto() !== id) return
-    if (slot !== undefined) await this.#show(slot)
-    else this.#showGrid()
+    if (slot === undefined) this.#showGrid()
+    else if (this.#viewer) this.#viewer.goTo(slot)
+    else await this.#openViewer(id)
   }
 
   /** Return whether the address still names this view once it is shown. */
@@ -119,19 +120,19 @@ export class Navigation extends Observable {
     }
   }
 
-  async #show(slot: number): Promise<void> {
-    if (this.#viewer) {
-      this.#viewer.goTo(slot)
-      return
-    }
-    const id = currentPhoto()
+  async #openViewer(id: number): Promise<void> {
     const loaded = await loadCode(
       () => Promise.all([importAgain(() => import('./viewer/viewer')), this.loadDeletions()]),
       this.toasts,
       () => this.#openPhoto(id),
     )
-    if (!loaded) this.#showGrid()
-    if (!loaded || this.#viewer || currentPhoto() !== id) return
+    // It may have another slot by now.
+    const slot = loaded && (await this.#locate(id))
+    if (this.#viewer || currentPhoto() !== id) return
+    if (!loaded || slot === undefined) {
+      this.#showGrid()
+      return
+    }
     const [{ Viewer }, deletions] = loaded
     this.#viewer = new Viewer({
       list: this.list,

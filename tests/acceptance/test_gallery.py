@@ -98,6 +98,20 @@ async def test_arrow_keys_change_the_photo_and_back_returns_to_the_grid(
     await expect(page).to_have_url(f"{gallery.session.service.url}/")
 
 
+async def test_clicked_photo_opens_although_one_before_it_arrives_meanwhile(
+    gallery: GalleryPage,
+) -> None:
+    page = gallery.page
+    code = HeldRequests()
+    await page.route("**/assets/viewer*.js", code)
+    await gallery.photo("Photo 3").click()
+    await gallery.session.service.add(make_photo(NEWEST + A_WEEK), title="Newer")
+    await gallery.refresh_until(gallery.photo("Newer"))
+    assert code.held
+    code.release()
+    await gallery.viewer.shows("Photo 3")
+
+
 async def test_closing_a_deep_linked_photo_shows_the_grid(gallery: GalleryPage) -> None:
     href = await gallery.photo("Photo 7").get_attribute("href")
     assert href

@@ -15,7 +15,7 @@ const slotOf = (target: EventTarget | null): number =>
 
 /** Selects with the mouse, with fingers and with keys. */
 export class SelectionInput {
-  #press: { slot: number; x: number; y: number; timer: number } | undefined
+  #press: { id: number; x: number; y: number; timer: number } | undefined
   /** Where the finger is that selects a range. */
   #drag: { x: number; y: number } | undefined
   #isExtending = false
@@ -106,19 +106,19 @@ export class SelectionInput {
     this.#released()
     this.#releasedAt = 0
     const [touch] = event.touches
-    const slot = slotOf(event.target)
-    if (!touch || slot < 0 || event.touches.length > 1) return
+    const id = this.selection.list.photos.get(slotOf(event.target))?.id
+    if (!touch || id === undefined || event.touches.length > 1) return
     const timer = window.setTimeout(() => this.#pressed(), LONG_PRESS)
-    this.#press = { slot, x: touch.clientX, y: touch.clientY, timer }
+    this.#press = { id, x: touch.clientX, y: touch.clientY, timer }
   }
 
   #pressed(): void {
     const { selection } = this
     if (!this.#press) return
-    const { slot, x, y } = this.#press
-    const id = selection.list.photos.get(slot)?.id
+    const { id, x, y } = this.#press
+    const slot = selection.list.slotOf(id)
     this.#press = undefined
-    if (id === undefined) return
+    if (slot === undefined) return
     if (selection.has(id)) selection.startAt(slot)
     else selection.toggle(slot)
     navigator.vibrate?.(20)
