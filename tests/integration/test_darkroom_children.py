@@ -29,6 +29,7 @@ from support.darkrooms import (
     status_of,
     works,
 )
+from support.pictures import photographs
 
 GIB = 1 << 30
 
@@ -157,6 +158,27 @@ async def test_sample_that_cannot_be_decoded_when_confined_is_reported(tmp_path:
     room = Darkroom(LimitSettings(), children=1, program=[str(program)])
     with pytest.raises(errors.EngineError, match="can't decode heic"):
         await room.start()
+    await room.close()
+
+
+async def test_heic_without_its_extra_is_refused_when_confined(tmp_path: Path) -> None:
+    program, photo = tmp_path / "without_extra.py", tmp_path / "photo.heic"
+    program.write_text(
+        "import os, sys\n"
+        "from safelight.darkroom.child import __main__\n"
+        "class Hidden:\n"
+        "    template = os.getpid()\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'pillow_heif' and os.getpid() == self.template:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hidden())\n"
+        "__main__.main()\n"
+    )
+    photo.write_bytes(photographs()["heic"])
+    room = Darkroom(LimitSettings(), children=1, program=[str(program)])
+    await room.start()
+    with pytest.raises(errors.UnsupportedType, match=r"safelight\[heic\]"):
+        await works(room, photo)
     await room.close()
 
 

@@ -21,7 +21,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from types import ModuleType
+from typing import Any, Final, cast
 
 from safelight.darkroom.child import confinement, decoder
 from safelight.darkroom.child.decoder import Handler, Message, send
@@ -169,6 +170,9 @@ def _load(name: str) -> None:
     except ImportError:
         if name.startswith("safelight"):
             raise
+        # A decoder can't read folders: looking for the module there would not be an ImportError.
+        modules: dict[str, ModuleType | None] = cast("Any", sys.modules)
+        modules[name] = None
 
 
 def _require_one_thread() -> None:
