@@ -21,8 +21,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from safelight.darkroom.child import confinement, decoder
 from safelight.darkroom.child.decoder import Handler, Message, send
@@ -171,7 +170,7 @@ def _load(name: str) -> None:
         if name.startswith("safelight"):
             raise
         # A decoder can't read folders: looking for the module there would not be an ImportError.
-        modules: dict[str, ModuleType | None] = cast("Any", sys.modules)
+        modules: dict[str, Any] = sys.modules
         modules[name] = None
 
 
