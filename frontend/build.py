@@ -148,9 +148,17 @@ def build() -> None:
         get_node()
     print("Building the gallery …", flush=True)
     install()
-    npm("run", "--silent", "build")
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    for language in languages():
+        npm("run", "--silent", "build", "--", "--mode", language)
+    npm("run", "--silent", "build-uploader")
     (OUTPUT / "uploader.d.ts").write_text(_uploader_types())
     _DIGEST_FILE.write_text(digest())
+
+
+def languages() -> list[str]:
+    """Return the languages of the gallery, such as "en". Each has a file of texts, and a build."""
+    return sorted(path.stem for path in (HERE / "src" / "languages").glob("??.ts"))
 
 
 def _uploader_types() -> str:

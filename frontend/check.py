@@ -30,9 +30,9 @@ def generate_types() -> str:
         return target.read_text()
 
 
-def sizes() -> dict[str, int]:
-    """Return the compressed sizes of the files that the first screen needs."""
-    manifest = json.loads((build.OUTPUT / "manifest.json").read_text())
+def sizes(language: str) -> dict[str, int]:
+    """Return the compressed sizes of the files that the first screen needs in a language."""
+    manifest = json.loads((build.OUTPUT / f"manifest.{language}.json").read_text())
     entry = manifest["src/main.tsx"]
     first = [entry, *(manifest[name] for name in entry.get("imports", ()))]
     files = {
@@ -62,11 +62,13 @@ def main() -> None:
         sys.exit(f"{API_TYPES} does not match the OpenAPI document. Run `make fix`.")
     for script in ("types", "lint", "test"):
         build.npm("run", "--silent", script)
-    for kind, size in sizes().items():
-        limit = MAX_BYTES[kind]
-        print(f"{kind} of the first screen: {size / 1000:.1f} KB gzipped, limit {limit // 1000} KB")
-        if size > limit:
-            sys.exit(f"The first screen needs too much {kind}.")
+    for language in build.languages():
+        for kind, size in sizes(language).items():
+            limit = MAX_BYTES[kind]
+            figures = f"{size / 1000:.1f} KB gzipped, limit {limit // 1000} KB"
+            print(f"{kind} of the first screen ({language}): {figures}")
+            if size > limit:
+                sys.exit(f"The first screen needs too much {kind}.")
     print(f"The uploader's module: {uploader_size() / 1000:.1f} KB gzipped, limit 10 KB")
     if uploader_size() > MAX_UPLOADER_BYTES:
         sys.exit("The uploader's module is too large.")

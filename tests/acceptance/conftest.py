@@ -75,8 +75,10 @@ async def open_session(
         signed_in: bool = True,
         phone: bool = False,
         scale: float = 1,
+        locale: str = "en-GB",
     ) -> BrowserSession:
         context = await chromium.new_context(
+            locale=locale,
             java_script_enabled=javascript,
             is_mobile=phone,
             has_touch=phone,

@@ -34,6 +34,28 @@ def test_gallery_files_are_immutable_and_from_our_origin(client: httpx.Client) -
     assert client.get("/gallery/nothing.js").status_code == 404
 
 
+def test_gallery_page_is_in_the_language_of_the_browser(client: httpx.Client) -> None:
+    scripts = {}
+    for accepted, language in (
+        ("de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("en-US,en;q=0.9,de;q=0.8", "en"),
+        ("fr-FR,de;q=0.7,en;q=0.3", "de"),
+        ("fr", "en"),
+        ("de;q=0,*", "en"),
+        ("de;q=x, ;;", "en"),
+    ):
+        page = client.get("/", headers={"Accept-Language": accepted})
+        assert f'<html lang="{language}">' in page.text, accepted
+        assert "Accept-Language" in page.headers["vary"]
+        assert page.headers["cache-control"] == "no-store"
+        (script,) = re.findall(r'<script type="module" src="([^"]+)"', page.text)
+        scripts[language] = script
+        assert client.get(script).status_code == 200
+    assert scripts["de"] != scripts["en"]
+    assert "Fotos" in client.get(scripts["de"]).text
+    assert '<html lang="en">' in client.get("/").text
+
+
 def test_gallery_page_contains_the_months(
     app_server: AppServer, site: Site, client: httpx.Client
 ) -> None:
@@ -48,9 +70,9 @@ def test_gallery_page_contains_the_months(
 def test_unbuilt_gallery_page_explains_how_to_build_it(
     app_server: AppServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert GalleryBuild.load(FOLDER / "nowhere") is None
+    assert GalleryBuild.load("en", FOLDER / "nowhere") is None
     assert "make gallery" in caplog.text
-    monkeypatch.setattr(GalleryBuild, "load", classmethod(lambda _cls: None))
+    monkeypatch.setattr(GalleryBuild, "load", classmethod(lambda *_: None))
     site = app_server.site()
     with site.client() as client:
         page = client.get("/")

@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from safelight.web.pages.languages import LANGUAGES
+
 FRONTEND = Path(__file__).parents[2] / "frontend"
 
 
@@ -57,6 +59,11 @@ def test_tools_get_no_secrets_and_no_settings_of_npm(
     assert arguments == ["run", "build"]
     assert "a-secret" not in environment.values()
     assert "npm_config_userconfig" not in environment
+
+
+def test_pages_and_gallery_have_the_same_languages() -> None:
+    files = (FRONTEND / "src" / "languages").glob("??.ts")
+    assert {path.stem for path in files} == set(LANGUAGES)
 
 
 def test_no_package_needs_its_install_script() -> None:

@@ -2,7 +2,7 @@ import type { ComponentType } from 'preact'
 import { request } from '../api'
 import type { components } from '../api.gen'
 import type { IconName } from '../icons-later'
-import { photoCount, texts } from '../texts-later'
+import { texts } from '../texts-later'
 import { AlbumForm } from './album-form'
 import { DateForm } from './date-form'
 
@@ -57,8 +57,8 @@ const remove: Action = {
   // Their links die first, which takes a moment: the progress is shown between the requests.
   limit: 100,
   run: changeMany('DELETE', (ids) => `/photos?ids=${ids}`),
-  done: (count) => texts.deletedMany(photoCount(count)),
-  failed: (count) => texts.notDeletedMany(photoCount(count)),
+  done: (count) => texts.deletedMany(count),
+  failed: (count) => texts.notDeletedMany(count),
 }
 
 const changeDate: Action = {
@@ -70,8 +70,8 @@ const changeDate: Action = {
     const response = await request(`/photos?ids=${ids.join()}`, { method: 'PATCH', json: value })
     return (await response.json()) as Result
   },
-  done: (count) => texts.datesChanged(photoCount(count)),
-  failed: (count) => texts.datesNotChanged(photoCount(count)),
+  done: (count) => texts.datesChanged(count),
+  failed: (count) => texts.datesNotChanged(count),
   keepsSelection: true,
 }
 
@@ -87,8 +87,8 @@ const download: Action = {
     location.assign(url)
     return { done: ids.filter((id) => !missing.includes(id)), missing }
   },
-  done: (count) => texts.downloading(photoCount(count)),
-  failed: (count) => texts.notDownloaded(photoCount(count)),
+  done: (count) => texts.downloading(count),
+  failed: (count) => texts.notDownloaded(count),
   keepsSelection: true,
 }
 
@@ -101,8 +101,8 @@ const addToAlbum: Action = {
     const path = `/albums/${album as number}/photos`
     return (await (await request(path, { method: 'POST', json: { ids } })).json()) as Result
   },
-  done: (count) => texts.addedToAlbum(photoCount(count)),
-  failed: (count) => texts.notAddedToAlbum(photoCount(count)),
+  done: (count) => texts.addedToAlbum(count),
+  failed: (count) => texts.notAddedToAlbum(count),
 }
 
 /** The actions of a view that has none of its own. An action is added here. */

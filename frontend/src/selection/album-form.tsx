@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { type Album, createAlbum, fetchAlbums, MAX_TITLE } from '../albums'
-import { photoCount, texts } from '../texts-later'
+import { texts } from '../texts-later'
 import type { FormProps } from './actions'
 
 /** Asks for an album, or creates one. Submits its id. */
@@ -36,7 +36,7 @@ export function AlbumForm({ count, submit, cancel }: FormProps) {
   }
   return (
     <form ref={form} class="selection-form" onSubmit={(event) => void onSubmit(event)}>
-      <strong>{texts.addToAlbumQuestion(photoCount(count))}</strong>
+      <strong>{texts.addToAlbumQuestion(count)}</strong>
       {albums && albums.length > 0 && (
         <select
           aria-label={texts.album}

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Icon } from '../icons-later'
 import { useObservable } from '../observable'
-import { formatInteger, photoCount, texts } from '../texts-later'
+import { formatInteger, texts } from '../texts-later'
 import type { Action, FormProps } from './actions'
 import type { Runner } from './runner'
 import type { Selection } from './selection'
@@ -48,8 +48,8 @@ export function SelectionBar({ selection, runner, actions }: Props) {
   const state = active
     ? texts.working(formatInteger(active.finished), formatInteger(active.all))
     : selection.isLoading
-      ? texts.selecting(photoCount(count))
-      : texts.selected(photoCount(count))
+      ? texts.selecting(count)
+      : texts.selected(count)
   const notice = failure && [failure.action.failed(failure.count), ...failure.reasons].join(' ')
   const Form = asking?.Form ?? Confirmation
   return (
@@ -113,7 +113,7 @@ export function SelectionBar({ selection, runner, actions }: Props) {
 }
 
 function Confirmation({ action, count, submit, cancel }: FormProps & { action: Action }) {
-  const question = action.question?.(count) ?? texts.confirm(action.label, photoCount(count))
+  const question = action.question?.(count) ?? texts.confirm(action.label, count)
   return (
     <form
       class="selection-form"

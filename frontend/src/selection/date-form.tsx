@@ -1,5 +1,5 @@
 import { useId, useState } from 'preact/hooks'
-import { photoCount, texts } from '../texts-later'
+import { texts } from '../texts-later'
 import type { FormProps } from './actions'
 
 /** Asks for a new date, or by how much to shift the dates. Submits the body of the request. */
@@ -26,7 +26,7 @@ export function DateForm({ count, submit, cancel }: FormProps) {
   return (
     <form class="selection-form" onSubmit={onSubmit}>
       <fieldset>
-        <legend>{texts.changeDatesOf(photoCount(count))}</legend>
+        <legend>{texts.changeDatesOf(count)}</legend>
         {choice(texts.setDate, false)}
         {choice(texts.shiftDate, true)}
       </fieldset>

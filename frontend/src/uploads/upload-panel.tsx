@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import type { Photo } from '../api'
 import { Icon, type IconName } from '../icons-later'
 import { useObservable } from '../observable'
-import { formatRate, formatSize, texts } from '../texts-later'
+import { formatPercent, formatRate, formatSize, texts } from '../texts-later'
 import { isActive, isFinished, type Upload } from './upload'
 import type { UploadList } from './upload-list'
 
@@ -176,7 +176,7 @@ function statusText(upload: Upload): string {
   const { file, sent, state } = upload
   if (state === 'refused' || state === 'failed') return upload.reason
   if (state === 'sending' || state === 'paused') {
-    const percent = `${Math.floor((100 * sent) / (file.size || 1))}%`
+    const percent = formatPercent(sent / (file.size || 1))
     const detail =
       state === 'paused' ? texts.paused : upload.rate > 0 ? formatRate(upload.rate) : ''
     return [percent, formatSize(file.size), detail].filter(Boolean).join(' · ')

@@ -2,7 +2,7 @@ import { useRef, useState } from 'preact/hooks'
 import { downloadUrl, editPhoto, type Photo } from '../api'
 import { bootstrap } from '../bootstrap'
 import { Icon } from '../icons-later'
-import { formatSize, formatTime, texts } from '../texts-later'
+import { formatSize, formatTenths, formatTime, texts } from '../texts-later'
 import { DateEditor } from './date-editor'
 import { Revoke } from './revoke'
 import { Share } from './share'
@@ -124,7 +124,7 @@ function Metadata({ photo, onMove }: Pick<Props, 'photo' | 'onMove'>) {
   const rows: [string, string | null | undefined][] = [
     [texts.cameraModel, photo.camera],
     [texts.dimensions, `${photo.width} × ${photo.height}, ${formatSize(photo.size)}`],
-    [texts.duration, photo.duration === null ? null : texts.seconds(photo.duration)],
+    [texts.duration, photo.duration === null ? null : texts.seconds(formatTenths(photo.duration))],
     [texts.file, photo.filename],
     [texts.place, photo.located ? texts.placeInOriginal : null],
     [texts.addedAt, formatTime(photo.created_at)],

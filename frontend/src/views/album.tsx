@@ -50,8 +50,8 @@ const removeFrom = (album: number): Action => ({
   label: texts.removeFromAlbum,
   icon: 'remove',
   run: changeMany('DELETE', (ids) => `/albums/${album}/photos?ids=${ids}`),
-  done: (count) => texts.removedFromAlbum(photoCount(count)),
-  failed: (count) => texts.notRemovedFromAlbum(photoCount(count)),
+  done: (count) => texts.removedFromAlbum(count),
+  failed: (count) => texts.notRemovedFromAlbum(count),
 })
 
 function headOf(current: () => Album, view: View): ComponentType<{ list: PhotoList }> {

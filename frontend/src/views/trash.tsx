@@ -5,7 +5,7 @@ import { Confirmation } from '../confirmation'
 import type { PhotoList } from '../photo-list'
 import { type Action, changeMany } from '../selection/actions'
 import type { Source } from '../source'
-import { photoCount, texts } from '../texts-later'
+import { texts } from '../texts-later'
 import type { View } from './views'
 
 interface Contents {
@@ -29,8 +29,8 @@ const restore: Action = {
   label: texts.restore,
   icon: 'retry',
   run: changeMany('POST', (ids) => `/photos/restore?ids=${ids}`),
-  done: (count) => texts.restoredMany(photoCount(count)),
-  failed: (count) => texts.notRestoredMany(photoCount(count)),
+  done: (count) => texts.restoredMany(count),
+  failed: (count) => texts.notRestoredMany(count),
 }
 
 const deleteForGood: Action = {
@@ -41,8 +41,8 @@ const deleteForGood: Action = {
   isDangerous: true,
   question: texts.emptyTrashQuestion,
   run: changeMany('DELETE', (ids) => `/photos?ids=${ids}&permanent=true`),
-  done: (count) => texts.deletedForGoodMany(photoCount(count)),
-  failed: (count) => texts.notDeletedMany(photoCount(count)),
+  done: (count) => texts.deletedForGoodMany(count),
+  failed: (count) => texts.notDeletedMany(count),
 }
 
 const actions = [restore, deleteForGood]

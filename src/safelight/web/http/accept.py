@@ -1,4 +1,6 @@
-"""What kind of response a client accepts (RFC 9110, 12.5.1)."""
+"""What kind of response, and which language, a client accepts (RFC 9110, 12.5)."""
+
+from collections.abc import Collection
 
 from starlette.datastructures import Headers
 
@@ -10,12 +12,28 @@ def accepts_html(headers: Headers) -> bool:
 
     Browsers name it for pages, and only for these: scripts and images send ``*/*`` or other types.
     """
-    weights: dict[str, float] = {}
-    for item in ",".join(headers.getlist("accept")).split(","):
-        media_type, *parameters = (part.strip().lower() for part in item.split(";"))
-        weights.setdefault(media_type, _weight(parameters))
+    weights = _weights(headers, "accept")
     html = max(weights.get("text/html", 0), weights.get("application/xhtml+xml", 0))
     return html > 0 and html > max((weights.get(kind, 0) for kind in _JSON), default=0)
+
+
+def preferred_language(headers: Headers, languages: Collection[str], *, default: str) -> str:
+    """Return which of the languages the client prefers, whatever the region: "de" for "de-AT"."""
+    weights = _weights(headers, "accept-language")
+    for wanted in sorted(weights, key=lambda each: -weights[each]):
+        language = default if wanted == "*" else wanted.split("-")[0]
+        if language in languages and weights[wanted] > 0:
+            return language
+    return default
+
+
+def _weights(headers: Headers, name: str) -> dict[str, float]:
+    """Return the values of a header, in lower case, with their weights."""
+    weights: dict[str, float] = {}
+    for item in ",".join(headers.getlist(name)).split(","):
+        value, *parameters = (part.strip().lower() for part in item.split(";"))
+        weights.setdefault(value, _weight(parameters))
+    return weights
 
 
 def _weight(parameters: list[str]) -> float:

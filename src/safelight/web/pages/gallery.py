@@ -12,6 +12,7 @@ from safelight.web.api.schemas import MonthView
 from safelight.web.auth.auth import Authenticator
 from safelight.web.http.paths import root_path
 from safelight.web.pages.gallery_files import GalleryBuild
+from safelight.web.pages.languages import LANGUAGES, page_language
 from safelight.web.pages.renderer import PageRenderer
 
 FIRST_PAGE = "/api/photos?limit=60&order=taken&links=parts"
@@ -30,7 +31,7 @@ class GalleryPage:
         self._library = library
         self._authenticator = authenticator
         self._renderer = renderer
-        self._build = GalleryBuild.load()
+        self._builds = {language: GalleryBuild.load(language) for language in LANGUAGES}
 
     async def show(self, request: Request) -> Response:
         """Return the gallery page, with what its first screen shows unless it has another view."""
@@ -60,12 +61,13 @@ class GalleryPage:
         first_page: str | None = None,
         months: list[MonthView] | None = None,
     ) -> Response:
-        if self._build is None:
+        build = self._builds[page_language(request)]
+        if build is None:
             return self._renderer.render(request, "unbuilt.html", status=503)
         return self._renderer.render(
             request,
             "gallery.html",
-            build=self._build,
+            build=build,
             first_page=first_page,
             large=_large_presets(self._library),
             # Only digits and base64: it cannot contain a closing tag.

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryBuild:
-    """The first files of the gallery, by their paths below ``/gallery``."""
+    """The first files of the gallery in one language, by their paths below ``/gallery``."""
 
     script: str
     styles: tuple[str, ...]
@@ -32,10 +32,10 @@ class GalleryBuild:
     """Scripts that the entry script imports."""
 
     @classmethod
-    def load(cls, folder: Path = FOLDER) -> Self | None:
+    def load(cls, language: str, folder: Path = FOLDER) -> Self | None:
         """Read Vite's manifest. Return None, and log a warning, if it is missing."""
         try:
-            manifest = json.loads((folder / "manifest.json").read_text())
+            manifest = json.loads((folder / f"manifest.{language}.json").read_text())
         except FileNotFoundError:
             _log.warning(MISSING)
             return None

@@ -14,6 +14,7 @@ from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web import problems
 from safelight.web.hosts import link_endpoint
 from safelight.web.http.paths import root_path
+from safelight.web.pages.languages import page_language
 
 
 class PageRenderer:
@@ -37,6 +38,7 @@ class PageRenderer:
         """Return a page made from a template and its values."""
         html = self._templates.get_template(template).render(
             root=root_path(request.scope),
+            language=page_language(request),
             may_sign_out=getattr(request.state, "safelight_session", None) is not None,
             max_size=format_size(self._library.limits.max_form_bytes),
             max_bytes=self._library.limits.max_form_bytes,
@@ -50,6 +52,7 @@ class PageRenderer:
             headers={
                 "Cache-Control": "no-store",  # after signing out, Back must show nothing
                 "Content-Security-Policy": self._policy(request),
+                "Vary": "Accept-Language",
                 **(headers or {}),
             },
         )

@@ -1,0 +1,2 @@
+/** The language of this build, such as `en`. */
+declare const LANGUAGE: string
