@@ -1,5 +1,6 @@
 """The public API: names, errors and their documentation."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import safelight
 from safelight import errors
 
 ROOT = Path(__file__).parents[2]
+LAZY_PACKAGES = ["safelight.catalog", "safelight.library", "safelight.web"]
 
 
 @pytest.mark.parametrize("name", safelight.__all__)
@@ -15,9 +17,16 @@ def test_public_names_exist_and_have_docstrings(name: str) -> None:
     assert getattr(safelight, name).__doc__
 
 
-def test_unknown_name_is_an_attribute_error() -> None:
+@pytest.mark.parametrize("package", ["safelight", *LAZY_PACKAGES])
+def test_unknown_name_is_an_attribute_error(package: str) -> None:
     with pytest.raises(AttributeError):
-        _ = safelight.nothing
+        _ = import_module(package).nothing
+
+
+@pytest.mark.parametrize("package", LAZY_PACKAGES)
+def test_names_that_are_imported_on_first_use_exist(package: str) -> None:
+    module = import_module(package)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
 def _tree(kind: type[errors.SafelightError]) -> list[type[errors.SafelightError]]:
