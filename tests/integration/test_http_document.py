@@ -95,6 +95,7 @@ def test_responses_over_the_life_of_a_photo_are_documented(
         listed,
         client.get("/api/photos", params={"limit": 1}, headers=tag),
         client.get("/api/photos/months"),
+        client.get("/api/changes"),
         client.get(one),
         client.get(f"{one}/original"),
         client.patch(one, json={"title": None, "description": "Changed."}),

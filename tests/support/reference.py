@@ -25,7 +25,7 @@ METHODS = {
         "engine",
         "database_url",
     ),
-    "Add and list": ("add", "list_photos", "photo", "photos", "months"),
+    "Add and list": ("add", "list_photos", "photo", "photos", "months", "count_changes"),
     "Adopt": ("adopt",),
     "Albums": (
         *("albums", "album", "create_album", "edit_album", "delete_album"),

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.albums.albums import Albums
+from safelight.catalog.changes.counter import ChangeCounter
 from safelight.catalog.database import Database, Work
 from safelight.catalog.dates import PhotoDates, date_values, keep_owners_date
 from safelight.catalog.deletion.rekeying import RekeyedRows
@@ -83,6 +84,7 @@ class Catalog:
         self.adoptions = Adoptions(self._database)
         self.albums = Albums(self._database)
         self.bucket_record = BucketRecord(self._database)
+        self.changes = ChangeCounter(self._database)
         self.dates = PhotoDates(self._database)
         self.downloads = DownloadRows(self._database)
         self.host = HostTransactions(self._database)
@@ -91,7 +93,7 @@ class Catalog:
         self.month_counts = MonthCounts(self._database)
         self.month_drift = MonthDrift(self._database)
         self.reservations = Reservations(
-            self._database, self.month_counts, finds_duplicates=finds_duplicates
+            self._database, self.month_counts, self.changes, finds_duplicates=finds_duplicates
         )
         self.sessions = Sessions(self._database)
         self.tombstones = Tombstones(self._database)

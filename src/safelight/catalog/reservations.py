@@ -11,6 +11,7 @@ from psycopg import errors as pg
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from safelight.catalog.changes.counter import ChangeCounter
 from safelight.catalog.database import Database, fetch_on_connection
 from safelight.catalog.deletion.trash import restore_photos
 from safelight.catalog.months.counts import FOLD_EVERY, MonthCounts
@@ -42,10 +43,16 @@ class Reservations:
     """The rows of future photos. All calls raise CatalogUnavailable when PostgreSQL is down."""
 
     def __init__(
-        self, database: Database, month_counts: MonthCounts, *, finds_duplicates: bool = True
+        self,
+        database: Database,
+        month_counts: MonthCounts,
+        changes: ChangeCounter,
+        *,
+        finds_duplicates: bool = True,
     ) -> None:
         self._database = database
         self._month_counts = month_counts
+        self._changes = changes
         self._finds_duplicates = finds_duplicates
 
     async def reserve(
@@ -124,6 +131,7 @@ class Reservations:
                 break
             if photo.id % FOLD_EVERY == 0:
                 await self._month_counts.try_to_fold()
+                await self._changes.try_to_fold()
             return photo
         raise NotFound
 

@@ -156,6 +156,7 @@ def make_tasks(
     async def sweep_all() -> None:
         # Not a task of its own: workers of an earlier version would fail its jobs.
         await catalog.month_counts.fold_all()
+        await catalog.changes.fold_all()
         try:
             await settle(sweep, uploads, on_demand)
         finally:

@@ -5,6 +5,7 @@ migrations create them; a test compares the two.
 """
 
 from safelight.catalog.tables.albums import album_photos, albums
+from safelight.catalog.tables.changes import change_counts, changes
 from safelight.catalog.tables.clients import (
     adoptions,
     codes,
@@ -22,6 +23,8 @@ __all__ = [
     "adoptions",
     "album_photos",
     "albums",
+    "change_counts",
+    "changes",
     "codes",
     "downloads",
     "installation",

@@ -98,6 +98,7 @@ class SyncLibrary:
     list_photos = _blocking(Library.list_photos)
     page = _blocking(Library.page)
     months = _blocking(Library.months)
+    count_changes = _blocking(Library.count_changes)
     edit = _blocking(Library.edit)
     set_dates = _blocking(Library.set_dates)
     shift_dates = _blocking(Library.shift_dates)

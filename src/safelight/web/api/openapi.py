@@ -14,6 +14,7 @@ from safelight.web.api.albums.schemas import (
     AlbumView,
     NewAlbum,
 )
+from safelight.web.api.changes.schemas import ChangesView
 from safelight.web.api.deletion.schemas import EmptiedView, TrashView
 from safelight.web.api.photo_parts import PartsPageView
 from safelight.web.api.schemas import (
@@ -98,7 +99,7 @@ def components() -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(
         [
             *(PhotoView, PartsPageView, MonthView, PresetView, SessionView),
-            *(EmptiedView, TrashView),
+            *(ChangesView, EmptiedView, TrashView),
             *(JobsView, JobBatchView, PrunedBatchView),
             *(AlbumView, NewAlbum, AlbumChanges, AlbumPhotos, AlbumMove),
             *(PermitView, PutView, PartsView),

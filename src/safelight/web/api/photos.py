@@ -13,6 +13,7 @@ from safelight.models import Photo
 from safelight.web.api import openapi
 from safelight.web.api.albums.albums import AlbumCalls
 from safelight.web.api.bulk import BulkCalls
+from safelight.web.api.changes.changes import ChangeCalls
 from safelight.web.api.deletion.trash import TrashCalls
 from safelight.web.api.downloads import DownloadCalls
 from safelight.web.api.listing import ListCalls
@@ -87,6 +88,7 @@ class _Calls:
         LinkCalls(self._library).register(router)
         BulkCalls(self._library).register(router)
         AlbumCalls(self._library).register(router)
+        ChangeCalls(self._library).register(router)
         DownloadCalls(self._library).register(router)
         ListCalls(self._library, self._serializer).register(router)
         TrashCalls(self._library, self._serializer).register(router)

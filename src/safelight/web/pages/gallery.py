@@ -37,7 +37,7 @@ class GalleryPage:
         """Return the gallery page, with what its first screen shows unless it has another view."""
         owner = await self._authenticator(request)
         if _VIEW_PARAMETERS & request.query_params.keys():
-            return self._page(request)
+            return self._page(request, changes=await self._library.count_changes(owner))
         return await self._render(
             request, owner, first_page=f"{root_path(request.scope)}{FIRST_PAGE}"
         )
@@ -51,13 +51,18 @@ class GalleryPage:
     async def _render(
         self, request: Request, owner: str, *, first_page: str | None = None
     ) -> Response:
+        # Before the months: a change between is seen as one.
+        changes = await self._library.count_changes(owner)
         months = [month_to_view(month) for month in await self._library.months(owner)]
-        return self._page(request, first_page=first_page if months else None, months=months)
+        return self._page(
+            request, changes=changes, first_page=first_page if months else None, months=months
+        )
 
     def _page(
         self,
         request: Request,
         *,
+        changes: int,
         first_page: str | None = None,
         months: list[MonthView] | None = None,
     ) -> Response:
@@ -68,6 +73,7 @@ class GalleryPage:
             request,
             "gallery.html",
             build=build,
+            changes=changes,
             first_page=first_page,
             large=_large_presets(self._library),
             # Only digits and base64: it cannot contain a closing tag.

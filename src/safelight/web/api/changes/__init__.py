@@ -1,0 +1,1 @@
+"""The route that says whether anything has changed."""
