@@ -1,5 +1,6 @@
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import { type Album, createAlbum, fetchAlbums, MAX_TITLE } from '../albums'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { AlbumTitleForm } from '../album-title-form'
+import { type Album, createAlbum, fetchAlbums } from '../albums'
 import { texts } from '../texts-later'
 import type { FormProps } from './actions'
 
@@ -8,8 +9,7 @@ export function AlbumForm({ count, submit, cancel }: FormProps) {
   const [albums, setAlbums] = useState<Album[]>()
   const [chosen, setChosen] = useState('')
   const [failure, setFailure] = useState('')
-  const form = useRef<HTMLFormElement>(null)
-  const name = useId()
+  const question = useRef<HTMLElement>(null)
   useEffect(() => {
     const load = async () => {
       try {
@@ -23,20 +23,19 @@ export function AlbumForm({ count, submit, cancel }: FormProps) {
     void load()
   }, [])
   useEffect(() => {
-    form.current?.querySelector<HTMLElement>('select, input')?.focus()
+    question.current?.closest('form')?.querySelector<HTMLElement>('select, input')?.focus()
   }, [albums])
-  const onSubmit = async (event: SubmitEvent) => {
-    event.preventDefault()
-    const title = new FormData(event.currentTarget as HTMLFormElement).get(name) as string
-    try {
-      submit(chosen ? Number(chosen) : (await createAlbum(title)).id)
-    } catch (error) {
-      setFailure((error as Error).message)
-    }
-  }
   return (
-    <form ref={form} class="selection-form" onSubmit={(event) => void onSubmit(event)}>
-      <strong>{texts.addToAlbumQuestion(count)}</strong>
+    <AlbumTitleForm
+      class="selection-form"
+      answer={texts.add}
+      isPrimary
+      hasNoTitle={!albums || chosen !== ''}
+      isDisabled={!albums}
+      save={async (title) => submit(chosen ? Number(chosen) : (await createAlbum(title)).id)}
+      cancel={cancel}
+    >
+      <strong ref={question}>{texts.addToAlbumQuestion(count)}</strong>
       {albums && albums.length > 0 && (
         <select
           aria-label={texts.album}
@@ -51,24 +50,7 @@ export function AlbumForm({ count, submit, cancel }: FormProps) {
           <option value="">{texts.newAlbum}</option>
         </select>
       )}
-      {albums && !chosen && (
-        <input
-          name={name}
-          aria-label={texts.newAlbumTitle}
-          placeholder={texts.newAlbumTitle}
-          maxLength={MAX_TITLE}
-          autocomplete="off"
-          required
-          dir="auto"
-        />
-      )}
       {failure && <span role="alert">{failure}</span>}
-      <button type="submit" class="primary" disabled={!albums}>
-        {texts.add}
-      </button>
-      <button type="button" class="secondary" onClick={cancel}>
-        {texts.cancel}
-      </button>
-    </form>
+    </AlbumTitleForm>
   )
 }

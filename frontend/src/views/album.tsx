@@ -1,21 +1,15 @@
 import type { ComponentType } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { viewUrl } from '../address'
-import {
-  type Album,
-  ALBUMS_QUERY,
-  deleteAlbum,
-  fetchAlbum,
-  MAX_TITLE,
-  renameAlbum,
-} from '../albums'
+import { AlbumTitleForm } from '../album-title-form'
+import { type Album, ALBUMS_QUERY, deleteAlbum, fetchAlbum, renameAlbum } from '../albums'
 import { fetchPage, Problem } from '../api'
+import { Confirmation } from '../confirmation'
 import { goTo } from '../go-to'
 import type { PhotoList } from '../photo-list'
 import { type Action, ACTIONS, changeMany } from '../selection/actions'
 import { pageTitle, photoCount, texts } from '../texts-later'
 import type { View } from './views'
-import './albums.css'
 
 /** The photos of an album, in its order. */
 export async function open(query: URLSearchParams): Promise<View> {
@@ -58,77 +52,50 @@ function headOf(current: () => Album, view: View): ComponentType<{ list: PhotoLi
   return function Head({ list }) {
     const [asking, setAsking] = useState<'rename' | 'delete'>()
     const [failure, setFailure] = useState('')
-    const field = useRef<HTMLInputElement>(null)
     const album = current()
-    useEffect(() => {
-      if (asking === 'rename') field.current?.select()
-    }, [asking])
-    const attempt = async (work: () => Promise<void>) => {
+    const rename = async (title: string) => {
+      view.title = (await renameAlbum(album.id, title)).title
+      document.title = pageTitle(view.title)
+      await list.refresh()
+      setAsking(undefined)
+    }
+    const remove = async () => {
       try {
-        await work()
-        setFailure('')
-        setAsking(undefined)
+        await deleteAlbum(album.id)
+        goTo(ALBUMS_QUERY, 'replace')
       } catch (error) {
         setFailure((error as Error).message)
       }
     }
-    const rename = async () => {
-      view.title = (await renameAlbum(album.id, field.current?.value ?? '')).title
-      document.title = pageTitle(view.title)
-      await list.refresh()
-    }
-    const remove = async () => {
-      await deleteAlbum(album.id)
-      goTo(ALBUMS_QUERY, 'replace')
-    }
-    const cancel = (
-      <button type="button" class="secondary" onClick={() => setAsking(undefined)}>
-        {texts.cancel}
-      </button>
-    )
     return (
       <div class="album-head">
         <h1 dir="auto">{view.title}</h1>
         {album.description && <p dir="auto">{album.description}</p>}
         {list.isReady && <p class="muted">{photoCount(list.total)}</p>}
         {asking === 'rename' ? (
-          <form
-            class="album-form"
-            onSubmit={(event) => {
-              event.preventDefault()
-              void attempt(rename)
-            }}
-          >
-            <input
-              ref={field}
-              aria-label={texts.albumTitle}
-              defaultValue={view.title}
-              maxLength={MAX_TITLE}
-              autocomplete="off"
-              required
-              dir="auto"
-            />
-            <button type="submit" class="primary">
-              {texts.save}
-            </button>
-            {cancel}
-          </form>
-        ) : asking === 'delete' ? (
-          <div class="album-actions" role="alert">
-            <p>{texts.deleteAlbumQuestion}</p>
-            <button type="button" class="primary" onClick={() => void attempt(remove)}>
-              {texts.deleteAlbum}
-            </button>
-            {cancel}
-          </div>
+          <AlbumTitleForm
+            title={view.title}
+            answer={texts.save}
+            isPrimary
+            save={rename}
+            cancel={() => setAsking(undefined)}
+          />
         ) : (
           <div class="album-actions">
-            <button type="button" class="secondary" onClick={() => setAsking('rename')}>
-              {texts.renameAlbum}
-            </button>
-            <button type="button" class="secondary danger" onClick={() => setAsking('delete')}>
-              {texts.deleteAlbumEllipsis}
-            </button>
+            {asking === undefined && (
+              <button type="button" class="secondary" onClick={() => setAsking('rename')}>
+                {texts.renameAlbum}
+              </button>
+            )}
+            <Confirmation
+              label={texts.deleteAlbumEllipsis}
+              question={texts.deleteAlbumQuestion}
+              answer={texts.deleteAlbum}
+              isDangerous
+              isOpen={asking === 'delete'}
+              setOpen={(isOpen) => setAsking(isOpen ? 'delete' : undefined)}
+              onConfirm={() => void remove()}
+            />
           </div>
         )}
         {failure && <p role="alert">{failure}</p>}

@@ -1,11 +1,11 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { viewUrl } from '../address'
-import { type Album, albumQuery, createAlbum, fetchAlbums, knownAlbums, MAX_TITLE } from '../albums'
+import { AlbumTitleForm } from '../album-title-form'
+import { type Album, albumQuery, createAlbum, fetchAlbums, knownAlbums } from '../albums'
 import { goTo } from '../go-to'
 import { srcset, tileSources } from '../grid/images'
 import { photoCount, texts } from '../texts-later'
 import type { View } from './views'
-import './albums.css'
 
 /** All albums, the newest first. */
 export const open = (): View => ({ title: texts.albums, Body: Albums })
@@ -74,32 +74,9 @@ function AlbumLink({ album }: { album: Album }) {
   )
 }
 
-function NewAlbum() {
-  const field = useRef<HTMLInputElement>(null)
-  const [failure, setFailure] = useState('')
-  const create = async (event: SubmitEvent) => {
-    event.preventDefault()
-    try {
-      goTo(albumQuery((await createAlbum(field.current?.value ?? '')).id))
-    } catch (error) {
-      setFailure((error as Error).message)
-    }
-  }
-  return (
-    <form class="album-form" onSubmit={(event) => void create(event)}>
-      <input
-        ref={field}
-        aria-label={texts.newAlbumTitle}
-        placeholder={texts.newAlbumTitle}
-        maxLength={MAX_TITLE}
-        autocomplete="off"
-        required
-        dir="auto"
-      />
-      <button type="submit" class="secondary">
-        {texts.createAlbum}
-      </button>
-      <p role="status">{failure}</p>
-    </form>
-  )
-}
+const NewAlbum = () => (
+  <AlbumTitleForm
+    answer={texts.createAlbum}
+    save={async (title) => goTo(albumQuery((await createAlbum(title)).id))}
+  />
+)
