@@ -28,6 +28,11 @@ export async function renameAlbum(id: number, title: string): Promise<Album> {
   return (await response.json()) as Album
 }
 
+/** Let a photo of an album stand for it. */
+export async function setCover(id: number, photo: number): Promise<void> {
+  await request(`/albums/${id}`, { method: 'PATCH', json: { cover: photo } })
+}
+
 export async function deleteAlbum(id: number): Promise<void> {
   await request(`/albums/${id}`, { method: 'DELETE' })
   known = known?.filter((album) => album.id !== id)

@@ -4,6 +4,8 @@ import { fetchMonths, fetchPage, type Month, type Photo, type Position } from '.
 export interface Source {
   /** What the photos are sorted by, newest first; undefined for any other order. */
   readonly order?: 'taken' | 'added'
+  /** The id of the album whose photos they are. */
+  readonly album?: number
   /** Return the sections of the list. One whose `month` is empty has no heading. */
   sections: () => Promise<Month[]>
   /** Return up to `limit` photos from a position on; the first page without one. */

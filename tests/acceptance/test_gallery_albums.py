@@ -100,6 +100,62 @@ async def test_photos_are_added_to_a_new_album(
         await api.delete(f"/api/albums/{album['id']}")
 
 
+async def test_photos_of_an_album_are_moved_and_one_becomes_its_cover(
+    open_session: OpenBrowserSession, service: Service, ids: list[int]
+) -> None:
+    async with service.api() as api:
+        new = {"title": "Ordered", "ids": ids}
+        album = (await api.post("/api/albums", json=new)).json()["id"]
+    gallery = await GalleryPage(await open_session(service)).open(f"/?view=album&id={album}")
+    page = gallery.page
+    bar = page.get_by_role("region", name="Selected photos")
+
+    async def expect_order(*numbers: int) -> None:
+        for slot, number in enumerate(numbers):
+            tile = page.locator(f'#photos [data-slot="{slot}"][data-photo="{ids[number]}"]')
+            await expect(tile).to_be_visible()
+        # The buttons are disabled until the photos are shown in their new order.
+        await expect(bar.get_by_role("button", name="Move later")).to_be_enabled()
+
+    await expect(gallery.photos).to_have_count(len(ids))
+    await gallery.photo("Photo 2").focus()
+    await page.keyboard.press("x")
+    await expect(bar).to_contain_text("1 photo selected")
+    await page.keyboard.press(",")
+    await expect_order(0, 2, 1, 3)
+    await expect(bar.get_by_role("button", name="Move earlier")).to_be_focused()
+    await page.keyboard.press("b")
+    await expect_order(2, 0, 1, 3)
+    await gallery.photo("Photo 1").click()
+    await expect(bar).to_contain_text("2 photos selected")
+    await expect(bar.get_by_role("button", name="Use as cover")).to_have_count(0)
+    await page.keyboard.press(".")
+    await expect_order(0, 3, 2, 1)
+    await bar.get_by_role("button", name="Move earlier").click()
+    await expect_order(0, 2, 1, 3)
+    await page.keyboard.press("e")
+    await expect_order(0, 3, 2, 1)
+    async with service.api() as api:
+        listed = (await api.get(f"/api/photos?album={album}")).json()
+        assert [photo["id"] for photo in listed] == [ids[number] for number in (0, 3, 2, 1)]
+
+    await gallery.photo("Photo 1").click()
+    await expect(bar).to_contain_text("1 photo selected")
+    await bar.get_by_role("button", name="Use as cover").click()
+    await expect(page.get_by_text("This photo is now the cover of the album.")).to_be_visible()
+    async with service.api() as api:
+        assert (await api.get(f"/api/albums/{album}")).json()["cover"]["id"] == ids[2]
+    await page.keyboard.press("Escape")
+    await expect(bar).to_have_count(0)
+    await gallery.photo("Photo 3").click()
+    await gallery.viewer.shows("Photo 3")
+    await gallery.viewer.dialog.get_by_role("button", name="Use as cover").click()
+    await expect(gallery.viewer.dialog.get_by_text("This photo is now the cover")).to_be_visible()
+    async with service.api() as api:
+        assert (await api.get(f"/api/albums/{album}")).json()["cover"]["id"] == ids[3]
+        await api.delete(f"/api/albums/{album}")
+
+
 async def test_axe_finds_no_violations_in_albums(
     chromium: Browser, service: Service, ids: list[int]
 ) -> None:

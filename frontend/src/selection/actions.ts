@@ -2,6 +2,7 @@ import type { ComponentType } from 'preact'
 import { request } from '../api'
 import type { components } from '../api.gen'
 import type { IconName } from '../icons-later'
+import type { PhotoList } from '../photo-list'
 import { texts } from '../texts-later'
 import { AlbumForm } from './album-form'
 import { DateForm } from './date-form'
@@ -17,6 +18,10 @@ export interface Action {
   name: string
   label: string
   icon: IconName
+  /** Whether only its icon is shown; the label is its tooltip. */
+  isCompact?: boolean
+  /** The most selected photos that it is offered for. */
+  most?: number
   /** The key that starts it. */
   key?: string
   /** Asks before the action runs, with its label unless `question` returns another text. */
@@ -27,7 +32,7 @@ export interface Action {
   /** The most photos of one call of `run`; 500 by default. */
   limit?: number
   /** Change photos. An error is the reason why none of them was changed. */
-  run: (ids: number[], value: unknown) => Promise<Result>
+  run: (ids: number[], value: unknown, list: PhotoList) => Promise<Result>
   /** Say how many photos it has changed. */
   done: (count: number) => string
   /** Say how many photos it could not change. */

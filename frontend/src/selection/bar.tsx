@@ -19,9 +19,12 @@ export function SelectionBar({ selection, runner, actions }: Props) {
   const [asking, setAsking] = useState<Action>()
   const bar = useRef<HTMLElement>(null)
   const count = selection.ids.size
+  const offered = actions.filter(({ most = count }) => count <= most)
   const { active, failure } = runner
   const { isOn } = selection
   const wasOn = useRef(false)
+  /** The name of the action that was started last. */
+  const started = useRef('')
   useEffect(() => {
     const hasLostFocus = document.activeElement === document.body
     if (wasOn.current && !isOn) {
@@ -36,7 +39,13 @@ export function SelectionBar({ selection, runner, actions }: Props) {
       bar.current?.querySelector<HTMLElement>(first)?.focus()
     }
   }, [asking])
+  // A button loses the focus while it is disabled.
+  useEffect(() => {
+    if (active || document.activeElement !== document.body) return
+    bar.current?.querySelector<HTMLElement>(`[data-action="${started.current}"]`)?.focus()
+  }, [active])
   const start = (action: Action) => {
+    started.current = action.name
     if (action.Form || action.isDangerous) setAsking(action)
     else void runner.run(action)
   }
@@ -88,12 +97,15 @@ export function SelectionBar({ selection, runner, actions }: Props) {
                 <Icon name="close" />
               </button>
               <strong>{state}</strong>
-              {actions.map((action) => (
+              {offered.map((action) => (
                 <button
                   key={action.name}
                   type="button"
-                  class="secondary"
+                  class={action.isCompact ? 'secondary compact' : 'secondary'}
+                  title={action.isCompact ? action.label : undefined}
+                  data-action={action.name}
                   data-key={action.key}
+                  aria-keyshortcuts={action.key}
                   disabled={active !== undefined || selection.isLoading}
                   onClick={() => start(action)}
                 >

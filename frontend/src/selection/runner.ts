@@ -42,7 +42,7 @@ export class Runner extends Observable {
     for (let start = 0; start < ids.length; start += limit) {
       const some = ids.slice(start, start + limit)
       try {
-        const result = await action.run(some, value)
+        const result = await action.run(some, value, list)
         done += result.done.length
         for (const [id, error] of result.failed ?? []) left.set(id, error)
       } catch (error) {

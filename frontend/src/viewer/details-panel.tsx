@@ -3,12 +3,15 @@ import { downloadUrl, editPhoto, type Photo } from '../api'
 import { bootstrap } from '../bootstrap'
 import { Icon } from '../icons-later'
 import { formatSize, formatTenths, formatTime, texts } from '../texts-later'
+import { AlbumCover } from './album-cover'
 import { DateEditor } from './date-editor'
 import { Revoke } from './revoke'
 import { Share } from './share'
 
 interface Props {
   photo: Photo
+  /** The album that it is shown in. */
+  album: number | undefined
   onChange: (photo: Photo) => void
   /** Called instead of `onChange` if the date was changed: the photo has another slot. */
   onMove: (photo: Photo) => void
@@ -16,7 +19,7 @@ interface Props {
 }
 
 /** A photo's title, description and metadata, and the buttons to share and delete it. */
-export function DetailsPanel({ photo, onChange, onMove, onDelete }: Props) {
+export function DetailsPanel({ photo, album, onChange, onMove, onDelete }: Props) {
   return (
     <section class="details-panel" aria-label={texts.details}>
       <Caption photo={photo} onChange={onChange} />
@@ -24,6 +27,7 @@ export function DetailsPanel({ photo, onChange, onMove, onDelete }: Props) {
       <div class="panel-actions">
         <Share photo={photo} />
         <Revoke photo={photo} onChange={onChange} />
+        {album !== undefined && <AlbumCover photo={photo} album={album} />}
         <a class="secondary" href={downloadUrl(photo.id)} download>
           <Icon name="download" />
           {texts.download}

@@ -243,6 +243,7 @@ export class Viewer {
         <DetailsPanel
           key={photo.id}
           photo={photo}
+          album={this.options.list.source.album}
           onChange={(edited) => this.options.list.replace(edited)}
           onMove={(edited) => void this.options.list.move(edited)}
           onDelete={() => this.#delete()}

@@ -7,8 +7,9 @@ import { fetchPage, Problem } from '../api'
 import { Confirmation } from '../confirmation'
 import { goTo } from '../go-to'
 import type { PhotoList } from '../photo-list'
-import { type Action, ACTIONS, changeMany } from '../selection/actions'
+import { ACTIONS } from '../selection/actions'
 import { pageTitle, photoCount, texts } from '../texts-later'
+import { actionsOf } from './album-actions'
 import type { View } from './views'
 
 /** The photos of an album, in its order. */
@@ -21,32 +22,27 @@ export async function open(query: URLSearchParams): Promise<View> {
     if (!(error instanceof Problem && [404, 422].includes(error.status))) throw error
     return { title: texts.albums, parent: 'albums', Body: NoAlbum }
   }
+  let moves = 0
   const view: View = {
     title: album.title,
     parent: 'albums',
     source: {
+      album: album.id,
       sections: async () => {
         album = await fetchAlbum(String(album.id))
         view.title = album.title
-        return album.photos ? [{ month: '', count: album.photos, after: '' }] : []
+        // A list whose order has changed has other sections: photos out of view are loaded again.
+        const section = { month: '', count: album.photos, after: '', moves }
+        return album.photos ? [section] : []
       },
       page: (position) => fetchPage(`album=${album.id}`, position),
     },
     Empty,
-    actions: [removeFrom(album.id), ...ACTIONS],
+    actions: [...actionsOf(album.id, () => moves++), ...ACTIONS],
   }
   view.Head = headOf(() => album, view)
   return view
 }
-
-const removeFrom = (album: number): Action => ({
-  name: 'remove-from-album',
-  label: texts.removeFromAlbum,
-  icon: 'remove',
-  run: changeMany('DELETE', (ids) => `/albums/${album}/photos?ids=${ids}`),
-  done: (count) => texts.removedFromAlbum(count),
-  failed: (count) => texts.notRemovedFromAlbum(count),
-})
 
 function headOf(current: () => Album, view: View): ComponentType<{ list: PhotoList }> {
   return function Head({ list }) {
