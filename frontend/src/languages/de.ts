@@ -172,6 +172,31 @@ export const later: LaterTexts = {
   cancel: 'Abbrechen',
   photoNotLoaded: 'Dieses Foto konnte nicht geladen werden.',
 
+  slideshow: 'Diashow',
+  slideshowStarted: 'Diashow: Leertaste, Klick oder Tippen hält sie an, Escape beendet sie.',
+  slideshowPaused: 'Die Diashow ist angehalten.',
+  slideshowResumed: 'Die Diashow läuft weiter.',
+  resumeSlideshow: 'Fortsetzen',
+  endSlideshow: 'Diashow beenden',
+  fullScreen: 'Vollbild',
+  leaveFullScreen: 'Vollbild beenden',
+
+  shortcuts: {
+    help: 'Tastenkürzel anzeigen',
+    move: 'Zu einem anderen Foto',
+    first: 'Zum ersten Foto',
+    last: 'Zum letzten Foto',
+    open: 'Foto öffnen',
+    toggle: 'Foto auswählen oder abwählen',
+    extend: 'Bis zu einem anderen Foto auswählen',
+    all: 'Alle Fotos auswählen',
+    actions: 'Zu den Aktionen',
+    pan: 'Vergrößertes Foto verschieben',
+    close: 'Vollbild beenden, oder das Foto schließen',
+    pause: 'Diashow anhalten oder fortsetzen',
+    endSlideshow: 'Vollbild beenden, oder die Diashow',
+  },
+
   uploads: 'Hochladen',
   adding: (finished, all) =>
     `Fotos werden hinzugefügt: ${formatInteger(finished)} von ${formatInteger(all)}`,

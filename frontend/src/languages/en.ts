@@ -165,6 +165,31 @@ export const later = {
   cancel: 'Cancel',
   photoNotLoaded: 'This photo could not be loaded.',
 
+  slideshow: 'Slideshow',
+  slideshowStarted: 'Slideshow: Space, a click or a tap pauses, Escape ends it.',
+  slideshowPaused: 'The slideshow is paused.',
+  slideshowResumed: 'The slideshow continues.',
+  resumeSlideshow: 'Continue',
+  endSlideshow: 'End slideshow',
+  fullScreen: 'Full screen',
+  leaveFullScreen: 'Leave full screen',
+
+  shortcuts: {
+    help: 'Show the keyboard shortcuts',
+    move: 'Move to another photo',
+    first: 'Move to the first photo',
+    last: 'Move to the last photo',
+    open: 'Open the photo',
+    toggle: 'Select the photo, or no longer',
+    extend: 'Select up to another photo',
+    all: 'Select all photos',
+    actions: 'Move to the actions',
+    pan: 'Move a zoomed photo',
+    close: 'Leave full screen, or close the photo',
+    pause: 'Pause the slideshow, or continue it',
+    endSlideshow: 'Leave full screen, or end the slideshow',
+  },
+
   uploads: 'Uploads',
   adding: (finished: number, all: number) =>
     `Adding photos: ${formatInteger(finished)} of ${formatInteger(all)}`,

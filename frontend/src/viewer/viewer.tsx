@@ -9,6 +9,7 @@ import type { Deletions } from '../deletions'
 import { srcset } from '../grid/images'
 import { placeholder } from '../grid/placeholder'
 import { photoName, texts } from '../texts-later'
+import { addCommands } from './commands'
 import { DetailsPanel } from './details-panel'
 import { Sharpener } from './sharpener'
 import { TrashPanel } from './trash-panel'
@@ -73,7 +74,12 @@ export class Viewer {
     pswp.addFilter('itemData', (_item, index) => this.#slide(index))
     pswp.on('uiRegister', () => this.#registerElements(pswp))
     pswp.on('change', () => this.#slideChanged())
-    pswp.on('keydown', (event) => this.#keyPressed(event))
+    const photos = {
+      // The photos near the current one stay loaded, too.
+      load: (index: number) => list.loadVisible(this.#slotAt(index), this.#slotAt(index) + 1),
+      has: (index: number) => this.#photo(index) !== undefined,
+    }
+    addCommands(pswp, photos, () => this.#delete())
     new Sharpener(pswp, (index) => this.#photo(index))
     pswp.on('destroy', () => this.#closed())
     pswp.init()
@@ -258,16 +264,6 @@ export class Viewer {
     if (!photo || photo.trashed_at) return
     this.options.deletions.delete(photo)
     this.#pswp?.element?.focus()
-  }
-
-  #keyPressed(event: { originalEvent: KeyboardEvent; preventDefault: () => void }): void {
-    const { key, target } = event.originalEvent
-    if ((target as HTMLElement).closest?.('input, textarea')) {
-      event.preventDefault()
-    } else if (key === 'Delete') {
-      this.#delete()
-      event.preventDefault()
-    }
   }
 
   #closed(): void {
