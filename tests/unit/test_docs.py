@@ -1,7 +1,6 @@
 """Links and names in the documentation exist."""
 
 import ast
-import inspect
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -9,8 +8,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-
-from safelight import Library
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safelight"
@@ -149,24 +146,6 @@ def test_attributes_of_a_library_exist() -> None:
 def _blocks(path: Path, language: str) -> list[str]:
     """Return a document's code blocks in a language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
-
-
-def test_the_library_has_the_calls_of_the_comparison() -> None:
-    called = set()
-    for block in _blocks(ROOT / "docs/comparison.md", "python"):
-        code = compile(
-            block, "comparison.md", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        )
-        for node in ast.walk(code):
-            match node:
-                case ast.Call(ast.Attribute(ast.Name("library"), name), args, keywords):
-                    called.add(name)
-                    named = {keyword.arg or "": None for keyword in keywords}
-                    inspect.signature(getattr(Library, name)).bind(None, *args, **named)
-    assert called == {
-        *("add", "adopt", "delete", "delete_owner", "list_photos", "photo_column", "rendition"),
-        "unattached",
-    }
 
 
 def test_the_comparison_uploads_as_the_guide_does() -> None:
