@@ -86,7 +86,7 @@ export class Slideshow {
     this.#wait()
   }
 
-  /** Show the current photo for the whole interval, or as long as it stands still. */
+  /** Show the current photo for the whole interval, or until the slideshow continues. */
   #wait(): void {
     clearTimeout(this.#timer)
     this.#turn++
