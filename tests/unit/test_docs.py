@@ -58,9 +58,10 @@ def _members() -> dict[str, set[str]]:
     members: dict[str, set[str]] = {}
     bases: dict[str, list[str]] = {}
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.ClassDef):
-                source = ast.unparse(node)
+                source = "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
                 members.setdefault(node.name, set()).update(
                     re.findall(r"^    (?:async def |def )?(\w+)", source, re.MULTILINE),
                     re.findall(r"\bself\.(\w+)(?::[^=\n]+)? =", source),

@@ -364,13 +364,13 @@ def _read_or_refuse(form: str, data: bytes) -> None:
 @pytest.mark.parametrize(
     ("form", "data"),
     [
-        ("jpeg", b"\xff\xd8" + b"\xff" * 4_000_000),
-        ("jpeg", b"\xff\xd8" + b"\xff\xfe\0\2" * 500_000),
-        ("jpeg", b"\xff\xd8" + b"\xff\x01" * 1_000_000),
-        ("png", pictures.png(16, 16) + b"\0\0\0\0aaaa\0\0\0\0" * 100_000),
-        ("gif", b"GIF89a" + bytes(7) + b"\0" * 2_000_000),
-        ("gif", b"GIF89a" + bytes(7) + b"\x21\xff" + b"\1\1" * 1_000_000),
-        ("webp", pictures.riff((b"VP8X", b"\2" + bytes(9)), *[(b"ANMF", b"")] * 200_000)),
+        ("jpeg", b"\xff\xd8" + b"\xff" * 1_000_000),
+        ("jpeg", b"\xff\xd8" + b"\xff\xfe\0\2" * 150_000),
+        ("jpeg", b"\xff\xd8" + b"\xff\x01" * 300_000),
+        ("png", pictures.png(16, 16) + b"\0\0\0\0aaaa\0\0\0\0" * 50_000),
+        ("gif", b"GIF89a" + bytes(7) + b"\0" * 500_000),
+        ("gif", b"GIF89a" + bytes(7) + b"\x21\xff" + b"\1\1" * 300_000),
+        ("webp", pictures.riff((b"VP8X", b"\2" + bytes(9)), *[(b"ANMF", b"")] * 60_000)),
     ],
 )
 def test_long_header_takes_linear_time(form: str, data: bytes) -> None:
