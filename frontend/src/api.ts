@@ -76,7 +76,13 @@ async function problemFrom(response: Response): Promise<Problem> {
   const body = (await response.json().catch(() => ({}))) as { code?: string; detail?: string }
   const retryAfter = Number(response.headers.get('Retry-After')) * 1000 || 0
   const { code = 'error', detail = texts.unknownError } = body
-  return new Problem(response.status, code, detail, retryAfter)
+  const { problems } = bootstrap
+  return new Problem(
+    response.status,
+    code,
+    problems[detail] ?? problems[code] ?? detail,
+    retryAfter,
+  )
 }
 
 /** A place in a list: `skip` photos after a cursor. */

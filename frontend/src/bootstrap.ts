@@ -19,4 +19,6 @@ export const bootstrap = {
   signedIn: data.signedIn === 'yes',
   /** Name, width and minimum short side of the renditions that are made when they are requested. */
   presets: JSON.parse(data.presets || '[]') as [string, number, number][],
+  /** The server's messages in the language of the page, by their English text or the error's code. */
+  problems: JSON.parse(data.problems || '{}') as Record<string, string>,
 }

@@ -4,6 +4,7 @@ import msgspec
 from fastapi import Request, Response
 from markupsafe import Markup
 
+from safelight import errors
 from safelight.library import Library
 from safelight.models import Fit, When
 from safelight.web.api.photo_json import month_to_view
@@ -12,7 +13,8 @@ from safelight.web.api.schemas import MonthView
 from safelight.web.auth.auth import Authenticator
 from safelight.web.http.paths import root_path
 from safelight.web.pages.gallery_files import GalleryBuild
-from safelight.web.pages.languages import LANGUAGES, page_language
+from safelight.web.pages.languages import LANGUAGES, page_texts
+from safelight.web.pages.languages.texts import Texts
 from safelight.web.pages.renderer import PageRenderer
 
 FIRST_PAGE = "/api/photos?limit=60&order=taken&links=parts"
@@ -66,7 +68,8 @@ class GalleryPage:
         first_page: str | None = None,
         months: list[MonthView] | None = None,
     ) -> Response:
-        build = self._builds[page_language(request)]
+        texts = page_texts(request)
+        build = self._builds[texts.language]
         if build is None:
             return self._renderer.render(request, "unbuilt.html", status=503)
         return self._renderer.render(
@@ -75,10 +78,20 @@ class GalleryPage:
             build=build,
             changes=changes,
             first_page=first_page,
+            problems=_problems(texts, self._library),
             large=_large_presets(self._library),
             # Only digits and base64: it cannot contain a closing tag.
             months=Markup(msgspec.json.encode(months).decode()),  # noqa: S704  see above
         )
+
+
+def _problems(texts: Texts, library: Library) -> str | None:
+    """Return the messages of errors in the language of the page, as JSON; None for English."""
+    if not texts.problems:
+        return None
+    limit = texts.format_size(library.limits.max_direct_bytes)
+    problems = {**texts.problems, errors.TooLarge.code: texts.too_large(limit)}
+    return msgspec.json.encode(problems).decode()
 
 
 def _large_presets(library: Library) -> str:

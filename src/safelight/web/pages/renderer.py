@@ -8,13 +8,14 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.responses import HTMLResponse
 
 from safelight import errors
-from safelight.errors import SafelightError, format_size
+from safelight.errors import SafelightError
 from safelight.library import Library
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web import problems
 from safelight.web.hosts import link_endpoint
 from safelight.web.http.paths import root_path
-from safelight.web.pages.languages import page_language
+from safelight.web.pages.languages import page_texts
+from safelight.web.pages.languages.texts import Texts
 
 
 class PageRenderer:
@@ -36,11 +37,12 @@ class PageRenderer:
         **values: Any,
     ) -> HTMLResponse:
         """Return a page made from a template and its values."""
+        texts = page_texts(request)
         html = self._templates.get_template(template).render(
             root=root_path(request.scope),
-            language=page_language(request),
+            texts=texts,
             may_sign_out=getattr(request.state, "safelight_session", None) is not None,
-            max_size=format_size(self._library.limits.max_form_bytes),
+            max_size=texts.format_size(self._library.limits.max_form_bytes),
             max_bytes=self._library.limits.max_form_bytes,
             max_title=MAX_TITLE,
             max_description=MAX_DESCRIPTION,
@@ -72,7 +74,7 @@ class PageRenderer:
             template,
             status=error.status,
             headers={**problems.headers_of(error), **(headers or {})},
-            problem=self._error_text(error),
+            problem=self._error_text(page_texts(request), error),
             **values,
         )
 
@@ -80,14 +82,14 @@ class PageRenderer:
         """Return the sign-in page, with the reason if signing in failed."""
         return self.render(request, "sign_in.html", status=401, problem=problem)
 
-    def _error_text(self, error: SafelightError) -> str:
+    def _error_text(self, texts: Texts, error: SafelightError) -> str:
         if isinstance(error, errors.TooLarge):
             limits = self._library.limits
-            return (
-                f"This photo is too large. The limit here is {format_size(limits.max_form_bytes)};"
-                f" the gallery accepts up to {format_size(limits.max_direct_bytes)}."
+            return texts.too_large_here(
+                texts.format_size(limits.max_form_bytes),
+                texts.format_size(limits.max_direct_bytes),
             )
-        return str(error)
+        return texts.problem(error)
 
     def _policy(self, request: Request) -> str:
         store = self._library.backends.link_signer.origin(link_endpoint(request, self._library))

@@ -10,6 +10,7 @@ from safelight.library import Library
 from safelight.web.auth.auth import Authenticator
 from safelight.web.http.body import read_body
 from safelight.web.http.paths import root_path
+from safelight.web.pages.languages import page_texts
 from safelight.web.pages.renderer import PageRenderer
 
 _MAX_FORM_BYTES = 8 * 1024
@@ -44,15 +45,16 @@ class SignInPages:
         self._authenticator.require_same_origin(request)
         body = bytearray()
         await read_body(request, self._library.limits, body.extend, limit=_MAX_FORM_BYTES)
+        texts = page_texts(request)
         fields = parse_qs(body.decode("utf-8", "replace"))
         try:
             if "code" in fields:
                 is_valid = await self._authenticator.redeem_code(request, fields["code"][0])
-                problem = "This link has been used or has expired. Sign in with the token instead."
+                problem = texts.link_is_used
             else:
                 token = fields.get("token", [""])[0]
                 is_valid = self._authenticator.check_token(request, token.strip())
-                problem = "This token is not valid."
+                problem = texts.token_is_wrong
         except TooManyAttempts as error:
             return self._renderer.render_error(request, error, "sign_in.html")
         if not is_valid:

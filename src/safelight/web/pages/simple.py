@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse
 
 from safelight import errors
 from safelight.catalog import Cursor
-from safelight.errors import SafelightError, format_size
+from safelight.errors import SafelightError
 from safelight.library import Library
 from safelight.library.spool import SpooledUpload
 from safelight.models import Caption, Photo
@@ -59,7 +59,6 @@ class SimplePages:
             request,
             "photo.html",
             photo=self._view(request, photo),
-            size=format_size(photo.size),
             is_duplicate="duplicate" in request.query_params,
         )
 
