@@ -102,3 +102,63 @@ async def test_axe_finds_no_violations(gallery: GalleryPage) -> None:
     await expect(gallery.page.get_by_role("button", name="Undo")).to_be_visible()
     await _check_axe(gallery)
     await gallery.page.get_by_role("button", name="Undo").click()
+
+
+@pytest.mark.parametrize("gallery", [("light", 360), ("dark", 1280)], indirect=True)
+async def test_axe_finds_no_violations_in_other_views(gallery: GalleryPage) -> None:
+    """Each photo, album and search is there, so that no view is checked while it is empty only."""
+    page = gallery.page
+    newest = datetime(2021, 8, 3, 9)  # noqa: DTZ001  a camera's clock has no zone
+    ids = await fill(gallery.session.service, 3, newest=newest, apart=timedelta(days=20))
+    async with gallery.session.service.api() as api:
+        for other in (await api.get("/api/albums")).json():
+            await api.delete(f"/api/albums/{other['id']}")
+        new = {"title": "Walks", "ids": ids[:2]}
+        album = (await api.post("/api/albums", json=new)).json()["id"]
+        await api.delete(f"/api/photos/{ids[2]}")
+    bar = page.get_by_role("region", name="Selected photos")
+
+    await gallery.open("/?q=2021")
+    await expect(gallery.photo("Photo 0")).to_be_visible()
+    await _check_axe(gallery)
+    await page.get_by_role("searchbox").fill("nothing like it")
+    await expect(page.get_by_text("No photos found.")).to_be_visible()
+    await _check_axe(gallery)
+
+    await gallery.open("/?view=albums")
+    await expect(page.get_by_role("link", name="Walks")).to_be_visible()
+    await _check_axe(gallery)
+    await gallery.open(f"/?view=album&id={album}")
+    await expect(gallery.photos).to_have_count(2)
+    await gallery.photo("Photo 0").focus()
+    await page.keyboard.press("x")
+    await expect(bar.get_by_role("button", name="Use as cover")).to_be_visible()
+    await page.get_by_role("button", name="Rename").click()
+    await _check_axe(gallery)
+    await page.get_by_role("main").get_by_role("button", name="Cancel").click()
+    await bar.get_by_role("button", name="Add to album").click()
+    await expect(bar.get_by_role("combobox", name="Album")).to_be_visible()
+    await page.get_by_role("button", name="Delete album …").click()
+    await _check_axe(gallery)
+
+    await gallery.open("/?view=trash")
+    await expect(gallery.photos).to_be_visible()
+    await page.get_by_role("button", name="Empty the trash …").click()
+    await _check_axe(gallery)
+    await gallery.photos.click()
+    await gallery.viewer.shows("Photo 2")
+    await _check_axe(gallery)
+
+    for path, text in (
+        ("", "Photo 0"),
+        ("?q=2021", "Photo 0"),
+        (f"/{ids[0]}", "Photo 0"),
+        ("/albums", "Walks"),
+        (f"/albums/{album}", "Photo 0"),
+        ("/trash", "Photo 2"),
+    ):
+        await gallery.open(f"/simple-upload{path}")
+        await expect(page.get_by_role("main")).to_contain_text(text)
+        await _check_axe(gallery)
+    async with gallery.session.service.api() as api:
+        await api.delete("/api/photos?permanent=true&ids=" + ",".join(map(str, ids)))

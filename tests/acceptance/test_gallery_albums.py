@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 
-from support.browser_session import BrowserSession, OpenBrowserSession
+from support.browser_session import OpenBrowserSession
 from support.gallery import GalleryPage, fill
 from support.service import Service, run_service
 
-AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 NEWEST = datetime(2023, 9, 20, 12, 30)  # noqa: DTZ001  a camera's clock has no zone
 
 
@@ -154,38 +153,3 @@ async def test_photos_of_an_album_are_moved_and_one_becomes_its_cover(
     async with service.api() as api:
         assert (await api.get(f"/api/albums/{album}")).json()["cover"]["id"] == ids[3]
         await api.delete(f"/api/albums/{album}")
-
-
-async def test_axe_finds_no_violations_in_albums(
-    chromium: Browser, service: Service, ids: list[int]
-) -> None:
-    async with service.api() as api:
-        new = {"title": "Walks", "ids": ids}
-        album = (await api.post("/api/albums", json=new)).json()["id"]
-    for scheme in ("light", "dark"):
-        context = await chromium.new_context(bypass_csp=True, color_scheme=scheme)
-        session = BrowserSession(service=service, context=context, page=await context.new_page())
-        await session.sign_in()
-        gallery = GalleryPage(session)
-        page = gallery.page
-        await gallery.open("/?view=albums")
-        await expect(page.get_by_role("link", name="Walks")).to_be_visible()
-        await _check_axe(gallery)
-        await gallery.open(f"/?view=album&id={album}")
-        await expect(gallery.photos).to_have_count(len(ids))
-        await gallery.photo("Photo 1").focus()
-        await page.keyboard.press("x")
-        bar = page.get_by_role("region", name="Selected photos")
-        await bar.get_by_role("button", name="Add to album").click()
-        await expect(bar.get_by_role("combobox", name="Album")).to_be_visible()
-        await page.get_by_role("button", name="Delete album …").click()
-        await _check_axe(gallery)
-        await context.close()
-    async with service.api() as api:
-        await api.delete(f"/api/albums/{album}")
-
-
-async def _check_axe(gallery: GalleryPage) -> None:
-    await gallery.page.evaluate(AXE.read_text())
-    found = await gallery.page.evaluate("axe.run().then(({violations}) => violations)")
-    assert [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found] == []
