@@ -521,6 +521,21 @@ def test_wrong_photo_column_is_named(tmp_path: Path, type_: str, message: str) -
             OriginalTable(tutorial, "photos", Columns(key="key", photo=column))
 
 
+def test_rows_without_a_key_are_left_out(tmp_path: Path) -> None:
+    """Rows of the new code have a photo, but no key."""
+    url = f"sqlite:///{tmp_path / 'tutorial.db'}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE photos (id int PRIMARY KEY, key text)"))
+        connection.execute(text("INSERT INTO photos VALUES (1, 'a'), (2, NULL), (3, ''), (4, 'b')"))
+    engine.dispose()
+    for where, keys_ in ((None, ["a", "b"]), ("id = 4 OR id < 3 -- the first", ["a", "b"])):
+        table = OriginalTable(url, "photos", Columns(key="key"), where=where)
+        found = [original.key for batch in table.read("", owner="ada") for original in batch]
+        table.close()
+        assert found == keys_
+
+
 async def test_wrong_table_or_column_is_named(tutorial: str) -> None:
     engine = create_engine(tutorial)
     with engine.begin() as connection:

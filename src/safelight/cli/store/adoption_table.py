@@ -77,8 +77,8 @@ class OriginalTable:
         self._engine.dispose()
 
     def read(self, prefix: str, *, owner: str) -> Iterator[Sequence[Original]]:
-        """Yield the originals in batches, in the order of their keys."""
-        from sqlalchemy import select, text
+        """Yield the originals in batches, the oldest first. Rows without a key have none."""
+        from sqlalchemy import String, cast, select, text
         from sqlalchemy.exc import SQLAlchemyError
 
         named = {name: self._table.c[column] for name, column in self._columns.items()}
@@ -89,9 +89,9 @@ class OriginalTable:
                 self._table.c[name].label(f"row {number}")
                 for number, name in enumerate(self._identifying)
             ]
-        query = select(*columns)
+        query = select(*columns).where(cast(named["key"], String) != "")
         if self._where:
-            query = query.where(text(self._where))
+            query = query.where(text(f"({self._where}\n)"))
         query = query.order_by(named.get("created_at", named["key"]))
         try:
             with self._engine.connect() as connection:
