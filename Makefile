@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run gallery test test-system check fix bench fuzz torture screenshots dist lock clean
+.PHONY: help run gallery test test-system check fix bench lighthouse fuzz torture screenshots dist lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -46,6 +46,10 @@ fix: $(DEV_STAMP) ## Format, and fix what can be fixed automatically
 
 bench: $(DEV_STAMP) ## Run the benchmarks and print a table
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+lighthouse: $(DEV_STAMP) gallery ## Measure the gallery with Lighthouse, with 2,000 photos, as desktop and phone
+	@$(BIN)/python tests/support/browser.py
+	@PYTHONPATH=tests $(BIN)/python benchmarks/lighthouse.py $(ARGS)
 
 fuzz: $(DEV_STAMP) ## Decode damaged images for half an hour
 	@PYTHONPATH=tests $(BIN)/python fuzz/fuzzer.py $(ARGS)

@@ -107,8 +107,8 @@ def clean_environment(npm_program: str, *, configuration: bool = False) -> dict[
     return {**kept, "PATH": path}
 
 
-def npm(*arguments: str, quiet: bool = False) -> None:
-    """Run npm in this folder. Exit with an error if there is no Node, or npm fails."""
+def npm(*arguments: str, quiet: bool = False, folder: Path | None = None) -> None:
+    """Run npm, in this folder by default. Exit with an error if there is no Node, or npm fails."""
     command = find_npm()
     if command is None:
         sys.exit(
@@ -117,7 +117,7 @@ def npm(*arguments: str, quiet: bool = False) -> None:
         )
     process = subprocess.run(
         [*command, *arguments],
-        cwd=HERE,
+        cwd=folder or HERE,
         env=clean_environment(command[0], configuration=arguments[0] == "ci"),
         check=False,
         stdout=subprocess.DEVNULL if quiet else None,
@@ -126,17 +126,18 @@ def npm(*arguments: str, quiet: bool = False) -> None:
         sys.exit(f"npm {' '.join(arguments)} failed. Its output is above.")
 
 
-def install() -> None:
-    """Install the packages of the lock file, unless they are current."""
-    lock = (HERE / "package-lock.json").read_bytes()
-    stamp = HERE / "node_modules" / ".safelight-lock"
+def install(folder: Path | None = None) -> None:
+    """Install the packages of a folder's lock file, unless they are current."""
+    folder = folder or HERE
+    lock = (folder / "package-lock.json").read_bytes()
+    stamp = folder / "node_modules" / ".safelight-lock"
     expected = sha256(lock).hexdigest()
     if stamp.exists() and stamp.read_text() == expected:
         return
     if "--get-node" in sys.argv:
         get_node()
     # The packages come with what they need; none has to run a program of its own to be installed.
-    npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", folder=folder)
     stamp.write_text(expected)
 
 
