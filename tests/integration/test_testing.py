@@ -58,6 +58,16 @@ def test_each_test_starts_with_an_empty_library(
         assert added.status_code == 201
 
 
+async def test_app_with_another_library_is_refused(memory_library: Library) -> None:
+    """It would use the app's own photos."""
+    theirs = Library(lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+    with pytest.raises(UsageError, match="safelight_library = 'module:name'"):
+        await theirs.start()
+    async with memory_library:
+        with pytest.raises(ZeroDivisionError):
+            await theirs.start()
+
+
 def test_links_work_until_they_are_changed_or_the_photo_is_deleted(
     memory_library: Library, photo: Photo
 ) -> None:

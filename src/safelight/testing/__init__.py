@@ -73,18 +73,21 @@ def _photo() -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def safelight_library(pytestconfig: pytest.Config) -> "Library":
-    """Return the library that tests use: that of the option, or else a new one.
+def safelight_library(pytestconfig: pytest.Config) -> Iterator["Library"]:
+    """Yield the library that tests use: that of the option, or else a new one.
 
     Override it to return your app's in another way.
     """
     from safelight.library import Library
     from safelight.settings import Settings
-    from safelight.testing.options import configured_library
+    from safelight.testing.options import configured_library, refusing_others
 
     if configured := configured_library(pytestconfig):
-        return configured
-    return Library.from_settings(Settings(), worker=False)
+        yield configured
+        return
+    library = Library.from_settings(Settings(), worker=False)
+    with refusing_others(library):
+        yield library
 
 
 @pytest.fixture(scope="session")

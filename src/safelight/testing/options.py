@@ -1,14 +1,15 @@
 """What an app says about itself in the options of pytest: its library, and its tables."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from safelight.errors import SettingsError
+from safelight.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
     from safelight.library import Library
@@ -40,6 +41,26 @@ def configured_library(config: pytest.Config) -> "Library | None":
     if not isinstance(found, Library):
         raise SettingsError(f"{LIBRARY} = {name!r} is not a Library or a SyncLibrary.")
     return found
+
+
+@contextmanager
+def refusing_others(library: "Library") -> Iterator[None]:
+    """Refuse to start another library before this one: it would be the app's, with real photos."""
+    from safelight.library.lifecycle import LibraryLifecycle
+
+    start = LibraryLifecycle.start
+
+    async def start_own(started: LibraryLifecycle) -> None:
+        if started is not library and "backends" not in vars(library):
+            raise UsageError(
+                "The app starts another library than the test's, with the app's own database and"
+                f" bucket. Name it in pytest's option: {LIBRARY} = 'module:name'."
+            )
+        await start(started)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LibraryLifecycle, "start", start_own)
+        yield
 
 
 def configured_tables(config: pytest.Config) -> Callable[[str], object] | None:
