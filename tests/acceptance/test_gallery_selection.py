@@ -11,7 +11,7 @@ from safelight.engines import EmbeddedEngines
 from support.app_server import AppServer, run_app_server, settings_for
 from support.browser_session import BrowserSession
 from support.filled_months import fill_months
-from support.gallery import GalleryPage
+from support.gallery import GalleryPage, HeldRequests
 from support.service import Service
 
 NEWEST = datetime(2024, 6, 28, 12)  # noqa: DTZ001  a camera's clock has no zone
@@ -139,7 +139,14 @@ async def test_selection_works_with_the_keyboard_alone(open_gallery: OpenGallery
     await expect(_action(page, "Download")).to_be_focused()
     await page.keyboard.press("Delete")
     await expect(_action(page, "Delete")).to_be_focused()
+    deletion = HeldRequests(lambda request: request.method != "GET")
+    await page.route("**/api/photos/**", deletion)
     await page.keyboard.press("Enter")
+    # A list that is loaded meanwhile must not take the focus back to the photos.
+    await expect(_action(page, "Delete")).to_be_disabled()
+    async with page.expect_response("**/api/photos/months*"):
+        await page.evaluate("dispatchEvent(new Event('online'))")
+    deletion.release()
     await expect(page.get_by_text("Deleted 1 photo.")).to_be_visible()
     await expect(gallery.photo("Photo 1")).to_have_count(0)
     await expect(page.locator("#photos")).to_be_focused()

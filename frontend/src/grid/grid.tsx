@@ -4,6 +4,7 @@ import type { PhotoList } from '../photo-list'
 import { useObservable } from '../observable'
 import type { MarkProps } from '../selection/mark'
 import { monthAndYear, photoCount } from '../texts'
+import { type Anchor, anchorAt, blockOf } from './anchor'
 import { sizesFor } from './sizes'
 import { type Block, Layout } from './layout'
 import { ScrollMap } from './scroll-map'
@@ -32,16 +33,6 @@ const OVERSCAN = 0.5
 const FOCUS_TIME = 30_000
 /** The least width of a month in which its number of photos has room beside its name. */
 const COUNT_WIDTH = 225
-
-/** The block that keeps its position in the window when the layout changes. */
-interface Anchor {
-  /** The id of a photo, and its slot in case the photo is gone; or a month (YYYY-MM). */
-  id?: number | undefined
-  slot?: number | undefined
-  month?: string | undefined
-  /** The distance from the top of the window. */
-  offset: number
-}
 
 /** The part of the grid that is rendered, its blocks in a layout, and the scroller's offset. */
 interface View {
@@ -204,6 +195,10 @@ export function PhotoGrid({ list, Mark, handle, onOpen, onMonth }: Props) {
     })
   }
 
+  const onFocusOut = ({ relatedTarget }: FocusEvent) => {
+    if (relatedTarget && slotOf(relatedTarget) < 0) focusTarget.current = undefined
+  }
+
   // The view is that of the layout before until the effects have run: months may be gone.
   const isCurrent = view.layout === layout
   const rows = isCurrent ? [...view.blocks] : layout.between(view.top, view.bottom)
@@ -221,6 +216,7 @@ export function PhotoGrid({ list, Mark, handle, onOpen, onMonth }: Props) {
       class="grid"
       style={{ height: `${map.documentHeight}px` }}
       onKeyDown={onKeyDown}
+      onFocusOut={onFocusOut}
       onKeyUp={(event) => {
         // The row may be far from where the browser has scrolled.
         if (event.key === 'Tab') toSlot(slotOf(event.target))
@@ -282,17 +278,3 @@ const slotOf = (target: EventTarget | null): number =>
   Number((target as HTMLElement | null)?.dataset?.slot ?? -1)
 
 const headerHeight = () => document.querySelector('header')?.offsetHeight ?? 0
-
-function anchorAt(list: PhotoList, block: Block | undefined, y: number): Anchor | undefined {
-  if (!block) return undefined
-  const slot = block.slots[0]
-  const offset = block.y - y
-  if (slot === undefined) return { month: list.months[block.month]?.month, offset }
-  return { id: list.photos.get(slot)?.id, slot, offset }
-}
-
-function blockOf(list: PhotoList, layout: Layout, { id, slot, month }: Anchor): Block | undefined {
-  if (month) return layout.headingOf(list.months.findIndex((other) => other.month === month))
-  const found = (id !== undefined ? list.slotOf(id) : undefined) ?? slot
-  return found === undefined ? undefined : layout.rowOf(found)
-}
