@@ -125,23 +125,3 @@ export function joinUrls({ groups }: Pick<PartsPage, 'groups'>, photo: PhotoPart
 export async function fetchMonths(order: 'taken' | 'added'): Promise<Month[]> {
   return (await (await request(`/photos/months?order=${order}`)).json()) as Month[]
 }
-
-export async function fetchPhoto(id: number): Promise<Photo> {
-  return (await (await request(`/photos/${id}`)).json()) as Photo
-}
-
-export async function editPhoto(
-  id: number,
-  changes: { title?: string; description?: string; taken_at?: string | null },
-): Promise<Photo> {
-  const response = await request(`/photos/${id}`, { method: 'PATCH', json: changes })
-  return (await response.json()) as Photo
-}
-
-/** Delete a photo. The request outlives the page. */
-export async function deletePhoto(id: number): Promise<void> {
-  await request(`/photos/${id}`, { method: 'DELETE', keepalive: true })
-}
-
-export const downloadUrl = (id: number): string =>
-  `${bootstrap.root}/api/photos/${id}/original?download=true`

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { session, Unreachable } from './api'
 import { PhotoGrid } from './grid/grid'
-import { Header, SignOut } from './header'
+import { Header, More } from './header'
 import { later } from './later'
 import type { Navigation } from './navigation'
 import { useObservable } from './observable'
@@ -59,7 +59,7 @@ export function App({ list, navigation, uploader }: Props) {
         )}
       </main>
       <footer>
-        <SignOut />
+        <More navigation={navigation} />
       </footer>
       <DropZone uploader={uploader} />
     </>

@@ -1,5 +1,5 @@
 import type { PhotoList } from './photo-list'
-import { deletePhoto, type Photo, Problem } from './api'
+import { deletePhoto, type Photo, Problem } from './api-later'
 import { bootstrap } from './bootstrap'
 import { photoName, texts } from './texts-later'
 import type { Toasts } from './toasts'

@@ -11,6 +11,8 @@ import { viewName, VIEWS } from './views/views'
 
 const MonthSelect = later(async () => (await import('./month-select')).MonthSelect)
 
+export const More = later(async () => (await import('./more')).More)
+
 const ACCEPT =
   'image/jpeg,image/png,image/gif,image/webp,image/avif,image/heic,image/heif,.heic,.hif'
 
@@ -42,7 +44,9 @@ export function Header({ list, navigation, month, uploader }: Props) {
           <UploadButton uploader={uploader} label={texts.camera} icon="camera" camera />
         )}
         <UploadButton uploader={uploader} label={texts.upload} icon="add" />
-        <SignOut />
+        <div class="more">
+          <More navigation={navigation} />
+        </div>
       </div>
     </header>
   )
@@ -75,16 +79,6 @@ function ViewLinks({ navigation }: { navigation: Navigation }) {
       })}
     </nav>
   )
-}
-
-export function SignOut() {
-  return bootstrap.signedIn ? (
-    <form method="post" action={`${bootstrap.root}/sign-out`}>
-      <button type="submit" class="secondary quiet">
-        {texts.signOut}
-      </button>
-    </form>
-  ) : null
 }
 
 function UploadButton(props: {

@@ -1,4 +1,4 @@
-import { fetchPhoto, type Photo } from './api'
+import { fetchPhoto, type Photo } from './api-later'
 import type { PhotoList } from './photo-list'
 import { sortTime } from './sort-time'
 

@@ -1,5 +1,5 @@
 import { render } from 'preact'
-import { currentPhoto, currentQuery } from './address'
+import { currentQuery } from './address'
 import { App } from './app'
 import { bootstrap } from './bootstrap'
 import type { Deletions } from './deletions'
@@ -31,11 +31,9 @@ void navigation.start()
 
 addEventListener('keydown', (event) => {
   const isTyping = (event.target as Element).closest?.('input, textarea, select, dialog')
-  if (event.key !== '/' || event.ctrlKey || event.metaKey || isTyping || currentPhoto()) return
+  if (!/^[/?]$/.test(event.key) || event.ctrlKey || event.metaKey || isTyping) return
   event.preventDefault()
-  const field = document.querySelector<HTMLElement>('[type=search]')
-  if (field) field.focus()
-  else navigation.goTo('?view=search')
+  void import('./shortcuts/page').then(({ pressed }) => pressed(event, navigation))
 })
 try {
   // The page before this one may have deleted photos, or have been left during uploads.

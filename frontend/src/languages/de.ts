@@ -27,7 +27,6 @@ export const first: FirstTexts = {
   trash: 'Papierkorb',
   upload: 'Fotos hinzufügen',
   camera: 'Foto aufnehmen',
-  signOut: 'Abmelden',
   dropHere: 'Fotos irgendwo auf der Seite ablegen',
   offline: 'Keine Verbindung. Weitere Fotos werden geladen, sobald es wieder eine gibt.',
   notLoaded: 'Die Fotos konnten nicht geladen werden.',
@@ -181,6 +180,20 @@ export const later: LaterTexts = {
   fullScreen: 'Vollbild',
   leaveFullScreen: 'Vollbild beenden',
 
+  signOut: 'Abmelden',
+  keyboardShortcuts: 'Tastenkürzel',
+  selectingPhotos: 'Fotos auswählen',
+  everywhere: 'Überall',
+  keyNames: {
+    ' ': 'Leertaste',
+    Control: 'Strg',
+    Delete: 'Entf',
+    End: 'Ende',
+    Enter: 'Eingabe',
+    Escape: 'Esc',
+    Home: 'Pos 1',
+    Shift: 'Umschalt',
+  },
   shortcuts: {
     help: 'Tastenkürzel anzeigen',
     move: 'Zu einem anderen Foto',

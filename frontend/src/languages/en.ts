@@ -23,7 +23,6 @@ export const first = {
   trash: 'Trash',
   upload: 'Add photos',
   camera: 'Take a photo',
-  signOut: 'Sign out',
   dropHere: 'Drop photos anywhere',
   offline: 'You are offline. More photos will load when you are back online.',
   notLoaded: 'The photos could not be loaded.',
@@ -174,6 +173,20 @@ export const later = {
   fullScreen: 'Full screen',
   leaveFullScreen: 'Leave full screen',
 
+  signOut: 'Sign out',
+  keyboardShortcuts: 'Keyboard shortcuts',
+  selectingPhotos: 'Selecting photos',
+  everywhere: 'Everywhere',
+  keyNames: {
+    ' ': 'Space',
+    Control: 'Ctrl',
+    Delete: 'Delete',
+    End: 'End',
+    Enter: 'Enter',
+    Escape: 'Esc',
+    Home: 'Home',
+    Shift: 'Shift',
+  },
   shortcuts: {
     help: 'Show the keyboard shortcuts',
     move: 'Move to another photo',

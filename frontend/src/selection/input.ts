@@ -1,4 +1,5 @@
 import { bootstrap } from '../bootstrap'
+import { find, SELECTED, SELECTING } from '../shortcuts/shortcuts'
 import type { Selection } from './selection'
 
 /** How long a finger rests on a photo to select it, and how far it may move meanwhile. */
@@ -55,35 +56,38 @@ export class SelectionInput {
   /** Handle a key of the page; also of the event that has loaded this code. */
   keyPressed(event: KeyboardEvent): void {
     const target = event.target as HTMLElement
-    const isTyping = target.closest?.('input, textarea, select')
-    if (bootstrap.element.inert || event.altKey || isTyping) {
-      if (event.key === 'Escape' && !bootstrap.element.inert) this.#escape(event)
+    if (bootstrap.element.inert || target.closest?.('dialog')) return
+    const ofSelected = find(SELECTED, event)
+    if (event.altKey || target.closest?.('input, textarea, select')) {
+      if (ofSelected === 'end') this.#escape(event)
       return
     }
     const slot = slotOf(target)
     const { selection } = this
-    const { key } = event
+    const name = find(SELECTING, event)
     this.#isExtending = false
-    if (event.ctrlKey || event.metaKey) {
-      if (key.toLowerCase() !== 'a' || event.shiftKey || selection.list.total === 0) return
+    if (name === 'all') {
+      if (selection.list.total === 0) return
       event.preventDefault()
       getSelection()?.removeAllRanges()
       void selection.selectAll()
-    } else if (key === 'Escape') {
+    } else if (ofSelected === 'end') {
       this.#escape(event)
-    } else if (event.shiftKey && slot >= 0 && /^(Arrow|Home|End)/.test(key)) {
+    } else if (name === 'extend') {
+      if (slot < 0) return
       if (!selection.hasAnchor) selection.startAt(slot)
       this.#isExtending = true
-    } else if (key === 'x' && slot >= 0) {
+    } else if (name === 'toggle' && slot >= 0) {
       event.preventDefault()
       selection.toggle(slot)
-    } else if (selection.isOn) {
-      const to = key === 'm' ? 'button.secondary' : `[data-key="${CSS.escape(key)}"]`
+    } else if (selection.isOn && !event.ctrlKey && !event.metaKey) {
+      const isMove = ofSelected === 'actions'
+      const to = isMove ? 'button.secondary' : `[data-key="${CSS.escape(event.key)}"]`
       const button = document.querySelector<HTMLElement>(`.selection-actions ${to}`)
       if (!button) return
       event.preventDefault()
       button.focus()
-      if (key !== 'm') button.click()
+      if (!isMove) button.click()
     }
   }
 

@@ -12,6 +12,8 @@ import './selection.css'
 export interface SelectionParts {
   Mark: ComponentType<MarkProps>
   Bar: ComponentType
+  /** Whether photos are selected. */
+  readonly isOn: boolean
   clear: () => void
   /** Handle the event that has loaded the code. */
   handle: (event: Event) => void
@@ -30,6 +32,9 @@ export function start(navigation: Navigation): SelectionParts {
         actions={navigation.view.actions ?? ACTIONS}
       />
     ),
+    get isOn() {
+      return selection.isOn
+    },
     clear: () => selection.clear(),
     handle: (event) => {
       if (event instanceof KeyboardEvent) input.keyPressed(event)

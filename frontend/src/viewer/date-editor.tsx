@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { editPhoto, type Photo } from '../api'
+import { editPhoto, type Photo } from '../api-later'
 import { formatOffset, formatTaken, offsetOf, texts } from '../texts-later'
 
 interface Props {

@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks'
-import { downloadUrl, editPhoto, type Photo } from '../api'
+import { downloadUrl, editPhoto, type Photo } from '../api-later'
 import { bootstrap } from '../bootstrap'
 import { Icon } from '../icons-later'
 import { formatSize, formatTenths, formatTime, texts } from '../texts-later'

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { fetchPhoto, type Photo, request } from '../api'
+import { fetchPhoto, type Photo, request } from '../api-later'
 import { Confirmation } from '../confirmation'
 import { texts } from '../texts-later'
 

@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks'
-import { fetchPhoto, type Photo } from '../api'
+import { fetchPhoto, type Photo } from '../api-later'
 import { bootstrap } from '../bootstrap'
 import { Icon } from '../icons-later'
 import { formatDay, texts } from '../texts-later'
