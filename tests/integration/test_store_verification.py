@@ -211,6 +211,22 @@ async def test_wrong_keys_are_named(store: FakeStore, code: str, cause: str) -> 
     assert "The store's own words." in message
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (500, "InternalError", "fails to list the bucket (InternalError); its log may say more."),
+        (400, "EntityTooNew", "refuses to list the bucket (EntityTooNew)."),
+    ],
+)
+async def test_other_errors_are_quoted_once(
+    store: FakeStore, status: int, code: str, words: str
+) -> None:
+    store.hooks = [_refuse(store_error(status, code, "The store's own words."), method="GET")]
+    message = await _message(store.config)
+    assert f"The store {words}" in message
+    assert message.count("The store's own words.") == 1
+
+
 DENIED = store_error(403, "AccessDenied", "The store's own words.")
 
 
@@ -239,7 +255,8 @@ async def test_full_store_shows_its_own_words(store: FakeStore) -> None:
     full = store_error(507, "XMinioStorageFull", "Storage backend has reached its limit.")
     store.hooks = [_refuse(full, method="PUT")]
     message = await _message(store.config)
-    assert "write to the bucket: XMinioStorageFull (507): Storage backend has" in message
+    assert "fails to write to the bucket (XMinioStorageFull)" in message
+    assert "Storage backend has reached its limit." in message
 
 
 @pytest.mark.parametrize("status", [200, 403, 404])

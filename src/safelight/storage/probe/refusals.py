@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -84,8 +85,10 @@ def explain_refusal(
             " policy of 'safelight bucket setup --print-policy' does, or correct"
             " SAFELIGHT_S3__BUCKET."
         )
+    elif response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        check, message = denied, f"The store fails to {action} ({code}); its log may say more."
     else:
-        check, message = denied, f"The store refuses to {action}: {error}."
+        check, message = denied, f"The store refuses to {action} ({code})."
     return Explanation(check, message)
 
 
