@@ -170,7 +170,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change or shift the capture times of up to 500 photos
+         * Change or shift the capture times of up to 500 photos, or rotate them
          * @description All of the photos are changed, or after an error none.
          */
         patch: operations["edit_api_photos_patch"];
@@ -374,8 +374,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change title, description or capture time
-         * @description Change the title, description or capture time of a photo.
+         * Change title, description, capture time or turn
+         * @description Change the title, description, capture time or turn of a photo.
          */
         patch: operations["edit_api_photos__photo_id__patch"];
         trace?: never;
@@ -674,8 +674,10 @@ export interface components {
          *         `photo_url` is the image to show: the original if it is `displayable` and not `located`, else
          *         the largest rendition made unasked, which may not be made yet. `renditions` are those that are
          *         made; in pages of photos, without those made on demand. `displayable` is true if all common
-         *         browsers show the original as it should be; `located` is true if the original contains the
-         *         location where it was taken.
+         *         browsers show the original as it should be, and the photo isn't turned; `located` is true if the
+         *         original contains the location where it was taken.
+         *         `turn` is how far the owner has turned the photo for display, in degrees clockwise; `width` and
+         *         `height` are after that, and the original stays as it is.
          *         `duration` is the length of an animation in seconds. `taken_at` is the camera's local time, with
          *         an offset from UTC if that is known, and `taken_from` is where it comes from.
          *         Only photos in the trash have `trashed_at`, `deletes_at`, when they will be deleted for good,
@@ -695,6 +697,7 @@ export interface components {
             sha256: string;
             width: number;
             height: number;
+            turn: number;
             animated: boolean;
             duration: number | null;
             camera: string | null;
@@ -785,6 +788,7 @@ export interface components {
             sha256: string;
             width: number;
             height: number;
+            turn: number;
             animated: boolean;
             duration: number | null;
             camera: string | null;
@@ -1127,7 +1131,7 @@ export interface components {
          * @description The body of PATCH /photos/{id}: the fields to change.
          *
          *         `taken_at` is a local time, with an offset from UTC or without; null restores what the picture
-         *         says.
+         *         says. `turn` is how far the photo is turned for display, in degrees clockwise from the original.
          */
         PhotoChanges: {
             /** @default null */
@@ -1135,16 +1139,20 @@ export interface components {
             /** @default null */
             description: string | null;
             taken_at?: string | null;
+            /** @enum {unknown} */
+            turn?: 0 | 90 | 180 | 270;
         };
         /**
          * BulkChanges
-         * @description The body of PATCH /photos: a capture time for all, or the seconds to add to each.
+         * @description The body of PATCH /photos: a capture time for all, the seconds to add to each, or a rotation.
          *
-         *         `taken_at` is as for one photo.
+         *         `taken_at` is as for one photo. `rotate` turns each photo clockwise, from where it is now.
          */
         BulkChanges: {
             taken_at?: string | null;
             shift_seconds?: number;
+            /** @enum {unknown} */
+            rotate?: 90 | 180 | 270;
         };
         /**
          * BulkResultView

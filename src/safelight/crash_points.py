@@ -105,6 +105,9 @@ DEMAND: Final = (
 )
 """The steps of making a rendition on demand; the last is for one that the sweep undoes."""
 
+TURN: Final = ("turn: row changed",)
+"""The step between turning photos and making their renditions."""
+
 PRUNE: Final = ("prune: row changed", "prune: objects deleted")
 """The step between the row and the objects of renditions that no preset names."""
 
@@ -122,7 +125,7 @@ CRASH_POINTS: Final = (
         *INCOMING,
         *RECONCILE,
     ),
-    *(*DEMAND, *PRUNE),
+    *(*DEMAND, *TURN, *PRUNE),
 )
 """All crash points."""
 

@@ -97,11 +97,12 @@ can be inspected again."""
 class ImageFacts:
     """Facts about an image, from decoding all of it.
 
-    `width` and `height` are pixels as displayed, with the orientation applied. `dates` are those
-    that the file contains, best first. From them, or from elsewhere, the library sets `taken_at`,
-    the time on the camera's clock without a time zone, `taken_offset`, that clock's offset from UTC
-    if it is known, and `taken_from`, the source of both. `renderer` is the version of rendering
-    that first got the image's pixels right: 1 for most.
+    `width` and `height` are pixels as displayed, with the orientation applied, and then the `turn`
+    that the owner has set, in degrees clockwise. `dates` are those that the file contains, best
+    first. From them, or from elsewhere, the library sets `taken_at`, the time on the camera's clock
+    without a time zone, `taken_offset`, that clock's offset from UTC if it is known, and
+    `taken_from`, the source of both. `renderer` is the version of rendering that first got the
+    image's pixels right: 1 for most.
     """
 
     format: str
@@ -109,6 +110,7 @@ class ImageFacts:
     width: int
     height: int
     frames: int = 1
+    turn: int = 0
     taken_at: datetime | None = None
     taken_offset: timedelta | None = None
     taken_from: DateSource | None = None
@@ -153,7 +155,7 @@ class Preset:
     Without a height, any will do. The short side has at least `short_side` pixels if it is given,
     even if the width exceeds the box then. No rendition is larger than the photo.
     `quality` is 1 to 100, `effort` 0 (fast) to 6 (small files). With `lossless`, the quality is
-    not used. `renderer` is that of the image's facts.
+    not used. `renderer` and `turn` are those of the image's facts.
     """
 
     name: str
@@ -166,6 +168,7 @@ class Preset:
     when: When = When.UPLOAD
     lossless: bool = False
     renderer: int = 1
+    turn: int = 0
 
     def scaled_size(self, width: int, height: int) -> tuple[int, int]:
         """Return the size to which an image of this size is shrunk, before any of it is cropped.

@@ -248,7 +248,7 @@ async def test_pending_and_deleted_photos_are_not_found(catalog: Catalog, owner:
         with pytest.raises(NotFound):
             await catalog.photo(owner, id_)
         with pytest.raises(NotFound):
-            await catalog.edit(owner, id_, title="x")
+            await catalog.edits.edit(owner, id_, title="x")
         with pytest.raises(NotFound):
             await catalog.soft_delete(owner, id_, now=NOW)
     assert await catalog.reservations.find_duplicate(owner, "3" * 64) is None
@@ -299,7 +299,7 @@ async def test_stale_reservation_is_abandoned(catalog: Catalog, owner: str) -> N
 async def test_each_edit_increments_the_version(catalog: Catalog, owner: str) -> None:
     photo = await add(catalog, owner)
     edited = await asyncio.gather(
-        *(catalog.edit(owner, photo.id, title=f"title {n}") for n in range(5))
+        *(catalog.edits.edit(owner, photo.id, title=f"title {n}") for n in range(5))
     )
     assert sorted(row.version for row in edited) == [photo.version + n for n in range(1, 6)]
 

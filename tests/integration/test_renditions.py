@@ -16,6 +16,7 @@ import pytest_asyncio
 import pyvips
 from PIL import Image, ImageCms, ImageOps
 
+from safelight.catalog.rows import turn_to
 from safelight.darkroom import protocol
 from safelight.darkroom.pool import Darkroom, RenderResult
 from safelight.imaging import presets
@@ -40,13 +41,13 @@ async def darkroom() -> AsyncIterator[Darkroom]:
 
 
 async def render(
-    darkroom: Darkroom, data: bytes, wanted: tuple[Preset, ...] = PRESETS
+    darkroom: Darkroom, data: bytes, wanted: tuple[Preset, ...] = PRESETS, *, turn: int = 0
 ) -> RenderResult:
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.flush()
-        facts = (await darkroom.inspect(file, owner="o")).facts
-        chosen = presets.presets_for_size(wanted, facts.width, facts.height)
+        facts = turn_to((await darkroom.inspect(file, owner="o")).facts, turn)
+        chosen = presets.presets_for_image(wanted, facts)
         return await darkroom.render(file, facts, chosen, owner="o")
 
 
@@ -59,6 +60,33 @@ def mean_difference(data: bytes, expected: Image.Image) -> float:
     mine = pixels(data)
     other = np.asarray(expected.convert("RGB").resize(mine.shape[1::-1], Image.Resampling.LANCZOS))
     return float(np.abs(mine - other).mean())
+
+
+def turned_photos() -> dict[str, tuple[int, bytes]]:
+    """Return turns, and pictures of which no two corners are the same."""
+    mirrored = pictures.astronaut().transpose(Image.Transpose.TRANSPOSE)
+    transparent = pictures.astronaut(mode="RGBA")
+    transparent.putalpha(200)
+    return {
+        "JPEG": (90, pictures.jpeg()),
+        "mirrored JPEG": (270, pictures.save(mirrored, "JPEG", exif=pictures.exif(5))),
+        "transparent PNG": (180, pictures.save(transparent, "PNG")),
+        "deep HEIC": (90, pictures.heic_of_10_bits()),
+        "GIF": (270, pictures.gif(256, 192)),
+    }
+
+
+@pytest.mark.parametrize("name", turned_photos())
+async def test_renditions_of_a_turned_photo_are_turned_clockwise(
+    darkroom: Darkroom, name: str
+) -> None:
+    turn, data = turned_photos()[name]
+    before = (await render(darkroom, data)).images[-1]
+    made = (await render(darkroom, data, turn=turn)).images[-1]
+    expected = Image.open(io.BytesIO(before.data)).rotate(-turn, expand=True)
+    assert (made.width, made.height) == expected.size
+    assert mean_difference(made.data, expected) < 4
+    assert made.preset.turn == turn
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)

@@ -31,7 +31,7 @@ METHODS = {
         *("albums", "album", "create_album", "edit_album", "delete_album"),
         *("add_to_album", "remove_from_album", "move_in_album"),
     ),
-    "Change": ("edit", "set_dates", "shift_dates"),
+    "Change": ("edit", "set_dates", "shift_dates", "rotate"),
     "Rows of yours": ("photo_column",),
     "Trash": (
         *("trash", "trash_many", "restore", "restore_many", "list_trash", "deletes_at"),

@@ -57,3 +57,33 @@ def test_fully_transparent_image_has_thumbhash_and_colour() -> None:
 def test_main_colour_is_close_to_most_opaque_pixels() -> None:
     opaque = [(250, 10, 10, 255)] * 5 + [(252, 12, 12, 255)] * 5 + [(0, 0, 255, 255)] * 8
     assert thumbhash.main_colour(opaque + [(0, 255, 0, 0)] * 50) == "fb0b0b"
+
+
+def turned(sample: Pixels, width: int) -> Pixels:
+    """Return pixels of this width, turned clockwise by 90 degrees."""
+    rows = [sample[at : at + width] for at in range(0, len(sample), width)]
+    return [pixel for column in zip(*reversed(rows), strict=True) for pixel in column]
+
+
+@pytest.mark.parametrize(
+    ("mode", "width", "height"),
+    [("RGB", 32, 24), ("RGB", 24, 32), ("RGBA", 32, 20), ("RGBA", 9, 32), ("RGB", 32, 3)],
+)
+def test_turned_thumbhash_is_that_of_the_turned_pixels(mode: str, width: int, height: int) -> None:
+    """But for waves that lie between two of their values."""
+    sample = [
+        (*pixel[:3], 255 - at % 200) if mode == "RGBA" else pixel
+        for at, pixel in enumerate(pixels("RGB", width, height))
+    ]
+    code, expected = thumbhash.thumbhash(sample, width, height), sample
+    for degrees in (90, 180, 270):
+        expected = turned(expected, height if degrees == 180 else width)
+        size = (width, height) if degrees == 180 else (height, width)
+        other = thumbhash.thumbhash(expected, *size)
+        mine = thumbhash.turn_thumbhash(code, degrees)
+        assert mine[:5] == other[:5]
+        assert len(mine) == len(other)
+        for a, b in zip(mine[5:], other[5:], strict=True):
+            assert abs((a & 15) - (b & 15)) <= 1
+            assert abs((a >> 4) - (b >> 4)) <= 1
+    assert thumbhash.turn_thumbhash(code, 360) == code

@@ -4,24 +4,23 @@ A row is *pending* from before its objects are written until the upload is ackno
 while it is a photo, and *deleted* (a tombstone) until none of its objects can be left.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import ColumnElement, delete, false, update
+from sqlalchemy import ColumnElement, delete, false
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from safelight.catalog.albums.albums import Albums
 from safelight.catalog.changes.counter import ChangeCounter
 from safelight.catalog.database import Database, Work
-from safelight.catalog.dates import PhotoDates, date_values, keep_owners_date
 from safelight.catalog.deletion.rekeying import RekeyedRows
 from safelight.catalog.deletion.trash import TrashRows
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts
 from safelight.catalog.downloads import DownloadRows
+from safelight.catalog.edits.dates import PhotoDates
+from safelight.catalog.edits.edits import PhotoEdits
+from safelight.catalog.edits.turns import PhotoTurns
 from safelight.catalog.host.alembic import has_host_alembic
 from safelight.catalog.host.hooks import unwrapping_hook_errors
 from safelight.catalog.host.transactions import HostTransactions
@@ -36,7 +35,7 @@ from safelight.catalog.queries import BY_IDS, BY_IDS_WITH_TRASH, NEXT, PAGES, po
 from safelight.catalog.renditions.claims import RenderingClaims
 from safelight.catalog.renditions.rows import RenditionRows
 from safelight.catalog.reservations import Reservations
-from safelight.catalog.rows import COLUMNS, columns_from_facts, details_to_json, photo_from_row
+from safelight.catalog.rows import photo_from_row
 from safelight.catalog.scan import RowScan
 from safelight.catalog.search.search import PhotoSearch
 from safelight.catalog.tables import codes, photos
@@ -50,13 +49,8 @@ from safelight.catalog.tombstones import (
 from safelight.catalog.uploads import Uploads
 from safelight.errors import NotFound
 from safelight.models import (
-    CaptureDate,
-    DateSource,
-    ImageFacts,
     Order,
-    OwnDate,
     Photo,
-    Rendition,
     Status,
 )
 
@@ -87,6 +81,7 @@ class Catalog:
         self.changes = ChangeCounter(self._database)
         self.dates = PhotoDates(self._database)
         self.downloads = DownloadRows(self._database)
+        self.edits = PhotoEdits(self._database)
         self.host = HostTransactions(self._database)
         self.renditions = RenditionRows(self._database)
         self.rendering_claims = RenderingClaims(self._database)
@@ -99,6 +94,7 @@ class Catalog:
         self.tombstones = Tombstones(self._database)
         self.rekeyed = RekeyedRows(self._database)
         self.trash = TrashRows(self._database)
+        self.turns = PhotoTurns(self._database)
         self.row_scan = RowScan(self._database)
         self.search = PhotoSearch(self._database)
         self.uploads = Uploads(self._database)
@@ -184,68 +180,6 @@ class Catalog:
         """Return the number of photos of each month that has any, newest first."""
         return await self.month_counts.read(owner, order)
 
-    async def edit(
-        self,
-        owner: str,
-        id_: int,
-        *,
-        title: str | None = None,
-        description: str | None = None,
-        date: CaptureDate | OwnDate | None = None,
-    ) -> Photo:
-        """Change title, description or capture time; None keeps the current. Raises NotFound."""
-        changes = {"title": title, "description": description}
-        values = {column: value for column, value in changes.items() if value is not None}
-        statement = (
-            update(photos)
-            .where(*_is_photo(owner, id_), photos.c.trashed_at.is_(None))
-            .values(version=photos.c.version + 1)
-            .values({**values, **(date_values(date) if date else {})})
-            .returning(*COLUMNS)
-        )
-        return await self._update(statement)
-
-    async def reinspected(
-        self,
-        photo: Photo,
-        facts: ImageFacts,
-        *,
-        renditions: Sequence[Rendition] | None = None,
-        thumbhash: bytes | None = None,
-    ) -> Photo | None:
-        """Store what a new inspection found; return None if the row has changed meanwhile.
-
-        A capture time that the owner has set stays: the new one is kept beside it. The version
-        grows only if something that clients see changes. Raises NotFound if the photo was deleted.
-        """
-        values, old = columns_from_facts(facts, now=photo.created_at), photo.facts
-        if old.taken_from is DateSource.USER:
-            values = keep_owners_date(values)
-            facts = replace(
-                facts,
-                taken_at=old.taken_at,
-                taken_offset=old.taken_offset,
-                taken_from=old.taken_from,
-            )
-        is_same = facts == replace(old, dates=facts.dates) and renditions is None
-        if renditions is not None:
-            values |= {"renditions": [asdict(each) for each in renditions], "thumbhash": thumbhash}
-        statement = (
-            update(photos)
-            .where(*_is_photo(photo.owner, photo.id), photos.c.version == photo.version)
-            .values(
-                **values,
-                details=json.loads(details_to_json(facts.details)),
-                version=photos.c.version + (0 if is_same else 1),
-            )
-            .returning(*COLUMNS)
-        )
-        try:
-            return await self._update(statement)
-        except NotFound:
-            await self.photo(photo.owner, photo.id, in_trash_too=True)
-            return None
-
     async def read(self, work: Work[T]) -> T:
         """Run `work` on a connection of the catalog, outside a transaction."""
         return await self._database.read(work)
@@ -283,15 +217,6 @@ class Catalog:
         if not found:
             raise NotFound
         return found[0]
-
-    async def _update(self, statement: ReturningUpdate[*tuple[Any, ...]]) -> Photo:
-        async def work(connection: AsyncConnection) -> Photo:
-            row = (await connection.execute(statement)).one_or_none()
-            if row is None:
-                raise NotFound
-            return photo_from_row(row)
-
-        return await self._database.transaction(work)
 
 
 def _is_photo(owner: str, id_: int) -> tuple[ColumnElement[bool], ...]:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
@@ -46,6 +46,7 @@ COLUMNS: Final = (
     photos.c.inspection,
     photos.c.trashed_at,
     photos.c.revoked_at,
+    photos.c.turn,
 )
 
 _PLAIN_FACTS: Final = (
@@ -56,6 +57,7 @@ FACTS: Final = (*_PLAIN_FACTS, "sort_at", "inspection")
 """The names of the columns that `columns_from_facts` returns."""
 
 _plain_facts = attrgetter(*_PLAIN_FACTS)
+_QUARTER_TURNS: Final = frozenset({90, 270})
 
 
 def photo_from_row(row: Sequence[Any]) -> Photo:
@@ -63,7 +65,9 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
     (id_, version, owner, name, title, description, filename, size, *others) = row
     (sha256, created_at, thumbhash, renditions, format_, content_type, *others) = others
     (width, height, frames, taken_at, taken_offset, taken_from, details, *others) = others
-    (renderer, inspection, trashed_at, revoked_at) = others
+    (renderer, inspection, trashed_at, revoked_at, turn) = others
+    if turn in _QUARTER_TURNS:
+        width, height = height, width
     seconds = details.get("duration")
     duration = None if seconds is None else timedelta(seconds=seconds)
     # Version 0.1 reads EXIF only, and doesn't store that.
@@ -74,6 +78,7 @@ def photo_from_row(row: Sequence[Any]) -> Photo:
         width=width,
         height=height,
         frames=frames,
+        turn=turn,
         renderer=renderer,
         taken_at=taken_at,
         taken_offset=taken_offset,
@@ -105,8 +110,9 @@ def columns_from_facts(facts: ImageFacts, *, now: datetime) -> dict[str, object]
     """Return the columns of the facts, and `sort_at`, by which version 0.1 sorts.
 
     That is the capture time; without an offset it counts as UTC. It is `now` if the image has no
-    capture time, or one at the end of the calendar.
+    capture time, or one at the end of the calendar. The size is that before the photo was turned.
     """
+    facts = turn_to(facts, 0)
     sort_at = now
     if facts.taken_at is not None:
         with contextlib.suppress(OverflowError):
@@ -114,6 +120,13 @@ def columns_from_facts(facts: ImageFacts, *, now: datetime) -> dict[str, object]
     columns = dict(zip(FACTS, (*_plain_facts(facts), sort_at, INSPECTION), strict=True))
     # psycopg would write the name of an enum's member.
     return columns | {"taken_from": facts.taken_from and str(facts.taken_from)}
+
+
+def turn_to(facts: ImageFacts, turn: int) -> ImageFacts:
+    """Return the facts of a photo as it is after a turn, in degrees clockwise from the original."""
+    if (turn - facts.turn) % 180 == 0:
+        return facts if turn == facts.turn else replace(facts, turn=turn)
+    return replace(facts, turn=turn, width=facts.height, height=facts.width)
 
 
 def details_to_json(details: Details) -> str:

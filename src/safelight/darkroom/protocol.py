@@ -189,6 +189,7 @@ def encode_render(facts: ImageFacts, presets: Sequence[Preset]) -> bytes:
             "format": facts.format,
             "width": facts.width,
             "height": facts.height,
+            "turn": facts.turn,
             "presets": presets,
         }
     )

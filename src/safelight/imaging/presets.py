@@ -52,13 +52,15 @@ def _default_quality(width: int) -> int:
 
 
 def presets_for_image(presets: tuple[Preset, ...], facts: ImageFacts) -> tuple[Preset, ...]:
-    """Return the presets for an image of this size and renderer."""
-    return presets_for_size(presets, facts.width, facts.height, facts.renderer)
+    """Return the presets for an image of this size, renderer and turn."""
+    return presets_for_size(
+        presets, facts.width, facts.height, renderer=facts.renderer, turn=facts.turn
+    )
 
 
 @lru_cache(_SIZES)
 def presets_for_size(
-    presets: tuple[Preset, ...], width: int, height: int, renderer: int = 1
+    presets: tuple[Preset, ...], width: int, height: int, *, renderer: int = 1, turn: int = 0
 ) -> tuple[Preset, ...]:
     """Return the presets for an image of this size, in pixels as displayed.
 
@@ -77,7 +79,7 @@ def presets_for_size(
             is_shown = is_shown or shows_all
     is_tiny = width * height <= LOSSLESS_PIXELS
     return tuple(
-        _simplify(replace(preset, lossless=is_tiny, renderer=renderer), width, height)
+        _simplify(replace(preset, lossless=is_tiny, renderer=renderer, turn=turn), width, height)
         for preset in sorted(chosen, key=presets.index)
     )
 
@@ -182,10 +184,12 @@ def _digest_in(rendition: Rendition) -> str:
 def is_displayable(photo: Photo) -> bool:
     """Return whether all common browsers show the original as it should be.
 
-    For a photo that an earlier version inspected, its format decides.
+    For a photo that an earlier version inspected, its format decides. The original of a photo that
+    was turned isn't.
     """
     format_ = FORMATS.get(photo.facts.format)
-    return photo.facts.details.displayable and (format_ is None or format_.in_browsers)
+    is_upright = photo.facts.details.displayable and not photo.facts.turn
+    return is_upright and (format_ is None or format_.in_browsers)
 
 
 def display_rendition(photo: Photo, avoided: Collection[str] = ()) -> Rendition | None:
@@ -204,11 +208,12 @@ def display_rendition(photo: Photo, avoided: Collection[str] = ()) -> Rendition 
 
 
 def awaited_for_display(presets: tuple[Preset, ...], photo: Photo) -> Preset | None:
-    """Return what to link to instead of an original with a location that has no rendition yet.
+    """Return what to link to instead of an original that isn't shown, if there is no rendition yet.
 
-    It is the largest one made unasked; None if another image can be linked to.
+    The original has a location, or the photo is turned. The result is the largest one made unasked;
+    None if another image can be linked to.
     """
-    if photo.renditions or not photo.facts.details.located:
+    if photo.renditions or not (photo.facts.details.located or photo.facts.turn):
         return None
     for_image = presets_for_image(presets, photo.facts)
     whole = tuple(each for each in for_image if each.fit == Fit.INSIDE)
@@ -244,5 +249,6 @@ def digest(preset: Preset) -> str:
     # Only what is given, so that the renditions of earlier versions stay valid.
     recipe += f"/height {preset.height}" if preset.height is not None else ""
     recipe += f"/short side {preset.short_side}" if preset.short_side is not None else ""
+    recipe += f"/turn {preset.turn}" if preset.turn else ""
     recipe += f"/{preset.fit}" if preset.fit != Fit.INSIDE else ""
     return hashlib.blake2b(recipe.encode(), digest_size=_DIGEST_BYTES).hexdigest()

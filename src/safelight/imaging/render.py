@@ -24,6 +24,8 @@ _MAX_SRGB_PROFILE: Final = 4096
 _SAMPLES: Final = 17
 _ORIENTATION: Final = "orientation"
 _QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
+_TURNED: Final = ((1, 6, 3, 8), (2, 7, 4, 5))
+"""EXIF's orientations: each is the one before, turned by 90 degrees clockwise; also mirrored."""
 _OPAQUE: Final = 255
 
 
@@ -60,6 +62,21 @@ def extend_to_canvas(image: Any, canvas: Canvas) -> Any:
         return image.bandjoin(0)
     frame = pyvips.Image.black(canvas.width, canvas.height) + _OPAQUE
     return image.bandjoin(frame.cast("uchar").embed(canvas.left, canvas.top, *size))
+
+
+def turn(image: Any, degrees: int) -> Any:
+    """Turn an image clockwise, by 0, 90, 180 or 270 degrees, as it is shown.
+
+    Only its orientation changes: `render` turns the pixels, when few of them are left.
+    """
+    if not degrees:
+        return image
+    found = image.get(_ORIENTATION) if image.get_typeof(_ORIENTATION) else 1
+    cycle = next((each for each in _TURNED if found in each), _TURNED[0])
+    before = cycle.index(found) if found in cycle else 0
+    turned = image.copy()
+    turned.set_type(pyvips.GValue.gint_type, _ORIENTATION, cycle[(before + degrees // 90) % 4])
+    return turned
 
 
 def render(

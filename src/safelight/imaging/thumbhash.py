@@ -62,6 +62,34 @@ def thumbhash(pixels: _Pixels, width: int, height: int) -> bytes:
     return code + _pack([nibble for channel in channels for nibble in channel.nibbles()])
 
 
+def turn_thumbhash(code: bytes, degrees: int) -> bytes:
+    """Return the thumbhash of the image turned clockwise, by a multiple of 90 degrees.
+
+    A quarter turn swaps the axes of each wave, and mirrors those across: their sign changes with
+    each half wave.
+    """
+    for _ in range(degrees // 90 % 4):
+        code = _quarter_turn(code)
+    return code
+
+
+def _quarter_turn(code: bytes) -> bytes:
+    tail = int.from_bytes(code[3:5], "little")
+    transparent, landscape, shorter = code[2] >> 7, tail >> 15, max(3, tail & 7)
+    most = 5 if transparent else 7
+    across, down = (most, shorter) if landscape else (shorter, most)
+    # A square is stored as a portrait is.
+    is_landscape = not landscape and shorter < most
+    head = 6 if transparent else 5
+    nibbles = iter([half for byte in code[head:] for half in (byte & 15, byte >> 4)])
+    turned = list[int]()
+    for columns, rows in ((across, down), (3, 3), (3, 3), *([(5, 5)] * transparent)):
+        waves = {place: next(nibbles, 0) for place in _places(columns, rows)}
+        turned += [15 - waves[y, x] if x % 2 else waves[y, x] for x, y in _places(rows, columns)]
+    tail = tail & 0x7FFF | is_landscape << 15
+    return code[:3] + tail.to_bytes(2, "little") + code[5:head] + _pack(turned)
+
+
 def main_colour(pixels: _Pixels) -> str:
     """Return the colour that most opaque pixels are close to, as six hex digits."""
     boxes: dict[tuple[int, int, int], list[tuple[int, int, int]]] = defaultdict(list)
@@ -118,13 +146,20 @@ def _transform(plane: Sequence[float], width: int, height: int, across: int, dow
     summed = [[sum(map(mul, row, wave)) for row in rows] for wave in across_waves]
     waves = [
         sum(map(mul, summed[x], down_waves[y])) / (width * height)
-        for y in range(down)
-        for x in range(across)
-        if x * down < across * (down - y)
+        for x, y in ((0, 0), *_places(across, down))
     ]
     mean, *rest = waves
     scale = max(map(abs, rest), default=0.0)
     return _Channel(mean=mean, waves=tuple(rest), scale=scale if scale > _NOISE else 0.0)
+
+
+@cache
+def _places(across: int, down: int) -> list[tuple[int, int]]:
+    """Return the numbers of half waves, across and down, in the order in which they are stored."""
+    triangle = [
+        (x, y) for y in range(down) for x in range(across) if x * down < across * (down - y)
+    ]
+    return triangle[1:]
 
 
 @cache

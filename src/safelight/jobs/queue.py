@@ -105,13 +105,15 @@ def _origin() -> str:
 
 
 _ENQUEUE_EACH = text(
-    "WITH wanted AS (SELECT args FROM jsonb_array_elements(CAST(:args AS jsonb)) AS e(args)"
-    " WHERE NOT EXISTS (SELECT FROM procrastinate_jobs job WHERE status = 'todo'"
-    " AND task_name = :task AND queue_name = :queue AND job.args - 'request_id' = e.args))"
+    "WITH wanted AS (SELECT args FROM jsonb_array_elements(CAST(:args AS jsonb)) AS e(args)),"
+    " waiting AS (SELECT job.args - 'request_id' AS args FROM procrastinate_jobs job"
+    " WHERE status = 'todo' AND task_name = :task AND queue_name = :queue"
+    " AND job.args - 'request_id' IN (SELECT args FROM wanted) FOR KEY SHARE OF job)"
     " SELECT procrastinate_defer_jobs_v1(array_agg(ROW(CAST(:queue AS varchar),"
     " CAST(:task AS varchar), CAST(:priority AS integer), NULL, NULL,"
-    " args || CAST(:origin AS jsonb), now())"
-    "::procrastinate_job_to_defer_v1)) FROM wanted HAVING count(*) > 0"
+    " args || CAST(:origin AS jsonb), now() + CAST(:after AS interval))"
+    "::procrastinate_job_to_defer_v1)) FROM wanted"
+    " WHERE NOT EXISTS (SELECT FROM waiting WHERE waiting.args = wanted.args) HAVING count(*) > 0"
 )
 
 
@@ -120,13 +122,15 @@ async def enqueue_each(
     task: str,
     args: Sequence[Mapping[str, str | int]],
     *,
+    after: timedelta = timedelta(0),
     priority: int = 0,
 ) -> None:
-    """Enqueue a job for each of `args`, unless the same job already waits."""
+    """Enqueue a job for each of `args`, as `enqueue` does."""
     parameters = {
         "task": f"{QUEUE}.{task}",
         "queue": QUEUE,
         "args": json.dumps(args),
+        "after": after,
         "priority": priority,
         "origin": _origin(),
     }

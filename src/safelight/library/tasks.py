@@ -5,7 +5,7 @@ Each may run twice, or several times at once; none relies on another having run 
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -38,6 +38,8 @@ CLEAR: Final = "incoming"
 
 RENDER: Final = "develop"
 REINSPECT: Final = "reinspect"
+_TURN_DELAY = timedelta(seconds=3)
+"""By then the request that turned photos has made the first rendition of each, or won't."""
 _LOW_PRIORITY: Final = -1
 """Many photos to render must not delay the deletion of others from the store."""
 
@@ -72,6 +74,12 @@ def enqueue_render_for_row(connection: AsyncConnection, *, owner: str, id_: int)
     """Do the same for a photo of which only the row's id is known."""
     args: dict[str, str | int] = {"owner": owner, "id": id_}
     return jobs.enqueue(connection, RENDER, args=args, priority=_LOW_PRIORITY)
+
+
+def enqueue_turned(connection: AsyncConnection, photos: Sequence[Photo]) -> Awaitable[None]:
+    """Enqueue the renditions of photos that were turned, all of which are missing."""
+    args: list[dict[str, str | int]] = [{"owner": photo.owner, "id": photo.id} for photo in photos]
+    return jobs.enqueue_each(connection, RENDER, args, after=_TURN_DELAY, priority=_LOW_PRIORITY)
 
 
 async def enqueue_missing_renditions(

@@ -35,6 +35,11 @@ _TAKE: Final = compile_query(
         ),
     ).returning(renderings.c.key)
 )
+_left = insert(renderings).values(key=bindparam("key"), claimed_by="", expires_at=_NOW)
+_LEAVE: Final = _left.on_conflict_do_update(
+    index_elements=[renderings.c.key],
+    set_={"claimed_by": _left.excluded.claimed_by, "expires_at": _left.excluded.expires_at},
+)
 _OWN = (renderings.c.key == bindparam("own"), renderings.c.claimed_by == bindparam("claimed_by"))
 _RENEW: Final = compile_query(
     update(renderings).where(*_OWN).values(expires_at=_UNTIL).returning(renderings.c.key)
@@ -45,6 +50,7 @@ _VALID: Final = compile_query(
         renderings.c.key == bindparam("own"), renderings.c.expires_at >= _NOW
     )
 )
+_ANY: Final = compile_query(select(renderings.c.key).where(renderings.c.key == bindparam("own")))
 _OLD: Final = text("expires_at < clock_timestamp() - CAST(:age AS interval)")
 _EXPIRED: Final = compile_query(
     select(renderings.c.key).where(_OLD).order_by(renderings.c.key).limit(bindparam("count"))
@@ -62,6 +68,21 @@ class RenderingClaims:
         parameters = {"key": key, "claimed_by": claimed_by}
         return bool(await self._database.execute(_TAKE, parameters))
 
+    async def take_all(self, keys: Sequence[str], *, claimed_by: str) -> bool:
+        """Claim objects, all or none of them; return whether none is claimed by another."""
+        taken = list[str]()
+        for key in sorted(keys):
+            if not await self.take(key, claimed_by=claimed_by):
+                await self.release_all(taken, claimed_by=claimed_by)
+                return False
+            taken.append(key)
+        return True
+
+    async def release_all(self, keys: Sequence[str], *, claimed_by: str) -> None:
+        """End claims, as `release` does."""
+        for key in keys:
+            await self.release(key, claimed_by=claimed_by)
+
     async def renew(self, key: str, *, claimed_by: str) -> bool:
         """Extend a claim; return whether it still is this one's."""
         parameters = {"own": key, "claimed_by": claimed_by}
@@ -70,6 +91,10 @@ class RenderingClaims:
     async def release(self, key: str, *, claimed_by: str) -> None:
         """End a claim. Does nothing if another has taken it over."""
         await self._database.execute(_RELEASE, {"own": key, "claimed_by": claimed_by})
+
+    async def exists(self, key: str) -> bool:
+        """Return whether an object is claimed, even by a claim that has expired."""
+        return bool(await self._database.fetch_all(_ANY, {"own": key}))
 
     async def is_taken(self, key: str) -> bool:
         """Return whether an object is being made, by any process."""
@@ -88,6 +113,16 @@ async def claim_removed(
     if keys:
         values = [{"key": key, "claimed_by": claimed_by} for key in keys]
         await connection.execute(_new.on_conflict_do_nothing(), values)
+
+
+async def leave_to_sweep(connection: AsyncConnection, keys: Sequence[str]) -> None:
+    """Let the sweep delete objects that no row names after this transaction.
+
+    Their claims end, also those of others: a process that has stored or named one of them must find
+    out that the row has changed, and must not end the claim.
+    """
+    if keys:
+        await connection.execute(_LEAVE, [{"key": key} for key in sorted(keys)])
 
 
 async def delete_expired_claim(connection: AsyncConnection, key: str, *, age: timedelta) -> bool:

@@ -65,6 +65,8 @@ photos = Table(
     Column("own_taken_from", Text),
     # The row's id if it may have the same bytes as another of the owner's photos, otherwise 0.
     Column("separate", BigInteger, nullable=False, server_default=text("0")),
+    # How far the photo is turned for display, in degrees clockwise. The size is that before.
+    Column("turn", SmallInteger, nullable=False, server_default=text("0")),
     # Since when a photo is in the trash. It stays ready; only lists and counts leave it out.
     Column("trashed_at", DateTime(timezone=True)),
     # Since when all links given out are to die; null once the objects have new keys.

@@ -1,4 +1,4 @@
-"""``safelight edit``: correct the capture times of photos."""
+"""``safelight edit``: correct the capture times of photos, and rotate them."""
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -19,6 +19,7 @@ _PART: Final = r"(?:([0-9]{{1,6}}){unit})?"
 _shift: Final = re.compile(
     "([+-]?)" + "".join(_PART.format(unit=unit) for unit in "dhms")
 ).fullmatch
+_ROTATIONS: Final = (90, 180, 270)
 _SECONDS: Final = (86_400, 3_600, 60, 1)
 
 
@@ -38,46 +39,55 @@ def edit(
         ),
     ] = None,
     original_date: Annotated[bool, option("Restore the dates that the pictures have.")] = False,
+    rotate: Annotated[int | None, option("Degrees clockwise: 90, 180 or 270.")] = None,
 ) -> int:
-    """Change when photos were taken.
+    """Change when photos were taken, or rotate them.
 
     A time may have an offset from UTC: 2024-05-06T07:08:09+02:00. The original
     dates are kept, and can be restored. If one date is impossible, none is changed.
-    Prints each photo that was changed, with its new date.
+    Prints each photo that was changed, with its new date or turn. A rotation changes
+    how a photo is shown, and leaves the original as it is.
 
     Example: safelight edit 1 --shift -1h30m
     """
     from safelight.client.api import Client
 
-    changes = _read_changes(taken_at, shift, original_date=original_date)
+    changes = _read_changes(taken_at, shift, rotate, original_date=original_date)
     check_ids(ids)
     missing = 0
     with Client(client_settings()) as client:
         for start in range(0, len(ids), _BATCH):
             outcome = client.edit(ids[start : start + _BATCH], **changes)
             for id_ in outcome.done:
-                print_result(f"changed  {id_}  {_date_of(client, str(id_))}")
+                print_result(f"changed  {id_}  {_new_value(client, str(id_), *changes)}")
             for id_ in outcome.missing:
                 print_note(f"There is no photo {id_}.")
             missing += len(outcome.missing)
     return 1 if missing else 0
 
 
-def _date_of(client: "Client", id_: str) -> str:
-    """Return a photo's date, which the response to a change of many doesn't contain."""
+def _new_value(client: "Client", id_: str, change: str) -> str:
+    """Return a photo's date or turn, which the response to a change of many doesn't contain."""
     try:
-        date = client.photo(id_).get("taken_at")
+        photo = client.photo(id_)
     except NotFound:  # deleted in the meantime
         return "deleted"
-    return sanitize(date or "unknown").replace("T", " ")
+    if change == "rotate":
+        return f"{photo['turn']}°"
+    return sanitize(photo.get("taken_at") or "unknown").replace("T", " ")
 
 
 def _read_changes(
-    taken_at: str | None, shift: str | None, *, original_date: bool
+    taken_at: str | None, shift: str | None, rotate: int | None, *, original_date: bool
 ) -> dict[str, Any]:
     """Return the body of the request. Raises a usage error."""
-    if [taken_at is not None, shift is not None, original_date].count(True) != 1:
-        raise usage_error("Give one of --taken-at, --shift and --original-date.")
+    given = [taken_at is not None, shift is not None, rotate is not None, original_date]
+    if given.count(True) != 1:
+        raise usage_error("Give one of --taken-at, --shift, --original-date and --rotate.")
+    if rotate is not None:
+        if rotate not in _ROTATIONS:
+            raise usage_error("Photos can be rotated by 90, 180 or 270 degrees.")
+        return {"rotate": rotate}
     if shift is not None:
         return {"shift_seconds": _parse_shift(shift)}
     return {"taken_at": taken_at}

@@ -104,7 +104,7 @@ class Handlers:
 
         The second descriptor is memory for the renditions, which are written one after another,
         the widest first. A rendition that does not fit is left out. `width` and `height` are the
-        photo's.
+        photo's, after its `turn`.
         """
         self._limit_cpu_time()
         data: bytes | mmap.mmap = _map_photo(descriptors[0])
@@ -131,6 +131,7 @@ class Handlers:
                 image = render.extend_to_canvas(image, gif.read_canvas(data))
             size = (request["width"], request["height"])
             decoded = partial(decode.require_whole, form)
+            image = render.turn(image, request["turn"])
             made = render.render(image, presets, *size, colour=colour, decoded=decoded)
             return _write(made, output)
         except (pyvips.Error, MemoryError) as error:

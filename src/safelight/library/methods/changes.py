@@ -1,17 +1,26 @@
-"""Change the texts and dates of photos."""
+"""Change the texts, dates and turns of photos."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+from safelight.crash_points import reached
 from safelight.dates import user_date
 from safelight.errors import InvalidRequest
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, validate_text
 from safelight.library.lifecycle import LibraryLifecycle
 from safelight.library.methods.photos import MAX_PAGE
+from safelight.library.processing.turned import make_shown
+from safelight.library.tasks import enqueue_turned
 from safelight.models import BulkResult, CaptureDate, OwnDate, Photo
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 MAX_SHIFT: timedelta = timedelta(days=100_000)
 """The maximum shift of a capture time: 270 years."""
+TURNS = (0, 90, 180, 270)
+"""How far a photo can be turned, in degrees clockwise."""
 
 
 class ChangeMethods(LibraryLifecycle):
@@ -25,19 +34,35 @@ class ChangeMethods(LibraryLifecycle):
         title: str | None = None,
         description: str | None = None,
         taken_at: datetime | OwnDate | None = None,
+        turn: int | None = None,
     ) -> Photo:
-        """Change the title, description or capture time; None keeps the current. Raises NotFound.
+        """Change the title, description, capture time or turn; None keeps the current.
 
-        `taken_at` is as in `set_dates`. Raises InvalidRequest for what isn't acceptable.
+        `taken_at` is as in `set_dates`. `turn` is how far the photo is turned for display, in
+        degrees clockwise from the original: 0, 90, 180 or 270. See `rotate`. Raises NotFound, and
+        InvalidRequest for what isn't acceptable.
         """
+        if turn not in {None, *TURNS}:
+            raise InvalidRequest("The turn must be 0, 90, 180 or 270.")
         if title is not None:
             validate_text("title", title, MAX_TITLE)
         if description is not None:
             validate_text("description", description, MAX_DESCRIPTION)
         date = None if taken_at is None else self._date(taken_at)
-        return await self.backends.catalog.edit(
-            owner, id_, title=title, description=description, date=date
+        photo = await self.backends.catalog.edits.edit(
+            owner,
+            id_,
+            title=title,
+            description=description,
+            date=date,
+            turn=turn,
+            turned=enqueue_turned,
         )
+        if turn is None or photo.renditions:
+            return photo
+        reached("turn: row changed")
+        (shown,) = await make_shown(self.renditions, self.backends.presets, [photo])
+        return shown
 
     async def set_dates(
         self, owner: str, ids: Sequence[int], taken_at: datetime | OwnDate
@@ -60,6 +85,28 @@ class ChangeMethods(LibraryLifecycle):
         if abs(by) > MAX_SHIFT:
             raise InvalidRequest(f"The shift is too large. The limit is {MAX_SHIFT.days} days.")
         return await self.backends.catalog.dates.shift(owner, ids, by, now=self.now())
+
+    async def rotate(self, owner: str, ids: Sequence[int], degrees: int) -> BulkResult:
+        """Turn up to `MAX_PAGE` photos by 90, 180 or 270 degrees clockwise, in one transaction.
+
+        Their originals stay as they are, and downloads too. The size and the thumbhash turn at
+        once, and renditions are made again: one of each photo before this returns, unless that
+        takes longer than three seconds, and the others by a job. The original of a turned photo
+        isn't linked to, except by its name. Raises InvalidRequest.
+        """
+        check_number(ids)
+        if degrees not in TURNS[1:]:
+            raise InvalidRequest("Photos can be rotated by 90, 180 or 270 degrees.")
+        turned = list[Photo]()
+
+        async def note(connection: "AsyncConnection", photos: Sequence[Photo]) -> None:
+            turned[:] = photos
+            await enqueue_turned(connection, photos)
+
+        result = await self.backends.catalog.turns.rotate(owner, ids, degrees, turned=note)
+        reached("turn: row changed")
+        await make_shown(self.renditions, self.backends.presets, turned)
+        return result
 
     def _date(self, taken_at: datetime | OwnDate) -> CaptureDate | OwnDate:
         if isinstance(taken_at, OwnDate):

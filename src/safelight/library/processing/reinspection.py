@@ -1,12 +1,14 @@
 """Inspect stored originals again, after inspection has learned something."""
 
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from safelight import keys
 from safelight.catalog import Catalog
+from safelight.catalog.rows import turn_to
 from safelight.darkroom.pool import Darkroom
 from safelight.dates import choose_date
 from safelight.errors import Invalid, NotFound
@@ -47,15 +49,16 @@ class Reinspection:
         An original that would be refused today keeps its photo as it is, and is logged. Raises
         NotFound, and deletes what it stored, if the photo is deleted meanwhile.
         """
+        claimed_by = secrets.token_hex(16)
         async with self._renditions.turn():
             while True:
                 photo = await self._catalog.photo(owner, id_, in_trash_too=True)
                 if photo.inspection >= INSPECTION:
                     return photo
-                if updated := await self._inspect(photo):
+                if updated := await self._inspect(photo, claimed_by):
                     return updated
 
-    async def _inspect(self, photo: Photo) -> Photo | None:
+    async def _inspect(self, photo: Photo, claimed_by: str) -> Photo | None:
         """Return the photo with its new facts; None if its row has changed meanwhile."""
         rendered = None
         with self._spool.file(photo.owner, hashed=False) as copy:
@@ -65,15 +68,17 @@ class Reinspection:
                 found = await self._darkroom.inspect(copy.file, owner=photo.owner)
             except Invalid as error:
                 _log.warning("the original of photo %d would be refused: %s", photo.id, error)
-                return await self._catalog.reinspected(photo, photo.facts)
+                return await self._catalog.edits.store_inspection(photo, photo.facts)
             facts = self._merge(photo, found.facts)
             seen = replace(photo, facts=facts)
             if _pixels(facts) != _pixels(photo.facts) and self._renditions.missing(seen):
-                rendered = await self._renditions.make_missing(seen, copy.file)
+                rendered = await self._renditions.make_missing(seen, copy.file, claimed_by)
+                if rendered is None:
+                    return None
                 details = replace(facts.details, colour=rendered.colour)
                 facts = replace(facts, details=details)
         try:
-            return await self._catalog.reinspected(
+            stored = await self._catalog.edits.store_inspection(
                 photo,
                 facts,
                 renditions=rendered.renditions if rendered else None,
@@ -82,13 +87,17 @@ class Reinspection:
         except NotFound:
             if rendered:
                 await self._bucket.delete([each.key for each in rendered.renditions])
+                await self._renditions.release(rendered, claimed_by)
             raise
+        if rendered and stored:
+            await self._renditions.release(rendered, claimed_by)
+        return stored
 
     def _merge(self, photo: Photo, found: ImageFacts) -> ImageFacts:
         """Return the new facts, with what the original doesn't contain."""
         old = photo.facts
         details = replace(found.details, colour=old.details.colour)
-        facts = replace(found, details=details)
+        facts = turn_to(replace(found, details=details), old.turn)
         facts = choose_date(facts, filename=photo.filename, modified_at=None, now=self._clock())
         if facts.taken_from is None and old.taken_from is DateSource.FILE:
             return replace(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
@@ -77,11 +78,11 @@ class RenditionMaker:
         facts, result = inspected.facts, inspected.rendered
         if result is None:
             raise TypeError("the darkroom has rendered nothing")
-        wanted = presets.presets_for_size(self.ladder, facts.width, facts.height, facts.renderer)
+        wanted = presets.presets_for_image(self.ladder, facts)
         return facts, _with_keys(result, storage_id, presets.unasked(wanted))
 
     def _choose(self, facts: ImageFacts, *, is_large: bool) -> tuple[Preset, ...]:
-        wanted = presets.presets_for_size(self.ladder, facts.width, facts.height, facts.renderer)
+        wanted = presets.presets_for_image(self.ladder, facts)
         return wanted if is_large else presets.made_at_upload(wanted)
 
     async def store(self, rendered: RenderedPhoto, *others: Awaitable[None]) -> None:
@@ -110,8 +111,9 @@ class RenditionMaker:
         first, for a while. Raises NotFound, and deletes what it stored, if the photo is deleted
         meanwhile.
         """
+        claimed_by = secrets.token_hex(16)
         async with self.turn():
-            while (completed := await self._complete(photo, demanded=demanded)) is None:
+            while (completed := await self._complete(photo, claimed_by, demanded=demanded)) is None:
                 photo = await self._catalog.photo(photo.owner, photo.id, in_trash_too=True)
             return completed
 
@@ -134,25 +136,55 @@ class RenditionMaker:
                 copy.file, photo.facts, photo.storage_id, wanted, owner=photo.owner
             )
 
-    async def _complete(self, photo: Photo, *, demanded: bool) -> Photo | None:
+    async def _complete(self, photo: Photo, claimed_by: str, *, demanded: bool) -> Photo | None:
         """Make the missing renditions; return None if the row has changed and must be reread."""
         wanted = self.missing(photo, demanded=demanded)
         if not wanted:
             return photo
         made = await self.render_stored(photo, wanted)
-        await self.store(made)
+        if not await self.store_claimed(made, claimed_by):
+            return None
         try:
-            return await self._catalog.renditions.add(photo, made.renditions, made.thumbhash)
+            named = await self._catalog.renditions.add(photo, made.renditions, made.thumbhash)
         except NotFound:
             await self._bucket.delete([each.key for each in made.renditions])
+            await self.release(made, claimed_by)
             raise
+        if named:
+            await self.release(made, claimed_by)
+        return named
 
-    async def make_missing(self, photo: Photo, file: BinaryIO) -> RenderedPhoto:
-        """Make and store the missing renditions; return all valid ones, with the new images."""
+    async def store_claimed(self, made: RenderedPhoto, claimed_by: str) -> bool:
+        """Store renditions under claims; return False, and store none, if others make one of them.
+
+        Release the claims once a row names the objects. If none does, since the photo was turned
+        meanwhile, the sweep deletes them.
+        """
+        claims = self._catalog.rendering_claims
+        if not await claims.take_all([each.key for each in made.renditions], claimed_by=claimed_by):
+            await asyncio.sleep(_POLL_SECONDS)
+            return False
+        await self.store(made)
+        return True
+
+    async def release(self, made: RenderedPhoto, claimed_by: str) -> None:
+        """End the claims of stored renditions."""
+        await self._catalog.rendering_claims.release_all(
+            [each.key for each in made.renditions], claimed_by=claimed_by
+        )
+
+    async def make_missing(
+        self, photo: Photo, file: BinaryIO, claimed_by: str
+    ) -> RenderedPhoto | None:
+        """Make the missing renditions, and store them under claims, as `store_claimed` does.
+
+        Returns all valid ones, with the new images; None if others make one of them.
+        """
         made = await self.render(
             file, photo.facts, photo.storage_id, self.missing(photo), owner=photo.owner
         )
-        await self.store(made)
+        if not await self.store_claimed(made, claimed_by):
+            return None
         outdated = {preset.name for preset in self.missing(photo, demanded=True)}
         valid = [each for each in photo.renditions if each.name not in outdated]
         return replace(made, renditions=(*valid, *made.renditions))

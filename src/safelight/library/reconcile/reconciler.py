@@ -65,6 +65,7 @@ class Reconciler:
         pause: Step = _no_pause,
     ) -> None:
         self._rows = catalog.row_scan
+        self._claims = catalog.rendering_claims
         self._month_drift = catalog.month_drift
         self._bucket = bucket
         self._settle = settle
@@ -181,6 +182,8 @@ class Reconciler:
 
     async def _check_orphan(self, suspicion: Finding, options: ReconcileOptions) -> Finding | None:
         key, storage_id = suspicion.key, keys.storage_id_of(suspicion.key)
+        if await self._claims.exists(key):  # the sweep sees to it
+            return None
         if options.moves_orphans:
             moved = await self._move_orphan(key, storage_id)
             return replace(suspicion, mended=True) if moved else None

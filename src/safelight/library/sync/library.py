@@ -102,6 +102,7 @@ class SyncLibrary:
     edit = _blocking(Library.edit)
     set_dates = _blocking(Library.set_dates)
     shift_dates = _blocking(Library.shift_dates)
+    rotate = _blocking(Library.rotate)
     trash = _blocking(Library.trash)
     trash_many = _blocking(Library.trash_many)
     restore = _blocking(Library.restore)

@@ -28,7 +28,7 @@ class BulkCalls:
             "/photos",
             self.edit,
             methods=["PATCH"],
-            summary="Change or shift the capture times of up to 500 photos",
+            summary="Change or shift the capture times of up to 500 photos, or rotate them",
             description="All of the photos are changed, or after an error none.",
             openapi_extra=openapi.json_request("BulkChanges"),
             responses={
@@ -54,7 +54,7 @@ class BulkCalls:
         request: Request,
         ids: Annotated[str, Query(description="The ids of the photos, separated by commas")],
     ) -> Response:
-        """Change or shift the capture times of photos."""
+        """Change or shift the capture times of photos, or rotate them."""
         owner, numbers = owner_of(request), parse_ids(ids)
         changes = await read_json(request, BulkChanges, self._library.limits)
         result = await self._change(owner, numbers, changes)
@@ -66,9 +66,17 @@ class BulkCalls:
         )
 
     async def _change(self, owner: str, ids: list[int], changes: BulkChanges) -> BulkResult:
-        date, seconds = parse_taken_at(changes.taken_at), changes.shift_seconds
-        if date is not None and seconds is msgspec.UNSET:
-            return await self._library.set_dates(owner, ids, date)
-        if date is None and seconds is not msgspec.UNSET:
-            return await self._library.shift_dates(owner, ids, timedelta(seconds=seconds))
-        raise InvalidRequest("Send either taken_at or shift_seconds.")
+        date, seconds, degrees = (
+            parse_taken_at(changes.taken_at),
+            changes.shift_seconds,
+            changes.rotate,
+        )
+        given = [date is not None, seconds is not msgspec.UNSET, degrees is not msgspec.UNSET]
+        if given.count(True) == 1:
+            if date is not None:
+                return await self._library.set_dates(owner, ids, date)
+            if seconds is not msgspec.UNSET:
+                return await self._library.shift_dates(owner, ids, timedelta(seconds=seconds))
+            if degrees is not msgspec.UNSET:
+                return await self._library.rotate(owner, ids, degrees)
+        raise InvalidRequest("Send one of taken_at, shift_seconds and rotate.")

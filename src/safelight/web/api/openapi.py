@@ -16,6 +16,7 @@ from safelight.web.api.albums.schemas import (
 )
 from safelight.web.api.changes.schemas import ChangesView
 from safelight.web.api.deletion.schemas import EmptiedView, TrashView
+from safelight.web.api.monitoring.schemas import ReconcileLineView
 from safelight.web.api.photo_parts import PartsPageView
 from safelight.web.api.schemas import (
     BulkChanges,
@@ -33,7 +34,6 @@ from safelight.web.api.schemas import (
     PresetView,
     PrunedBatchView,
     PutView,
-    ReconcileLineView,
     SessionView,
     SignRequest,
     UploadRequest,

@@ -201,6 +201,7 @@ def make_view(photo: Photo, links: PhotoLinks, *, deletes_at: datetime | None = 
         sha256=photo.sha256,
         width=facts.width,
         height=facts.height,
+        turn=facts.turn,
         animated=facts.frames > 1,
         duration=None if duration is None else duration.total_seconds(),
         camera=_camera(facts.details),

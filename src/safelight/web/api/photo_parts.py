@@ -80,6 +80,7 @@ class PhotoPartsView(msgspec.Struct):
     sha256: str
     width: int
     height: int
+    turn: int
     animated: bool
     duration: float | None
     camera: str | None
@@ -136,6 +137,7 @@ def serialize_parts(photo: Photo, links: PhotoLinks, view: PhotoView) -> Seriali
             sha256=view.sha256,
             width=view.width,
             height=view.height,
+            turn=view.turn,
             animated=view.animated,
             duration=view.duration,
             camera=view.camera,

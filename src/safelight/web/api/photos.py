@@ -4,6 +4,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
 from safelight import errors
@@ -127,7 +128,7 @@ class _Calls:
             one,
             self.edit,
             methods=["PATCH"],
-            summary="Change title, description or capture time",
+            summary="Change title, description, capture time or turn",
             openapi_extra=openapi.json_request("PhotoChanges"),
             responses={
                 200: photo,
@@ -159,7 +160,7 @@ class _Calls:
         return self._serializer.respond(request, await self._find(request, photo_id))
 
     async def edit(self, request: Request, photo_id: PathId) -> Response:
-        """Change the title, description or capture time of a photo."""
+        """Change the title, description, capture time or turn of a photo."""
         id_ = parse_id(photo_id)
         changes = await read_json(request, PhotoChanges, self._library.limits)
         photo = await self._library.edit(
@@ -168,6 +169,7 @@ class _Calls:
             title=changes.title,
             description=changes.description,
             taken_at=parse_taken_at(changes.taken_at),
+            turn=None if changes.turn is msgspec.UNSET else changes.turn,
         )
         return self._serializer.respond(request, photo)
 

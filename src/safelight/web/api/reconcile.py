@@ -15,13 +15,13 @@ from safelight.errors import SafelightError
 from safelight.library import Library
 from safelight.library.reconcile.findings import Finding, Progress, ReconcileOptions
 from safelight.web.api import openapi
-from safelight.web.api.routing import ProblemRoute
-from safelight.web.api.schemas import (
+from safelight.web.api.monitoring.schemas import (
     FindingView,
     ReconcileErrorView,
     ReconcileLineView,
     ReconcileProgressView,
 )
+from safelight.web.api.routing import ProblemRoute
 from safelight.web.auth.auth import Authenticator
 from safelight.web.security_log import SecurityEvent, log_security_event
 

@@ -1,13 +1,12 @@
 """The JSON schemas of the API's requests and responses."""
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from safelight.library import MAX_DOWNLOAD, MAX_SHIFT, Operation
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
-from safelight.library.reconcile.findings import Kind
 from safelight.library.results import MAX_ASKED
 from safelight.models import DateSource, Fit, When
 
@@ -54,8 +53,10 @@ class PhotoView(msgspec.Struct):
     `photo_url` is the image to show: the original if it is `displayable` and not `located`, else
     the largest rendition made unasked, which may not be made yet. `renditions` are those that are
     made; in pages of photos, without those made on demand. `displayable` is true if all common
-    browsers show the original as it should be; `located` is true if the original contains the
-    location where it was taken.
+    browsers show the original as it should be, and the photo isn't turned; `located` is true if the
+    original contains the location where it was taken.
+    `turn` is how far the owner has turned the photo for display, in degrees clockwise; `width` and
+    `height` are after that, and the original stays as it is.
     `duration` is the length of an animation in seconds. `taken_at` is the camera's local time, with
     an offset from UTC if that is known, and `taken_from` is where it comes from.
     Only photos in the trash have `trashed_at`, `deletes_at`, when they will be deleted for good,
@@ -74,6 +75,7 @@ class PhotoView(msgspec.Struct):
     sha256: str
     width: int
     height: int
+    turn: int
     animated: bool
     duration: float | None
     camera: str | None
@@ -154,7 +156,7 @@ class PhotoChanges(msgspec.Struct, forbid_unknown_fields=True):
     """The body of PATCH /photos/{id}: the fields to change.
 
     `taken_at` is a local time, with an offset from UTC or without; null restores what the picture
-    says.
+    says. `turn` is how far the photo is turned for display, in degrees clockwise from the original.
     """
 
     title: Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_TITLE})] | None = None
@@ -162,16 +164,18 @@ class PhotoChanges(msgspec.Struct, forbid_unknown_fields=True):
         Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_DESCRIPTION})] | None
     ) = None
     taken_at: str | msgspec.UnsetType | None = msgspec.UNSET
+    turn: Literal[0, 90, 180, 270] | msgspec.UnsetType = msgspec.UNSET
 
 
 class BulkChanges(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of PATCH /photos: a capture time for all, or the seconds to add to each.
+    """The body of PATCH /photos: a capture time for all, the seconds to add to each, or a rotation.
 
-    `taken_at` is as for one photo.
+    `taken_at` is as for one photo. `rotate` turns each photo clockwise, from where it is now.
     """
 
     taken_at: str | msgspec.UnsetType | None = msgspec.UNSET
     shift_seconds: _Shift | msgspec.UnsetType = msgspec.UNSET
+    rotate: Literal[90, 180, 270] | msgspec.UnsetType = msgspec.UNSET
 
 
 class BulkResultView(msgspec.Struct):
@@ -261,40 +265,3 @@ class PrunedBatchView(msgspec.Struct):
     renditions: int
     skipped: int
     next: int | None
-
-
-class FindingView(msgspec.Struct):
-    """One discrepancy: an object's key, with the photo id and size in bytes if known."""
-
-    kind: Kind
-    key: str
-    photo: int | None
-    size: int | None
-    detail: str
-    mended: bool
-
-
-class ReconcileProgressView(msgspec.Struct):
-    """The progress: rows, objects and bytes read, and findings by kind."""
-
-    rows: int
-    objects: int
-    bytes: int
-    found: dict[Kind, int]
-    mended: dict[Kind, int]
-    done: bool
-
-
-class ReconcileErrorView(msgspec.Struct):
-    """The error that stopped the run."""
-
-    code: str
-    detail: str
-
-
-class ReconcileLineView(msgspec.Struct, omit_defaults=True):
-    """One line of the response: a finding, progress or an error."""
-
-    finding: FindingView | None = None
-    tally: ReconcileProgressView | None = None
-    error: ReconcileErrorView | None = None

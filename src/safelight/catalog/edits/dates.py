@@ -45,7 +45,7 @@ class PhotoDates:
         """Set the capture time, or restore what each picture says."""
 
         async def work(connection: AsyncConnection) -> BulkResult:
-            result = await _lock(connection, owner, ids)
+            result = await lock_photos(connection, owner, ids)
             await connection.execute(
                 update(photos).where(photos.c.id.in_(result.done)).values(date_values(date))
             )
@@ -69,7 +69,7 @@ class PhotoDates:
         )
 
         async def work(connection: AsyncConnection) -> BulkResult:
-            result = await _lock(connection, owner, ids)
+            result = await lock_photos(connection, owner, ids)
             dated = (photos.c.id.in_(result.done), photos.c.taken_at.is_not(None))
             query = select(photos.c.id).where(*dated, ~is_possible).order_by(photos.c.id).limit(1)
             impossible = (await connection.execute(query)).scalar()
@@ -136,7 +136,7 @@ def _or_zero(offset: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.coalesce(offset, literal(timedelta(0), Interval))
 
 
-async def _lock(connection: AsyncConnection, owner: str, ids: Sequence[int]) -> BulkResult:
+async def lock_photos(connection: AsyncConnection, owner: str, ids: Sequence[int]) -> BulkResult:
     """Lock the owner's photos among these ids, in one order, so that no two calls deadlock."""
     query = (
         select(photos.c.id)

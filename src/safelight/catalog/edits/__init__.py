@@ -1,0 +1,1 @@
+"""Changes of photos: texts, dates and turns, and what a new inspection found."""
