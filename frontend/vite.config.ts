@@ -32,7 +32,6 @@ export default defineConfig(({ command, mode }) => {
   const language = command === 'build' ? mode : 'en'
   return {
     base: './',
-    define: { LANGUAGE: JSON.stringify(language) },
     plugins: [uppyWithoutOnlineCheck, textsIn(language)],
     publicDir: false,
     test: { setupFiles: 'tests/setup.ts' },

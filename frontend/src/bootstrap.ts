@@ -16,6 +16,8 @@ export const bootstrap = {
   months: JSON.parse(document.getElementById('months')?.textContent || 'null') as Month[] | null,
   maxTitle: Number(data.maxTitle),
   maxDescription: Number(data.maxDescription),
+  /** In the address that shared photos come to; empty without authentication. */
+  shareKey: data.shareKey,
   signedIn: data.signedIn === 'yes',
   /** Name, width and minimum short side of the renditions that are made when they are requested. */
   presets: JSON.parse(data.presets || '[]') as [string, number, number][],

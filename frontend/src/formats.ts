@@ -1,13 +1,7 @@
 /** Numbers and times of the first screen, in the browser's language. All others: formats-later.ts. */
 
-/** Return the browser's first locale of a language, such as `en-US`; without one, a fallback. */
-export function chooseLocale(language: string, wanted: readonly string[]): string {
-  // Some browsers add what Intl refuses, as in `en-US@posix`.
-  const isVariant = new RegExp(`^${language}(-\\w+)*$`, 'i')
-  return wanted.find((locale) => isVariant.test(locale)) ?? (language === 'en' ? 'en-GB' : language)
-}
-
-export const LOCALE = chooseLocale(LANGUAGE, navigator.languages)
+/** The browser's own variant of the page's language, such as `de-AT`: the server has chosen it. */
+export const LOCALE = document.documentElement.lang
 const INTEGER = new Intl.NumberFormat(LOCALE)
 const MONTH = new Intl.DateTimeFormat(LOCALE, { month: 'long', year: 'numeric', timeZone: 'UTC' })
 const UTC_TIME = new Intl.DateTimeFormat(LOCALE, {

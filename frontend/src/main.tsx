@@ -35,6 +35,10 @@ addEventListener('keydown', (event) => {
   event.preventDefault()
   void import('./shortcuts/page').then(({ pressed }) => pressed(event, navigation))
 })
+// The app may be installed where photos are touched.
+if (matchMedia('(pointer: coarse)').matches) {
+  void import('./uploads/shared').then(({ receive }) => receive(uploader)).catch(() => {})
+}
 try {
   // The page before this one may have deleted photos, or have been left during uploads.
   if (sessionStorage.length > 0) void loadDeletions()

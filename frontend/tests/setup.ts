@@ -1,5 +1,4 @@
-// Not all supported versions of Node have it, and with the locale of the machine.
-Object.defineProperty(globalThis, 'navigator', {
-  value: { languages: ['en-GB'] },
-  configurable: true,
+// The page's language, which the formats are those of.
+Object.defineProperty(globalThis, 'document', {
+  value: { documentElement: { lang: 'en-GB' } },
 })

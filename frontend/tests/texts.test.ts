@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import type { Photo } from '../src/api'
-import { chooseLocale } from '../src/formats'
 import { formatOffset, formatPercent, formatSize, monthName, offsetOf } from '../src/formats-later'
 import * as german from '../src/languages/de'
 import * as english from '../src/languages/en'
@@ -30,17 +29,6 @@ describe('offsets', () => {
     expect(shown('2024-01-01T00:30:00+00:00')).toBe('UTC')
     expect(shown('2024-01-01T00:30:00')).toBe('')
     expect(shown(null)).toBe('')
-  })
-})
-
-describe('the locale', () => {
-  it('is the first of the browser in the language of the page', () => {
-    expect(chooseLocale('de', ['de-CH', 'de', 'en'])).toBe('de-CH')
-    expect(chooseLocale('en', ['fr-FR', 'EN-us', 'en'])).toBe('EN-us')
-    expect(chooseLocale('de', ['en-US'])).toBe('de')
-    expect(chooseLocale('en', ['fr'])).toBe('en-GB')
-    expect(chooseLocale('en', ['en-US@posix', 'english'])).toBe('en-GB')
-    expect(chooseLocale('en', [])).toBe('en-GB')
   })
 })
 

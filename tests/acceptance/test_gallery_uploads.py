@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.async_api import FilePayload, Request, Route, expect
+from playwright.async_api import FilePayload, Page, Request, Route, expect
 
 from support import pictures
 from support.browser_session import NO_NETWORK, REFUSED, OpenBrowserSession
@@ -449,3 +449,92 @@ async def _throttle(gallery: GalleryPage, rate: int, *, offline: bool = False) -
         "Network.emulateNetworkConditions",
         {"offline": offline, "latency": 5, "downloadThroughput": -1, "uploadThroughput": rate},
     )
+
+
+_WORKER_IS_ACTIVE = """async () => {
+  const worker = await navigator.serviceWorker.getRegistration('/share')
+  return worker?.active?.state === 'activated'
+}"""
+_SHARE_TARGET = """async () => {
+  const link = document.querySelector('link[rel=manifest]').href
+  return (await (await fetch(link)).json()).share_target
+}"""
+
+_KEPT = """async () => {
+  const caches_ = await Promise.all((await caches.keys()).map((name) => caches.open(name)))
+  return (await Promise.all(caches_.map((cache) => cache.keys()))).flat().length
+}"""
+
+
+async def _share(page: Page, address: str, field: str, *files: FilePayload) -> None:
+    """Post files as the share sheet does: from outside of the site."""
+    await page.goto("about:blank")
+    await page.set_content(
+        f'<form method="post" enctype="multipart/form-data" action="{address}">'
+        f'<input type="file" name="{field}" multiple><button>Share</button></form>'
+    )
+    await page.locator("input").set_input_files(list(files))
+    async with page.expect_navigation(wait_until="domcontentloaded"):
+        await page.get_by_role("button", name="Share").click()
+
+
+async def test_shared_photos_land_in_the_upload_panel(
+    open_session: OpenBrowserSession, service: Service
+) -> None:
+    gallery = GalleryPage(await open_session(service, phone=True))
+    page, taken = gallery.page, datetime(2022, 3, 4, 5)  # noqa: DTZ001  a camera's clock has no zone
+    await gallery.open()
+    await page.wait_for_function(_WORKER_IS_ACTIVE)
+    target = await page.evaluate(_SHARE_TARGET)
+    (field,) = [each["name"] for each in target["params"]["files"]]
+
+    key = target["action"].partition("=")[2]
+    for refused in ("/share", "/share?key=", f"/share?key={key[::-1]}"):
+        planted = jpeg_file("planted.jpg", make_photo(taken, shade=77))
+        await _share(page, f"{service.url}{refused}", field, planted)
+        await expect(page.get_by_role("alert")).to_contain_text("installed app")
+    assert await page.evaluate(_KEPT) == 0
+
+    shared = [
+        jpeg_file("Strand ä.jpg", make_photo(taken, shade=78)),
+        jpeg_file("shared-2.jpg", make_photo(taken, shade=79)),
+        FilePayload(name="notes.txt", mimeType="text/plain", buffer=b"no photo"),
+    ]
+    await _share(page, f"{service.url}{target['action']}", field, *shared)
+    await expect(page).to_have_url(f"{service.url}/")
+    await expect(gallery.uploads.get_by_role("heading")).to_have_text("2 photos added")
+    await expect(gallery.upload("Strand ä.jpg")).to_contain_text("Added")
+    await expect(gallery.uploads.locator(".left-out")).to_be_visible()
+    await page.reload()
+    await page.wait_for_function(_WORKER_IS_ACTIVE)
+    assert await page.evaluate(_KEPT) == 0
+    await expect(gallery.uploads).to_have_count(0)
+    async with service.api() as api:
+        found = (await api.get("/api/photos", params={"q": "planted"})).json()
+    assert found == []
+
+
+async def test_gallery_is_in_german(open_session: OpenBrowserSession, service: Service) -> None:
+    gallery = GalleryPage(await open_session(service, locale="de-DE"))
+    gallery.session.expected_errors = REFUSED
+    page = gallery.page
+    await gallery.open()
+    await expect(page).to_have_title("Fotos · Safelight")
+    taken = datetime(2021, 5, 20, 13, 5)  # noqa: DTZ001  a camera's clock has no zone
+    photo = make_photo(taken) + bytes(1_500_000)
+    async with page.expect_file_chooser() as opening:
+        await page.get_by_role("button", name="Fotos hinzufügen").click()
+    await (await opening.value).set_files(
+        [jpeg_file("garten.jpg", photo), jpeg_file("plan.jpg", b"%PDF-1.7 " * 99)]
+    )
+    uploads = page.get_by_role("region", name="Hochladen")
+    await expect(uploads.get_by_role("heading")).to_have_text("1 Foto hinzugefügt, 1 abgelehnt")
+    await expect(uploads).to_contain_text("Dieses Format wird nicht unterstützt.")
+    await expect(page.get_by_role("heading", name="Mai 2021")).to_have_text("Mai 20211 Foto")
+
+    await page.get_by_role("link", name="garten.jpg").click()
+    dialog = page.get_by_role("dialog", name="Fotoansicht: garten.jpg")
+    await expect(dialog.get_by_role("button", name="Schließen")).to_be_visible()
+    details = dialog.get_by_role("region", name="Details")
+    await expect(details).to_contain_text("20. Mai 2021 um 13:05")
+    await expect(details).to_contain_text("40, 1,5 MB")

@@ -21,7 +21,7 @@ ENGLISH_TEXTS = [
 def _german(response: httpx.Response, status: int = 200) -> str:
     """Return the text of a page, which has to be German."""
     assert response.status_code == status
-    assert '<html lang="de">' in response.text
+    assert '<html lang="de-AT">' in response.text
     assert "Accept-Language" in response.headers["vary"]
     text = html.unescape(response.text)
     assert [english for english in ENGLISH_TEXTS if english in text] == []

@@ -175,6 +175,14 @@ def test_app_mounted_in_another_below_a_root_path(app_server: AppServer) -> None
         assert added.headers["Location"] == f"/home/photos/api/photos/{added.json()['id']}"
 
 
+def test_manifest_below_a_path(through_proxy: Request) -> None:
+    manifest = through_proxy("GET", f"{ROOT}/manifest.webmanifest", headers=BEARER).json()
+    assert manifest["start_url"] == manifest["scope"] == manifest["id"] == f"{ROOT}/"
+    assert manifest["share_target"]["action"].startswith(f"{ROOT}/share?key=")
+    for icon in manifest["icons"]:
+        assert through_proxy("GET", icon["src"]).status_code == 200
+
+
 def test_first_parts_are_those_of_all_routes(prefixed: Site) -> None:
     """They show which prefixes a path may be confused with."""
     paths = [*_paths(prefixed.app.routes), "/metrics", "/.well-known/security.txt"]

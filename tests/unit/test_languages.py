@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 
 import safelight
 from safelight.errors import NotFound, TooLarge, UnsupportedType, client_errors
-from safelight.web.http.accept import preferred_language
+from safelight.web.http.accept import preferred_locale
 from safelight.web.pages import languages
 from safelight.web.pages.languages import LANGUAGES
 from safelight.web.pages.languages.de import GERMAN
@@ -25,34 +25,36 @@ SAME_IN_GERMAN = {"link", "token"}
 
 
 def _preferred(accepted: str) -> str:
-    headers = Headers({"Accept-Language": accepted})
-    return preferred_language(headers, LANGUAGES, default="en")
+    headers = Headers(raw=[(b"accept-language", accepted.encode("latin-1", "replace"))])
+    return preferred_locale(headers, LANGUAGES, default="en-GB")
 
 
 @pytest.mark.parametrize(
-    ("accepted", "language"),
+    ("accepted", "locale"),
     [
         ("de", "de"),
-        ("de-AT,de;q=0.9,en;q=0.8", "de"),
-        ("en-US,en;q=0.9,de;q=0.8", "en"),
-        ("en;q=0.3, fr, DE-ch;q=0.7", "de"),
-        ("fr", "en"),
-        ("*", "en"),
-        ("*, de;q=0.5", "en"),
-        ("de;q=0, *", "en"),
-        ("deu", "en"),
-        ("de;q=x", "en"),
-        ("", "en"),
+        ("de-AT,de;q=0.9,en;q=0.8", "de-AT"),
+        ("en-US,en;q=0.9,de;q=0.8", "en-US"),
+        ("en;q=0.3, fr, DE-ch;q=0.7", "de-CH"),
+        ("de-Latn-DE-1996", "de-DE"),
+        ("en-US@posix", "en"),
+        ("fr", "en-GB"),
+        ("*", "en-GB"),
+        ("*, de;q=0.5", "en-GB"),
+        ("de;q=0, *", "en-GB"),
+        ("deu", "en-GB"),
+        ("de;q=x", "en-GB"),
+        ("", "en-GB"),
     ],
 )
-def test_browser_decides_the_language(accepted: str, language: str) -> None:
-    assert _preferred(accepted) == language
+def test_browser_decides_the_locale(accepted: str, locale: str) -> None:
+    assert _preferred(accepted) == locale
 
 
-@given(st.text())
-def test_any_header_gives_a_language(accepted: str) -> None:
-    headers = Headers(raw=[(b"accept-language", accepted.encode("latin-1", "replace"))])
-    assert preferred_language(headers, LANGUAGES, default="en") in LANGUAGES
+@given(st.text() | st.from_regex(r"\A(de|en)[-\w;=.,* ]*\Z", fullmatch=True))
+def test_any_header_gives_a_locale(accepted: str) -> None:
+    """Browsers throw an error for a malformed one."""
+    assert re.fullmatch(r"(de|en)(-[A-Z]{2})?", _preferred(accepted))
 
 
 def test_templates_use_all_texts_and_no_others() -> None:

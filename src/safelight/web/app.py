@@ -39,6 +39,7 @@ from safelight.web.pages.security_txt import security_txt_router
 FIRST_PARTS = frozenset(
     {
         *("", "api", "docs", "gallery", "healthz", "metrics", "openapi.json", "photo", "readyz"),
+        *("manifest.webmanifest", "share", "share-worker.js"),
         *("sign-in", "sign-out", "simple-upload", "static", ".well-known"),
     }
 )

@@ -124,6 +124,17 @@ class Authenticator:
         self._reject(request, SecurityEvent.SIGN_IN_FAILED)
         return False
 
+    def share_key(self, owner: str) -> str | None:
+        """Return a secret that shows that shared photos come from this owner's installed app.
+
+        Other sites' pages can't read it, so they can't share photos. It is the same for all
+        devices, until the token changes. None without authentication.
+        """
+        token = self._token()
+        if token is None:
+            return None
+        return hmac.digest(token.encode(), f"share target of {owner}".encode(), "sha256").hex()[:32]
+
     async def sign_in(self, request: Request, response: Response) -> None:
         """Start a session with a random secret, independent of the token."""
         secret = secrets.token_urlsafe(32)

@@ -1,9 +1,11 @@
 """What kind of response, and which language, a client accepts (RFC 9110, 12.5)."""
 
+import re
 from collections.abc import Collection
 
 from starlette.datastructures import Headers
 
+_is_region = re.compile(r"[a-z]{2}").fullmatch
 _JSON = frozenset({"application/json", "application/problem+json"})
 
 
@@ -17,13 +19,19 @@ def accepts_html(headers: Headers) -> bool:
     return html > 0 and html > max((weights.get(kind, 0) for kind in _JSON), default=0)
 
 
-def preferred_language(headers: Headers, languages: Collection[str], *, default: str) -> str:
-    """Return which of the languages the client prefers, whatever the region: "de" for "de-AT"."""
+def preferred_locale(headers: Headers, languages: Collection[str], *, default: str) -> str:
+    """Return the first locale of the client in one of the languages, such as "de-AT" or "en".
+
+    Without one, or for ``*``, return the default. Parts other than the region are left out.
+    """
     weights = _weights(headers, "accept-language")
     for wanted in sorted(weights, key=lambda each: -weights[each]):
-        language = default if wanted == "*" else wanted.split("-")[0]
+        language, *parts = wanted.split("-")
+        if wanted == "*" and weights[wanted] > 0:
+            break
         if language in languages and weights[wanted] > 0:
-            return language
+            region = next(filter(_is_region, parts), None)
+            return f"{language}-{region.upper()}" if region else language
     return default
 
 

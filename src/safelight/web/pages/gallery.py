@@ -78,6 +78,7 @@ class GalleryPage:
             build=build,
             changes=changes,
             first_page=first_page,
+            share_key=self._authenticator.share_key(request.state.safelight_owner),
             problems=_problems(texts, self._library),
             large=_large_presets(self._library),
             # Only digits and base64: it cannot contain a closing tag.

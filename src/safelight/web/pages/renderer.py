@@ -14,7 +14,7 @@ from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE
 from safelight.web import problems
 from safelight.web.hosts import link_endpoint
 from safelight.web.http.paths import root_path
-from safelight.web.pages.languages import page_texts
+from safelight.web.pages.languages import page_locale, page_texts
 from safelight.web.pages.languages.texts import Texts
 
 
@@ -41,6 +41,7 @@ class PageRenderer:
         html = self._templates.get_template(template).render(
             root=root_path(request.scope),
             texts=texts,
+            locale=page_locale(request),
             may_sign_out=getattr(request.state, "safelight_session", None) is not None,
             max_size=texts.format_size(self._library.limits.max_form_bytes),
             max_bytes=self._library.limits.max_form_bytes,
@@ -95,6 +96,6 @@ class PageRenderer:
         store = self._library.backends.link_signer.origin(link_endpoint(request, self._library))
         return (
             "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self';"
-            " base-uri 'none'; frame-ancestors 'none';"
+            " base-uri 'none'; manifest-src 'self'; frame-ancestors 'none';"
             f" img-src 'self' data: blob: {store}; connect-src 'self' {store}"
         )

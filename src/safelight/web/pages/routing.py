@@ -11,6 +11,7 @@ from safelight.library import Library
 from safelight.web.auth.auth import Authenticator
 from safelight.web.http.body import ClientGone
 from safelight.web.pages.gallery import GalleryPage
+from safelight.web.pages.installed import InstalledApp
 from safelight.web.pages.renderer import PageRenderer
 from safelight.web.pages.sign_in import SignInPages
 from safelight.web.pages.simple import SimplePages
@@ -24,6 +25,7 @@ def page_router(
     """Make the router of the pages. Each page authenticates its request."""
     gallery = GalleryPage(library, authenticator, renderer)
     simple = SimplePages(library, authenticator, renderer)
+    installed = InstalledApp(authenticator)
     sign_in = SignInPages(library, authenticator, renderer)
     router = APIRouter(include_in_schema=False)
     for path, method, handler in (
@@ -39,6 +41,10 @@ def page_router(
         ("/simple-upload/{photo_id}/restore", "POST", simple.restore),
         ("/simple-upload/{photo_id}/revoke-links", "POST", simple.revoke_links),
         ("/simple-upload/{photo_id}/delete", "POST", simple.delete),
+        ("/manifest.webmanifest", "GET", installed.manifest),
+        ("/share-worker.js", "GET", installed.worker),
+        ("/share", "GET", installed.share),
+        ("/share", "POST", installed.share),
         ("/sign-in", "GET", sign_in.open_link),
         ("/sign-in", "POST", sign_in.sign_in),
         ("/sign-out", "POST", sign_in.sign_out),

@@ -51,6 +51,7 @@ GERMAN: Final = Texts(
     next_page="Nächste Seite",
     newest="Neueste",
     older="Ältere",
+    recent="Neu hinzugefügt",
     search="Suchen",
     search_photos="Fotos suchen",
     nothing_found="Keine Fotos gefunden.",
@@ -142,6 +143,10 @@ GERMAN: Final = Texts(
         "error": "Etwas ist schiefgegangen.",
         "unauthenticated": "Dafür ist eine Anmeldung nötig.",
         "forbidden_origin": "Änderungen sind nur von den eigenen Seiten aus erlaubt.",
+        "Photos can only be shared with the installed app. Open it, then share them again.": (
+            "Fotos lassen sich nur mit der installierten App teilen. Bitte die App öffnen und die"
+            " Fotos noch einmal teilen."
+        ),
         "unknown_host": (
             "Dieser Hostname ist nicht eingerichtet. Er gehört in SAFELIGHT_ALLOWED_HOSTS."
         ),

@@ -30,6 +30,7 @@ ENGLISH: Final = Texts(
     next_page="Next page",
     newest="Newest",
     older="Older",
+    recent="Recently added",
     search="Search",
     search_photos="Search photos",
     nothing_found="No photos found.",

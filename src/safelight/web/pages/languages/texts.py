@@ -45,6 +45,7 @@ class Texts:
     newest: str
     older: str
 
+    recent: str
     search: str
     search_photos: str
     nothing_found: str

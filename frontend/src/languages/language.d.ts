@@ -1,2 +1,0 @@
-/** The language of this build, such as `en`. */
-declare const LANGUAGE: string
