@@ -475,7 +475,8 @@ export interface paths {
         get: operations["sessions_api_sessions_get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Sign out all other browsers, or all if this request has no session */
+        delete: operations["revoke_others_api_sessions_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -860,6 +861,9 @@ export interface components {
         /**
          * SessionView
          * @description A signed-in browser. `current` is true for the browser that sent the request.
+         *
+         *         `browser` is its User-Agent header. `browser_name` and `system` are what that names, such as
+         *         Firefox and Linux, or null. `seen_at` is precise to the hour.
          */
         SessionView: {
             id: number;
@@ -869,7 +873,16 @@ export interface components {
             seen_at: string;
             address: string;
             browser: string;
+            browser_name: string | null;
+            system: string | null;
             current: boolean;
+        };
+        /**
+         * SignedOutView
+         * @description The number of browsers that were signed out.
+         */
+        SignedOutView: {
+            ended: number;
         };
         /**
          * ChangesView
@@ -4341,6 +4354,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionView"][];
+                };
+            };
+            /** @description `unknown_host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts` */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `catalog_unavailable` */
+            503: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_others_api_sessions_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many were signed out */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedOutView"];
                 };
             };
             /** @description `unknown_host` */

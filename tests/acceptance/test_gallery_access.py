@@ -162,3 +162,26 @@ async def test_axe_finds_no_violations_in_other_views(gallery: GalleryPage) -> N
         await _check_axe(gallery)
     async with gallery.session.service.api() as api:
         await api.delete("/api/photos?permanent=true&ids=" + ",".join(map(str, ids)))
+
+
+@pytest.mark.parametrize("gallery", [("light", 360), ("dark", 1280)], indirect=True)
+async def test_axe_finds_no_violations_in_the_slideshow_the_help_and_the_devices(
+    gallery: GalleryPage,
+) -> None:
+    page = gallery.page
+    photo = await gallery.session.service.add(pictures.jpeg(78, 50), title="Slide")
+    await gallery.open(f"/photo/{photo}")
+    await gallery.viewer.shows("Slide")
+    await page.keyboard.press("s")
+    await page.keyboard.press("Space")
+    await expect(page.get_by_role("button", name="End slideshow")).to_be_visible()
+    await _check_axe(gallery)
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    await _check_axe(gallery)
+
+    await gallery.open("/?view=devices")
+    await expect(page.get_by_text("This browser")).to_be_visible()
+    await _check_axe(gallery)
+    async with gallery.session.service.api() as api:
+        await api.delete(f"/api/photos/{photo}?permanent=true")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from support.browser_session import OpenBrowserSession
+from support.browser_session import REFUSED, OpenBrowserSession
 from support.gallery import GalleryPage, fill
 from support.service import Service, run_service
 
@@ -71,3 +71,34 @@ async def test_help_lists_the_shortcuts_of_the_place_and_returns_the_focus(
     await gallery.viewer.title.press("?")  # typed
     await expect(gallery.viewer.title).to_have_value("?Photo 1")
     await expect(help_).to_have_count(0)
+
+
+async def test_devices_are_listed_and_signed_out_one_by_one_and_all_at_once(
+    gallery: GalleryPage, open_session: OpenBrowserSession, service: Service
+) -> None:
+    page = gallery.page
+    others = [await open_session(service, signed_in=False) for _ in range(3)]
+    for other in others:
+        other.expected_errors = REFUSED
+        await other.sign_in()
+        await expect(GalleryPage(other).photo("Photo 0")).to_be_visible()
+    await gallery.open()
+    await page.get_by_role("link", name="Signed-in devices").click()
+    await expect(page).to_have_title("Signed-in devices · Safelight")
+    devices = page.get_by_role("main").get_by_role("listitem")
+    await expect(devices).to_have_count(4)
+    await expect(devices.first).to_contain_text("Chrome on Linux")
+    await expect(devices.first).to_contain_text("This browser")
+    await expect(devices.last).to_contain_text("In use within the last hour")
+
+    await devices.nth(1).get_by_role("button").press("Enter")
+    await expect(devices).to_have_count(3)
+    await expect(page.get_by_role("heading", name="Signed-in devices")).to_be_focused()
+    await page.get_by_role("button", name="Sign out all others …").click()
+    await page.get_by_role("button", name="Sign out all others", exact=True).click()
+    await expect(devices).to_have_count(1)
+    for other in others:
+        await other.page.get_by_role("link", name="Recently added").click()
+        await expect(other.page.get_by_label("Token")).to_be_visible()
+    await gallery.open()
+    await expect(gallery.photo("Photo 0")).to_be_visible()

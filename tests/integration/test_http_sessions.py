@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import httpx
 import pytest
@@ -207,6 +208,63 @@ def test_cross_origin_page_cannot_revoke_a_session(browser: httpx.Client, tokens
     foreign = {"Origin": "https://evil.example"}
     assert browser.delete(f"/api/sessions/{id_}", headers=foreign).status_code == 403
     assert browser.get("/api/photos").status_code == 200
+
+
+def test_sessions_name_the_browser_and_hold_nothing_that_signs_in(
+    site: Site, browser: httpx.Client, tokens: Tokens
+) -> None:
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
+    hostile = "<img src=x>\x9b31m" + "x" * 5_000
+    secrets: list[str] = []
+    for agent in (firefox, hostile):
+        headers = {"Origin": site.url, "User-Agent": agent.encode("latin-1")}
+        with site.client(headers=headers) as each:
+            each.post("/sign-in", data={"token": tokens.now})
+            secrets += each.cookies.values()
+    browser.post("/sign-in", data={"token": tokens.now})
+    answer = browser.get("/api/sessions")
+    named = {(each["browser_name"], each["system"]) for each in answer.json()}
+    assert named >= {("Firefox", "Linux"), (None, None)}
+    assert set(answer.json()[0]) == {
+        *("id", "created_at", "seen_at", "address", "browser", "browser_name", "system", "current")
+    }
+    for secret in (*secrets, *browser.cookies.values()):
+        assert secret not in answer.text
+        assert sha256(secret.encode()).hexdigest() not in answer.text
+
+
+def test_all_other_sessions_are_ended_at_once(
+    site: Site, browser: httpx.Client, tokens: Tokens
+) -> None:
+    with site.client(headers={"Origin": site.url}) as other:
+        for each in (other, browser):
+            each.post("/sign-in", data={"token": tokens.now})
+            assert each.get("/api/photos").status_code == 200
+        foreign = {"Origin": "https://evil.example"}
+        assert browser.delete("/api/sessions", headers=foreign).status_code == 403
+        assert other.get("/api/photos").status_code == 200
+        assert browser.delete("/api/sessions").json()["ended"] >= 1
+        assert other.get("/api/photos").status_code == 401
+        assert other.delete("/api/sessions").status_code == 401
+        assert [each["current"] for each in browser.get("/api/sessions").json()] == [True]
+        assert browser.delete("/api/sessions").json() == {"ended": 0}
+    with site.client(headers=_bearer(tokens)) as owner:
+        assert owner.delete("/api/sessions").json() == {"ended": 1}
+    assert browser.get("/api/photos").status_code == 401
+
+
+def test_sessions_of_another_token_are_neither_listed_nor_ended(
+    app_server: AppServer, browser: httpx.Client, sessions: Sessions, tokens: Tokens
+) -> None:
+    app_server.do(sessions.create("x", issuer="other", address="", browser="", now=NOW))
+    (other,) = app_server.do(sessions.all(issuer="other", now=NOW))
+    browser.post("/sign-in", data={"token": tokens.now})
+    assert other.id not in [each["id"] for each in browser.get("/api/sessions").json()]
+    assert browser.delete(f"/api/sessions/{other.id}").status_code == 404
+    for odd in ("0", "-1", "abc", "9" * 30):
+        assert browser.delete(f"/api/sessions/{odd}").status_code == 404
+    browser.delete("/api/sessions")
+    assert app_server.do(sessions.all(issuer="other", now=NOW)) == [other]
 
 
 def test_unused_session_ends_after_30_days(app_server: AppServer, sessions: Sessions) -> None:

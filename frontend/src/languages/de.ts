@@ -210,6 +210,24 @@ export const later: LaterTexts = {
     endSlideshow: 'Vollbild beenden, oder die Diashow',
   },
 
+  devices: 'Angemeldete Geräte',
+  devicesNotLoaded: 'Die Geräte konnten nicht geladen werden.',
+  noDevices: 'Kein Browser ist angemeldet.',
+  device: (browser, system) => (system ? `${browser} auf ${system}` : browser),
+  unknownBrowser: 'Unbekannter Browser',
+  thisBrowser: 'Dieser Browser',
+  seenLately: 'In der letzten Stunde benutzt.',
+  seenAt: (time) => `Zuletzt gesehen: ${time}.`,
+  signedInAt: (time) => `Angemeldet: ${time}`,
+  fromAddress: (address) => `von ${address}`,
+  signedOut: (device) => `Abgemeldet: ${device}.`,
+  notSignedOut: 'Der Browser konnte nicht abgemeldet werden.',
+  signOutOthers: 'Alle anderen abmelden',
+  signOutOthersEllipsis: 'Alle anderen abmelden …',
+  signOutOthersQuestion:
+    'Alle Browser außer diesem abmelden? Zum Anmelden brauchen sie wieder das Token.',
+  signedOutOthers: 'Alle anderen Browser sind abgemeldet.',
+
   uploads: 'Hochladen',
   adding: (finished, all) =>
     `Fotos werden hinzugefügt: ${formatInteger(finished)} von ${formatInteger(all)}`,

@@ -203,6 +203,25 @@ export const later = {
     endSlideshow: 'Leave full screen, or end the slideshow',
   },
 
+  devices: 'Signed-in devices',
+  devicesNotLoaded: 'The devices could not be loaded.',
+  noDevices: 'No browser is signed in.',
+  device: (browser: string, system: string | null) =>
+    system ? `${browser} on ${system}` : browser,
+  unknownBrowser: 'Unknown browser',
+  thisBrowser: 'This browser',
+  seenLately: 'In use within the last hour.',
+  seenAt: (time: string) => `Last seen ${time}.`,
+  signedInAt: (time: string) => `Signed in ${time}`,
+  fromAddress: (address: string) => `from ${address}`,
+  signedOut: (device: string) => `Signed out: ${device}.`,
+  notSignedOut: 'The browser could not be signed out.',
+  signOutOthers: 'Sign out all others',
+  signOutOthersEllipsis: 'Sign out all others …',
+  signOutOthersQuestion:
+    'Sign out all browsers but this one? They need the token to sign in again.',
+  signedOutOthers: 'All other browsers are signed out.',
+
   uploads: 'Uploads',
   adding: (finished: number, all: number) =>
     `Adding photos: ${formatInteger(finished)} of ${formatInteger(all)}`,

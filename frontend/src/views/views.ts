@@ -40,6 +40,7 @@ export const VIEWS: Record<string, Entry> = {
   albums: { link: { label: texts.albums, icon: 'albums' }, load: () => import('./albums') },
   album: { load: () => import('./album') },
   search: { link: { label: texts.search, icon: 'search' }, load: () => import('./search') },
+  devices: { load: () => import('./devices') },
   trash: { link: { label: texts.trash, icon: 'trash' }, load: () => import('./trash') },
 }
 

@@ -21,7 +21,7 @@ from safelight.web.api.monitoring.health import HEALTH_PATHS, health_router
 from safelight.web.api.monitoring.prometheus import metrics_router
 from safelight.web.api.photos import service_photo_router
 from safelight.web.api.reconcile import reconciliation_router
-from safelight.web.api.sessions import session_router
+from safelight.web.api.sessions.sessions import session_router
 from safelight.web.auth.auth import Authenticator
 from safelight.web.http.paths import PathPrefix
 from safelight.web.http.proxies import TrustedProxies

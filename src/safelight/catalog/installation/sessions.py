@@ -98,11 +98,25 @@ class Sessions:
 
     async def delete(self, secret: str) -> bool:
         """End the session of `secret`, and return whether there was one."""
-        return await self._delete_where(sessions.c.digest == _digest(secret)) > 0
+        statement = delete(sessions).where(sessions.c.digest == _digest(secret))
 
-    async def revoke(self, ids: Sequence[int]) -> int:
-        """End sessions by their ids, and return how many there were."""
-        return await self._delete_where(sessions.c.id.in_(ids))
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(statement)).rowcount > 0
+
+        return await self._database.transaction(work)
+
+    async def revoke(self, ids: Sequence[int], *, issuer: str) -> list[int]:
+        """End sessions of an issuer by their ids, and return the ids of those that there were."""
+        statement = (
+            delete(sessions)
+            .where(sessions.c.id.in_(ids), sessions.c.issued_by == issuer)
+            .returning(sessions.c.id)
+        )
+
+        async def work(connection: AsyncConnection) -> list[int]:
+            return list((await connection.execute(statement)).scalars())
+
+        return await self._database.transaction(work)
 
     async def issue_code(self, code: str, *, issuer: str, expires_at: datetime) -> None:
         """Store a code that can be redeemed once."""
@@ -127,14 +141,6 @@ class Sessions:
         await self._delete_rows(codes.c.digest, codes.c.expires_at <= now)
         await self._delete_rows(sessions.c.digest, sessions.c.seen_at <= now - IDLE_LIFETIME)
         await self._delete_rows(sessions.c.digest, sessions.c.created_at <= now - MAX_LIFETIME)
-
-    async def _delete_where(self, condition: ColumnElement[bool]) -> int:
-        statement = delete(sessions).where(condition)
-
-        async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(statement)).rowcount
-
-        return await self._database.transaction(work)
 
     async def _delete_rows(self, key: Column[str], expired: ColumnElement[bool]) -> None:
         await self._database.process_in_batches(

@@ -34,10 +34,10 @@ from safelight.web.api.schemas import (
     PresetView,
     PrunedBatchView,
     PutView,
-    SessionView,
     SignRequest,
     UploadRequest,
 )
+from safelight.web.api.sessions.schemas import SessionView, SignedOutView
 from safelight.web.problems import MEDIA_TYPE
 
 _REF = "#/components/schemas/{name}"
@@ -98,7 +98,7 @@ def components() -> dict[str, Any]:
     """Return the schemas that requests and responses refer to."""
     _, schemas = msgspec.json.schema_components(
         [
-            *(PhotoView, PartsPageView, MonthView, PresetView, SessionView),
+            *(PhotoView, PartsPageView, MonthView, PresetView, SessionView, SignedOutView),
             *(ChangesView, EmptiedView, TrashView),
             *(JobsView, JobBatchView, PrunedBatchView),
             *(AlbumView, NewAlbum, AlbumChanges, AlbumPhotos, AlbumMove),

@@ -216,17 +216,6 @@ class SignRequest(msgspec.Struct, forbid_unknown_fields=True):
     upload_id: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)] | None = None
 
 
-class SessionView(msgspec.Struct):
-    """A signed-in browser. `current` is true for the browser that sent the request."""
-
-    id: int
-    created_at: _Moment
-    seen_at: _Moment
-    address: str
-    browser: str
-    current: bool
-
-
 class JobView(msgspec.Struct):
     """An unfinished job. `at` is the time of its latest event."""
 

@@ -3,7 +3,7 @@
 import hmac
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -163,11 +163,13 @@ class Authenticator:
 
     async def revoke(self, request: Request, id_: int) -> bool:
         """End a session, and return whether there was one."""
-        ended = await self._sessions.revoke([id_]) > 0
-        self._forget_sessions()
-        if ended:
-            log_security_event(request, SecurityEvent.SESSION_REVOKED, session=id_)
-        return ended
+        return await self._revoke(request, [id_]) > 0
+
+    async def revoke_others(self, request: Request) -> int:
+        """End all sessions but that of the request's cookie, and return how many there were."""
+        current = await self.session(request)
+        kept = current.id if current else None
+        return await self._revoke(request, [s.id for s in await self.sessions() if s.id != kept])
 
     def require_same_origin(self, request: Request) -> None:
         """Raise ForbiddenOrigin unless the request comes from one of Safelight's own pages."""
@@ -176,6 +178,13 @@ class Authenticator:
     @property
     def _sessions(self) -> Sessions:
         return self._library.backends.catalog.sessions
+
+    async def _revoke(self, request: Request, ids: Sequence[int]) -> int:
+        ended = await self._sessions.revoke(ids, issuer=self._issuer())
+        self._forget_sessions()
+        for id_ in ended:
+            log_security_event(request, SecurityEvent.SESSION_REVOKED, session=id_)
+        return len(ended)
 
     def _forget_sessions(self) -> None:
         """Clear the cache, and don't cache what is being read at the moment."""
