@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { session, Unreachable } from './api'
+import { Problem, session } from './api'
 import { PhotoGrid } from './grid/grid'
 import { Header, More } from './header'
 import { later } from './later'
@@ -23,7 +23,6 @@ export function App({ list, navigation, uploader }: Props) {
   useObservable(list)
   const { view, query } = useObservable(navigation)
   const hasEnded = useObservable(session).hasEnded
-  useRefresh(list)
   const [month, setMonth] = useState(0)
   useSelection(navigation)
   const onOpen = useRef((slot: number) => navigation.open(slot))
@@ -74,7 +73,7 @@ function focusPhotos(event: MouseEvent): void {
 
 function Failure({ list, error }: { list: PhotoList; error: Error }) {
   // The browser's word alone does not count: it may reach a server on its own machine.
-  const isOffline = error instanceof Unreachable && !navigator.onLine
+  const isOffline = !(error instanceof Problem) && !navigator.onLine
   return (
     <p class="notice" role={isOffline ? 'status' : 'alert'}>
       <span>{isOffline ? texts.offline : `${texts.notLoaded} ${error.message}`}</span>
@@ -83,23 +82,6 @@ function Failure({ list, error }: { list: PhotoList; error: Error }) {
       </button>
     </p>
   )
-}
-
-/** Refresh when the network, or the page, comes back; and see what is left without a network. */
-function useRefresh(list: PhotoList): void {
-  useEffect(() => {
-    const onNetworkChange = () => void list.refresh()
-    const onVisible = () => {
-      if (document.visibilityState === 'visible') list.refreshIfStale()
-    }
-    const listeners = new AbortController()
-    const { signal } = listeners
-    addEventListener('online', onNetworkChange, { signal })
-    addEventListener('offline', onNetworkChange, { signal })
-    addEventListener('focus', onVisible, { signal })
-    document.addEventListener('visibilitychange', onVisible, { signal })
-    return () => listeners.abort()
-  }, [list])
 }
 
 /** Load the selection when a mouse, finger or key first comes to the photos. */

@@ -1,4 +1,5 @@
-import { fetchPhoto, type Photo } from './api-later'
+import { type Photo, Problem } from './api'
+import { fetchPhoto } from './api-later'
 import type { PhotoList } from './photo-list'
 import { sortTime } from './sort-time'
 
@@ -8,7 +9,13 @@ export async function locate(list: PhotoList, id: number): Promise<number | unde
   if (!order) return search(list, id)
   const timeOf = (photo: Photo) =>
     sortTime(order === 'taken' ? photo : { ...photo, taken_at: null })
-  const time = timeOf(await fetchPhoto(id))
+  let time: number
+  try {
+    time = timeOf(await fetchPhoto(id))
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) return undefined
+    throw error
+  }
   const name = new Date(Math.floor(time / 1000)).toISOString().slice(0, 7)
   const index = list.months.findIndex(({ month }) => month === name)
   if (index < 0) return undefined

@@ -3,12 +3,16 @@ import { currentQuery } from './address'
 import { App } from './app'
 import { bootstrap } from './bootstrap'
 import type { Deletions } from './deletions'
+import { importAgain } from './later'
 import { Navigation } from './navigation'
 import { PhotoList } from './photo-list'
 import { ToastStack, Toasts } from './toasts'
 import { INTERRUPTED_KEY, Uploader } from './uploads/uploader'
 import { ALL_PHOTOS } from './views/views'
 import './style.css'
+
+/** How long the first screen loads before the page looks for changes, in milliseconds. */
+const LIVE_DELAY = 1_500
 
 // Outside the gallery's element, which is inert while the viewer is open.
 const uploads = document.createElement('div')
@@ -28,6 +32,14 @@ const uploader = new Uploader(navigation, uploads)
 render(<App list={list} navigation={navigation} uploader={uploader} />, bootstrap.element)
 render(<ToastStack toasts={toasts} />, messages)
 void navigation.start()
+
+// What is left without a network shows as an error. All else that is live is loaded later.
+addEventListener('offline', () => void list.refresh())
+const startLive = () => {
+  const load = importAgain(() => import('./live'))
+  load.then(({ Live }) => new Live(navigation)).catch(() => setTimeout(startLive, LIVE_DELAY))
+}
+setTimeout(startLive, LIVE_DELAY)
 
 addEventListener('keydown', (event) => {
   const isTyping = (event.target as Element).closest?.('input, textarea, select, dialog')

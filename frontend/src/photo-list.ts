@@ -1,4 +1,5 @@
 import type { Month, Photo } from './api'
+import { importAgain } from './later'
 import { MonthIndex } from './month-index'
 import { Observable } from './observable'
 import type { Source } from './source'
@@ -7,8 +8,6 @@ import type { Source } from './source'
 const FIRST_SCREEN: Range = [0, 60]
 /** How many photos stay loaded before and after those that were loaded last. */
 const KEPT = 600
-/** The shortest time between refreshes that nothing but looking at the page causes. */
-const MIN_REFRESH_INTERVAL = 2_000
 
 /** The slots from the first number up to the second, exclusive. */
 type Range = [number, number]
@@ -28,6 +27,8 @@ export class PhotoList extends Observable {
   failure: Error | undefined
   /** The slot of a photo that stays loaded because it has the focus. */
   pinned: number | undefined
+  /** The id of the photo in the viewer, which stays loaded in whichever slot it is. */
+  followed: number | undefined
   /** Changes whenever the grid needs a new layout. */
   version = 0
   /** Where the grid was scrolled to; the grid stores it. */
@@ -39,10 +40,11 @@ export class PhotoList extends Observable {
   #generation = 0
   #refreshing: Promise<void> | undefined
   #refreshAgain = false
-  #lastRefresh = Date.now()
   /** The id of a photo that has another slot since the last refresh. */
   #moved: number | undefined
   #index: MonthIndex
+  /** The photos that the last refresh kept without loading them again. */
+  #stale = new WeakSet<Photo>()
   #visible = FIRST_SCREEN
   /** The slots outside the grid's view that were loaded last. */
   #other = FIRST_SCREEN
@@ -114,7 +116,8 @@ export class PhotoList extends Observable {
   async #loadPages(from: number, to: number): Promise<void> {
     const pages = new Set<number>()
     for (let slot = Math.max(0, from); slot < Math.min(to, this.total); slot++) {
-      if (!this.photos.has(slot)) pages.add(this.#index.pageOf(slot))
+      const photo = this.photos.get(slot)
+      if (!photo || this.#stale.has(photo)) pages.add(this.#index.pageOf(slot))
     }
     await Promise.all([...pages].map((page) => this.#loadOnce(page)))
   }
@@ -209,37 +212,37 @@ export class PhotoList extends Observable {
     return started
   }
 
-  refreshIfStale(): void {
-    if (Date.now() - this.#lastRefresh > MIN_REFRESH_INTERVAL) void this.refresh()
+  isStale(photo: Photo): boolean {
+    return this.#stale.has(photo)
   }
 
   async #refresh(): Promise<void> {
-    this.#lastRefresh = Date.now()
     const { source } = this
     const moved = this.#moved
     try {
-      const months = await source.sections()
+      const { reload } = await importAgain(() => import('./reload'))
+      const next = await reload(this, this.#visible, moved)
       if (source !== this.source) return
-      const isUnchanged = JSON.stringify(months) === JSON.stringify(this.months)
-      const next = new PhotoList(source, months)
-      if (isUnchanged && moved === undefined) next.photos = new Map(this.photos)
-      next.#visible = this.#visible
-      const [from, to] = this.#visible
-      let page = next.#index.pageOf(Math.max(0, Math.min(from, next.total - 1)))
-      for (; page < Math.min(to, next.total); page += next.#index.pageLength(page)) {
-        next.#fill(page, await next.#fetch(page))
-      }
-      if (moved !== undefined) {
-        await next.locate(moved)
-        if (this.#moved === moved) this.#moved = undefined
-      }
-      if (source !== this.source) return
+      if (this.#moved === moved) this.#moved = undefined
       this.isReady = true
       this.failure = undefined
+      this.#stale = next.#stale
+      this.#other = next.#other
       this.#replaceAll(next.#index, next.photos)
     } catch (error) {
       if (source === this.source) this.#fail(error as Error)
     }
+  }
+
+  /** Return a list with other months, and with these photos, to be loaded again, if they are kept. */
+  copy(months: Month[], isKept: boolean): PhotoList {
+    const next = new PhotoList(this.source, months)
+    next.refresh = () => Promise.resolve() // this list will
+    if (isKept) {
+      next.photos = new Map(this.photos)
+      next.#stale = new WeakSet(this.photos.values())
+    }
+    return next
   }
 
   /** Replace a loaded photo by its edited version. */

@@ -77,6 +77,38 @@ describe('PhotoList', () => {
     expect(list.photos.get(10)?.id).toBe(12)
     expect(list.photos.size).toBe(59)
   })
+
+  it('loads what a refresh kept again when it comes into view', async () => {
+    const list = new PhotoList(source, MONTHS)
+    await list.load(300, 301)
+    await list.loadVisible(0, 60)
+    await list.refresh()
+    expect(list.photos.get(300)?.id).toBe(301)
+    requests.splice(0)
+    await list.loadVisible(300, 301)
+    await list.loadVisible(300, 301)
+    expect(requests).toEqual([[0, 300, 60]])
+  })
+
+  it('keeps the followed photo loaded in its new slot', async () => {
+    let added = 0
+    const months = () =>
+      MONTHS.map((month, n) => ({ ...month, count: month.count + (n ? 0 : added) }))
+    const growing: Source = {
+      sections: () => Promise.resolve(months()),
+      page: async ({ after, skip, limit } = { after: '0', skip: 0, limit: 60 }) =>
+        source.page({ after, skip: after === '0' ? Math.max(0, skip - added) : skip, limit }),
+    }
+    const list = new PhotoList(growing, MONTHS)
+    await list.loadVisible(0, 60)
+    await list.load(300, 301)
+    list.followed = 301
+    added = 2
+    await list.refresh()
+    expect(list.slotOf(301)).toBe(302)
+    expect(list.photos.has(299) && list.photos.has(305)).toBe(true)
+  })
+
   it('shows another source, and the first one again as it was left', async () => {
     const list = new PhotoList(source, MONTHS)
     await list.loadVisible(5_000, 5_020)

@@ -64,6 +64,9 @@ export const later: LaterTexts = {
   token: 'Token',
   deleted: (photo) => `„${photo}“ gelöscht.`,
   notDeleted: (photo) => `„${photo}“ konnte nicht gelöscht werden.`,
+  deletedElsewhere: (photo: string) =>
+    `„${photo}“ wurde in einem anderen Tab oder auf einem anderen Gerät gelöscht.`,
+  leftView: (photo: string) => `„${photo}“ ist nicht mehr in dieser Ansicht.`,
   undo: 'Rückgängig',
   restored: (photo) => `„${photo}“ wiederhergestellt.`,
 

@@ -57,6 +57,9 @@ export const later = {
   token: 'Token',
   deleted: (photo: string) => `Deleted “${photo}”.`,
   notDeleted: (photo: string) => `“${photo}” could not be deleted.`,
+  deletedElsewhere: (photo: string) =>
+    `“${photo}” was deleted in another tab or on another device.`,
+  leftView: (photo: string) => `“${photo}” is no longer in this view.`,
   undo: 'Undo',
   restored: (photo: string) => `Restored “${photo}”.`,
 

@@ -11,6 +11,7 @@ import { placeholder } from '../grid/placeholder'
 import { photoName, texts } from '../texts-later'
 import { addCommands } from './commands'
 import { DetailsPanel } from './details-panel'
+import { renewLinks, sayWhere } from './gone'
 import { Sharpener } from './sharpener'
 import { TrashPanel } from './trash-panel'
 import { madeSources, zoomSources } from './sources'
@@ -40,6 +41,8 @@ export class Viewer {
   #slideIds = ''
   #current: Photo | undefined
   #unsubscribe: (() => void) | undefined
+  /** The id of the photo that this page itself takes out of the list. */
+  #leaving: number | undefined
 
   constructor(readonly options: Options) {}
 
@@ -80,6 +83,10 @@ export class Viewer {
       has: (index: number) => this.#photo(index) !== undefined,
     }
     addCommands(pswp, photos, () => this.#delete())
+    renewLinks(pswp, list, {
+      photoAt: (index) => this.#photo(index),
+      indexOf: (slot) => this.#indexOf(slot),
+    })
     new Sharpener(pswp, (index) => this.#photo(index))
     pswp.on('destroy', () => this.#closed())
     pswp.init()
@@ -184,6 +191,7 @@ export class Viewer {
     this.#slideIds = this.#ids(index)
     if (photo) this.options.onChange(photo)
     this.#current = photo
+    this.options.list.followed = photo?.id
     this.#renderPanel()
     this.#updateLabel()
   }
@@ -214,10 +222,15 @@ export class Viewer {
     }
     const { list } = this.options
     const slot = this.#current && list.slotOf(this.#current.id)
+    if (this.#current && slot === undefined && this.#current.id !== this.#leaving) {
+      void sayWhere(this.#current, this.options.deletions.toasts)
+    }
     const found = slot === undefined ? -1 : this.#indexOf(slot)
     const index = found >= 0 ? found : Math.min(pswp.currIndex, this.#count - 1)
     if (index !== pswp.currIndex || this.#ids(index) !== this.#slideIds) {
       this.#slideIds = this.#ids(index)
+      this.#current = this.#photo(index)
+      list.followed = this.#current?.id
       pswp.contentLoader.destroy()
       if (index !== pswp.currIndex) pswp.goTo(index)
       for (const n of [index - 1, index, index + 1]) {
@@ -241,6 +254,7 @@ export class Viewer {
           key={photo.id}
           photo={photo}
           onGone={() => {
+            this.#leaving = photo.id
             this.options.list.remove(photo.id)
             this.#pswp?.element?.focus()
           }}
@@ -271,6 +285,7 @@ export class Viewer {
     if (!pswp) return
     if (this.#panel) render(null, this.#panel)
     this.#pswp = undefined
+    this.options.list.followed = undefined
     this.#unsubscribe?.()
     bootstrap.element.inert = false
     this.options.onClose(this.#slotAt(pswp.currIndex))

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { viewUrl } from '../address'
 import { AlbumTitleForm } from '../album-title-form'
 import { type Album, albumQuery, createAlbum, fetchAlbums, knownAlbums } from '../albums'
+import { CHANGED } from '../changed'
 import { goTo } from '../go-to'
 import { srcset, tileSources } from '../grid/images'
 import { photoCount, texts } from '../texts-later'
@@ -21,7 +22,12 @@ function Albums() {
       setFailure(`${texts.albumsNotLoaded} ${(error as Error).message}`)
     }
   }
-  useEffect(() => void load(), [])
+  useEffect(() => {
+    void load()
+    const onChange = () => void load()
+    addEventListener(CHANGED, onChange)
+    return () => removeEventListener(CHANGED, onChange)
+  }, [])
   return (
     <div class="albums">
       <h1>{texts.albums}</h1>
