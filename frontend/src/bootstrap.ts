@@ -14,8 +14,6 @@ export const bootstrap = {
   root: data.root ?? '',
   /** Null if the page shows another view than that of all photos. */
   months: JSON.parse(document.getElementById('months')?.textContent || 'null') as Month[] | null,
-  /** What `/api/changes` returned before the months were read. */
-  changes: data.changes,
   maxTitle: Number(data.maxTitle),
   maxDescription: Number(data.maxDescription),
   /** In the address that shared photos come to; empty without authentication. */

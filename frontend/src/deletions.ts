@@ -1,8 +1,8 @@
-import type { PhotoList } from './photo-list'
-import { deletePhoto, type Photo, Problem } from './api-later'
+import { deletePhoto, type Photo, Problem, request, Unreachable } from './api-later'
 import { bootstrap } from './bootstrap'
+import type { Navigation } from './navigation'
+import { reveal } from './reveal'
 import { photoName, texts } from './texts-later'
-import type { Toasts } from './toasts'
 
 const UNDO_TIME = 8_000
 /** The shortest time that a toast stays after the pointer or the focus has left it. */
@@ -11,64 +11,120 @@ const STORAGE_KEY = `safelight: deleted in ${bootstrap.root}/`
 /** How long a page deletes again what the page before it in the same tab has deleted. */
 const REPEAT_TIME = 60_000
 
-/** Hides deleted photos at once, and deletes them when the time for undo is over. */
-export class Deletions {
-  #pending = new Map<number, { photo: Photo; due: number; key: number }>()
+const hasTrash = bootstrap.element.dataset.trash === 'yes'
 
-  constructor(
-    readonly list: PhotoList,
-    readonly toasts: Toasts,
-  ) {
-    addEventListener('pagehide', () => this.#deleteAllPending())
+interface Deletion {
+  photo: Photo
+  /** When it can't be undone any more. */
+  due: number
+  /** The key of its toast. */
+  key: number
+  /** Whether the photo was deleted; undefined while the request is still to be sent. */
+  sent?: Promise<boolean>
+}
+
+/**
+ * Deletes single photos: at once, since the trash keeps them, and Undo restores them from there.
+ * Without a trash, the request is sent when the time for undo is over.
+ */
+export class Deletions {
+  #undoable = new Map<number, Deletion>()
+
+  constructor(readonly navigation: Navigation) {
+    addEventListener('pagehide', () => this.#endAll())
     addEventListener('keydown', (event) => this.#undoByKey(event))
     void this.#repeat()
-    setInterval(() => this.#deleteDue(), 250)
+    setInterval(() => this.#endDue(), 250)
+  }
+
+  get list() {
+    return this.navigation.list
+  }
+
+  get toasts() {
+    return this.navigation.toasts
   }
 
   delete(photo: Photo): void {
     this.list.hide(photo.id)
-    const undo = { label: texts.undo, run: () => this.#restore(photo.id) }
-    const onDismiss = () => void this.#deleteNow(photo.id)
-    const key = this.toasts.show(texts.deleted(photoName(photo)), undo, onDismiss)
-    this.#pending.set(photo.id, { photo, due: Date.now() + UNDO_TIME, key })
-  }
-
-  /** Undo the last deletion. Return false if there is none. */
-  undo(): boolean {
-    const last = [...this.#pending.keys()].pop()
-    if (last === undefined) return false
-    this.#restore(last)
-    return true
+    const undo = { label: texts.undo, run: () => void this.#undo(photo.id) }
+    const key = this.toasts.show(texts.deleted(photoName(photo)), undo, () => this.#end(photo.id))
+    const deletion: Deletion = { photo, due: Date.now() + UNDO_TIME, key }
+    this.#undoable.set(photo.id, deletion)
+    if (hasTrash) deletion.sent = this.#send(deletion)
   }
 
   #undoByKey(event: KeyboardEvent): void {
     const isTyping = (event.target as HTMLElement).closest?.('input, textarea')
-    if (event.key !== 'z' || !(event.ctrlKey || event.metaKey) || isTyping) return
-    if (this.undo()) event.preventDefault()
+    const last = [...this.#undoable.keys()].pop()
+    if (event.key !== 'z' || !(event.ctrlKey || event.metaKey) || isTyping || !last) return
+    event.preventDefault()
+    void this.#undo(last)
   }
 
-  #restore(id: number): void {
-    const pending = this.#pending.get(id)
-    if (!pending) return
-    this.#pending.delete(id)
+  async #undo(id: number): Promise<void> {
+    const deletion = this.#take(id)
+    if (!deletion) return
+    const { photo, sent } = deletion
+    if (sent && !(await sent)) return // it was not deleted
+    try {
+      if (sent) await request(`/photos/${id}/restore`, { method: 'POST' })
+    } catch (error) {
+      const retry = { label: texts.retry, run: () => void this.#undo(id) }
+      const reason = `${texts.notRestored(photoName(photo))} ${reasonOf(error)}`
+      const key = this.toasts.show(reason, retry, () => this.#take(id))
+      this.#undoable.set(id, { ...deletion, key, due: Infinity })
+      return
+    }
     this.list.unhide(id)
-    this.toasts.remove(pending.key)
-    this.toasts.show(texts.restored(photoName(pending.photo)))
+    this.toasts.show(texts.restored(photoName(photo)))
+    await reveal(this.navigation, id)
   }
 
-  #deleteDue(): void {
+  /** Return a deletion, which can't be undone any more then. */
+  #take(id: number): Deletion | undefined {
+    const deletion = this.#undoable.get(id)
+    this.#undoable.delete(id)
+    if (deletion) this.toasts.remove(deletion.key)
+    return deletion
+  }
+
+  #end(id: number): void {
+    const deletion = this.#take(id)
+    if (deletion && !deletion.sent) void this.#send(deletion)
+  }
+
+  #endDue(): void {
     const now = Date.now()
-    for (const [id, deletion] of this.#pending) {
+    for (const [id, deletion] of this.#undoable) {
       if (this.toasts.isHeld) deletion.due = Math.max(deletion.due, now + MIN_TIME_AFTER_HOLD)
-      else if (now >= deletion.due) void this.#deleteNow(id)
+      else if (now >= deletion.due) this.#end(id)
     }
   }
 
-  #deleteAllPending(): void {
-    const ids = [...this.#pending.keys()]
-    if (ids.length === 0) return
-    storeIds([...storedIds(), ...ids])
-    for (const id of ids) void this.#deleteNow(id)
+  #endAll(): void {
+    for (const id of [...this.#undoable.keys()]) this.#end(id)
+  }
+
+  /** Return whether the photo was deleted. Otherwise show it again, and say why. */
+  async #send({ photo }: Deletion): Promise<boolean> {
+    const { id } = photo
+    storeIds([...storedIds(), id])
+    try {
+      await deletePhoto(id)
+    } catch (error) {
+      if (!(error instanceof Problem && error.status === 404)) {
+        this.#take(id)
+        this.list.unhide(id)
+        const retry = { label: texts.retry, run: () => this.delete(photo) }
+        this.toasts.show(`${texts.notDeleted(photoName(photo))} ${reasonOf(error)}`, retry)
+        return false
+      }
+    } finally {
+      storeIds(storedIds().filter((other) => other !== id))
+    }
+    this.list.remove(id)
+    return true
   }
 
   /** Delete again what the page before this one deleted: its last requests may be late or lost. */
@@ -81,25 +137,10 @@ export class Deletions {
     await this.list.refresh()
     for (const id of ids) this.list.unhide(id)
   }
-
-  async #deleteNow(id: number): Promise<void> {
-    const pending = this.#pending.get(id)
-    if (!pending) return
-    this.#pending.delete(id)
-    this.toasts.remove(pending.key)
-    try {
-      await deletePhoto(id)
-      this.list.remove(id)
-    } catch (error) {
-      if (error instanceof Problem && error.status === 404) {
-        this.list.remove(id)
-        return
-      }
-      this.list.unhide(id)
-      this.toasts.show(texts.notDeleted(photoName(pending.photo)))
-    }
-  }
 }
+
+const reasonOf = (error: unknown): string =>
+  error instanceof Problem || error instanceof Unreachable ? error.message : texts.unknownError
 
 function storeIds(ids: number[]): void {
   try {

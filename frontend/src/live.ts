@@ -3,7 +3,7 @@
 import { request, session } from './api'
 import type { components } from './api.gen'
 import { bootstrap } from './bootstrap'
-import { CHANGED } from './changed'
+import { CHANGED, GONE } from './changed'
 import type { Navigation } from './navigation'
 import './reload'
 import { Renewal } from './renewal'
@@ -18,7 +18,8 @@ const RENEW_BEFORE = 3_600_000
 const RENEW_PAUSE = 60_000
 
 export class Live {
-  #seen = bootstrap.changes
+  /** What `/api/changes` returned before the page was read. */
+  #seen = bootstrap.element.dataset.changes
   #errors = 0
   #timer = 0
   #asking: Promise<void> | undefined
@@ -34,6 +35,7 @@ export class Live {
     }
     addEventListener('focus', check)
     addEventListener('online', check)
+    addEventListener(GONE, check)
     document.addEventListener('visibilitychange', check)
     this.#watchImages()
     check()

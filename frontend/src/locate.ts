@@ -1,5 +1,4 @@
-import { type Photo, Problem } from './api'
-import { fetchPhoto } from './api-later'
+import { fetchPhoto, type Photo, Problem } from './api-later'
 import type { PhotoList } from './photo-list'
 import { sortTime } from './sort-time'
 

@@ -22,9 +22,9 @@ bootstrap.element.after(uploads, messages)
 const list = new PhotoList(ALL_PHOTOS, currentQuery() ? undefined : bootstrap.months)
 const toasts = new Toasts()
 let deletions: Deletions | undefined
-const loadDeletions = async () => {
+const loadDeletions = async (): Promise<Deletions> => {
   const { Deletions } = await import('./deletions')
-  return (deletions ??= new Deletions(list, toasts))
+  return (deletions ??= new Deletions(navigation))
 }
 const navigation = new Navigation(list, toasts, loadDeletions)
 const uploader = new Uploader(navigation, uploads)

@@ -21,7 +21,7 @@ export class Navigation extends Observable {
   query = ''
   selection: SelectionParts | undefined
   readonly grid: { current: GridHandle | null } = { current: null }
-  #viewer: Viewer | undefined
+  viewer: Viewer | undefined
   /** Whether the previous entry of the history is the grid. */
   #cameFromGrid = false
   #kept = new Map<string, View>([['', DEFAULT_VIEW]])
@@ -68,12 +68,12 @@ export class Navigation extends Observable {
   async #showCurrent(): Promise<void> {
     const id = currentPhoto()
     const query = currentQuery()
-    if (!id || query !== this.query) this.#viewer?.close()
+    if (!id || query !== this.query) this.viewer?.close()
     if (!(await this.#showView(query)) || !id) return
     const slot = await this.#locate(id)
     if (currentPhoto() !== id) return
     if (slot === undefined) this.#showGrid()
-    else if (this.#viewer) this.#viewer.goTo(slot)
+    else if (this.viewer) this.viewer.goTo(slot)
     else await this.#openViewer(id)
   }
 
@@ -128,19 +128,19 @@ export class Navigation extends Observable {
     )
     // It may have another slot by now.
     const slot = loaded && (await this.#locate(id))
-    if (this.#viewer || currentPhoto() !== id) return
+    if (this.viewer || currentPhoto() !== id) return
     if (!loaded || slot === undefined) {
       this.#showGrid()
       return
     }
     const [{ Viewer }, deletions] = loaded
-    this.#viewer = new Viewer({
+    this.viewer = new Viewer({
       list: this.list,
       deletions,
       onChange: (photo) => this.#photoChanged(photo),
       onClose: (slot) => this.#viewerClosed(slot),
     })
-    this.#viewer.open(slot)
+    this.viewer.open(slot)
   }
 
   #photoChanged(photo: Photo): void {
@@ -149,7 +149,7 @@ export class Navigation extends Observable {
   }
 
   #viewerClosed(slot: number): void {
-    this.#viewer = undefined
+    this.viewer = undefined
     this.#setTitle()
     if (currentQuery() !== this.query) return
     if (currentPhoto()) this.#showGrid()

@@ -1,7 +1,7 @@
-/** Milliseconds before an image is asked for anew, after each time that it could not be loaded. */
+/** Milliseconds before the links of an image are renewed, after each time that it could not be loaded. */
 const PAUSES = [200, 3_000, 15_000, 60_000, 300_000]
 
-/** Asks for the links of images anew that could not be loaded: theirs may have died. */
+/** Renews the links of images that could not be loaded: theirs may have died. */
 export class Renewal {
   #attempts = new Map<unknown, number>()
 

@@ -285,7 +285,7 @@ def test_unknown_photo_is_reported(shell: Shell, id_: str) -> None:
 def test_rm_deletes_photos(server: ServeProcess, shell: Shell) -> None:
     deleted, kept, other = (_add(server, png(30, height)) for height in (10, 11, 12))
     result = shell.run("rm", "--yes", deleted, "99999999", other)
-    assert (result.code, result.out.split()) == (1, ["deleted", deleted, "deleted", other])
+    assert (result.code, result.out.split()) == (1, ["trashed", deleted, "trashed", other])
     assert "99999999" in result.err
     assert [str(photo["id"]) for photo in _photos(server)] == [kept]
     assert shell.run("rm", "--yes", kept).code == 0

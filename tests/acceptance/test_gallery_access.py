@@ -102,6 +102,7 @@ async def test_axe_finds_no_violations(gallery: GalleryPage) -> None:
     await expect(gallery.page.get_by_role("button", name="Undo")).to_be_visible()
     await _check_axe(gallery)
     await gallery.page.get_by_role("button", name="Undo").click()
+    await expect(gallery.page.get_by_text("Restored “Photo 0”.")).to_be_visible()
 
 
 @pytest.mark.parametrize("gallery", [("light", 360), ("dark", 1280)], indirect=True)

@@ -15,6 +15,8 @@ from support.service import Service, run_service
 NEWEST = datetime(2023, 9, 20, 12, 30)  # noqa: DTZ001  a camera's clock has no zone
 POLL = 8_000
 """Milliseconds after which an open page asks for changes."""
+STEP = 1_000
+"""Milliseconds in which no message ends before it is seen."""
 EIGHT_DAYS = 8 * 24 * 60 * 60 * 1000
 ALL_LOADED = """() => [...document.querySelectorAll('#photos img')]
   .every((image) => image.complete && image.naturalWidth > 0)"""
@@ -54,8 +56,8 @@ async def poll_until(gallery: GalleryPage, wanted: Locator, *, is_there: bool = 
     """Move the clock until something is in the page: a request may have been under way before."""
     async with asyncio.timeout(120):
         while (await wanted.count() > 0) != is_there:
-            await gallery.page.clock.fast_forward(POLL)
-            await gallery.page.wait_for_timeout(100)
+            await gallery.page.clock.fast_forward(STEP)
+            await gallery.page.wait_for_timeout(20)
 
 
 async def test_changes_of_others_are_shown_without_a_reload(
@@ -102,7 +104,7 @@ async def test_photo_in_the_viewer_says_that_it_was_deleted_elsewhere(
     await expect(gallery.photo("Photo 1")).to_have_count(0)
 
 
-async def test_images_are_asked_for_anew_when_their_links_have_died(
+async def test_images_get_new_links_when_theirs_have_died(
     gallery: GalleryPage,
 ) -> None:
     page = gallery.page

@@ -151,6 +151,7 @@ async def take_all(chromium: Browser, service: Service) -> None:
                 await gallery.viewer.delete()
                 await save(gallery, "deleted", scheme, size)
                 await gallery.page.get_by_role("button", name="Undo").click()
+                await gallery.viewer.shows(SHOWN)
                 await gallery.page.go_back()
                 await take_uploads(gallery, scheme, size)
 

@@ -39,7 +39,7 @@ export const first: FirstTexts = {
     'Das Hochladen konnte noch nicht beginnen. Die Fotos bleiben vorgemerkt, und es wird wieder versucht.',
   filesOutdated:
     'Safelight wurde aktualisiert. Bitte die Seite neu laden und die Fotos noch einmal hinzufügen.',
-  gone: 'Dieses Foto gibt es nicht mehr.',
+  gone: 'Dieses Foto gibt es nicht mehr. Vielleicht ist es im Papierkorb.',
   serverUnreachable: 'Der Server ist nicht erreichbar. Bitte die Verbindung prüfen.',
   unknownError: 'Etwas ist schiefgegangen. Bitte noch einmal versuchen.',
 }
@@ -68,6 +68,7 @@ export const later: LaterTexts = {
     `„${photo}“ wurde in einem anderen Tab oder auf einem anderen Gerät gelöscht.`,
   leftView: (photo: string) => `„${photo}“ ist nicht mehr in dieser Ansicht.`,
   undo: 'Rückgängig',
+  notRestored: (photo) => `„${photo}“ konnte nicht wiederhergestellt werden.`,
   restored: (photo) => `„${photo}“ wiederhergestellt.`,
 
   album: 'Album',

@@ -33,7 +33,7 @@ export const first = {
   codeNotLoaded: 'A part of the page could not be loaded. Check your connection.',
   filesKept: 'The upload could not be started. The photos are kept, and it is tried again.',
   filesOutdated: 'Safelight has been updated. Reload the page, then add the photos again.',
-  gone: 'This photo no longer exists.',
+  gone: 'This photo no longer exists. It may be in the trash.',
   serverUnreachable: 'The server could not be reached. Check your connection.',
   unknownError: 'Something went wrong. Try again.',
 }
@@ -61,6 +61,7 @@ export const later = {
     `“${photo}” was deleted in another tab or on another device.`,
   leftView: (photo: string) => `“${photo}” is no longer in this view.`,
   undo: 'Undo',
+  notRestored: (photo: string) => `“${photo}” could not be restored.`,
   restored: (photo: string) => `Restored “${photo}”.`,
 
   album: 'Album',

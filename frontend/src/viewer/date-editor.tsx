@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { editPhoto, type Photo } from '../api-later'
+import { reportGone } from '../changed'
 import { formatOffset, formatTaken, offsetOf, texts } from '../texts-later'
 
 interface Props {
@@ -18,6 +19,7 @@ export function DateEditor({ photo, onChange }: Props) {
       setStatus(texts.saved)
       setOpen(false)
     } catch (error) {
+      reportGone(error)
       setStatus(`${texts.notSaved} ${(error as Error).message}`)
     }
   }

@@ -1,6 +1,7 @@
 import { useRef, useState } from 'preact/hooks'
 import { downloadUrl, editPhoto, type Photo } from '../api-later'
 import { bootstrap } from '../bootstrap'
+import { reportGone } from '../changed'
 import { Icon } from '../icons-later'
 import { formatSize, formatTenths, formatTime, texts } from '../texts-later'
 import { AlbumCover } from './album-cover'
@@ -50,6 +51,7 @@ function Caption({ photo, onChange }: Pick<Props, 'photo' | 'onChange'>) {
       onChange(await editPhoto(photo.id, { [field]: value }))
       setStatus(texts.saved)
     } catch (error) {
+      reportGone(error)
       setStatus(`${texts.notSaved} ${(error as Error).message}`)
     }
   }

@@ -1,7 +1,7 @@
 /** What to do about a photo that others have deleted, and about links that have died. */
 
 import type PhotoSwipe from 'photoswipe'
-import { fetchPhoto, type Photo, Problem } from '../api'
+import { fetchPhoto, type Photo, Problem } from '../api-later'
 import type { PhotoList } from '../photo-list'
 import { Renewal } from '../renewal'
 import { photoName, texts } from '../texts-later'
@@ -23,7 +23,7 @@ interface Slides {
   indexOf: (slot: number) => number
 }
 
-/** Ask for a photo anew whose image could not be loaded. */
+/** Renew the links of a photo whose image could not be loaded. */
 export function renewLinks(pswp: PhotoSwipe, list: PhotoList, slides: Slides): void {
   const renewal = new Renewal(() => list.refresh())
   let isOpen = true

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { fetchPhoto, type Photo, request } from '../api-later'
+import { reportGone } from '../changed'
 import { Confirmation } from '../confirmation'
 import { texts } from '../texts-later'
 
@@ -20,6 +21,7 @@ export function Revoke({ photo, onChange }: Props) {
       onChange(await fetchPhoto(photo.id))
       setStatus(texts.revoked)
     } catch (error) {
+      reportGone(error)
       setStatus(`${texts.notRevoked} ${(error as Error).message}`)
     }
   }

@@ -14,8 +14,14 @@ from safelight.client.downloads import ArchiveCalls
 from safelight.client.errors import not_safelight
 from safelight.client.http import EXISTING, PHOTOS, TRASH, UPLOADS, path_of
 from safelight.client.reservation import ReservedUpload, StoreRequest, parse_reservation
-from safelight.client.responses import BulkOutcome, EmptiedFields, HashedPhotoFields, PhotoFields
-from safelight.errors import InvalidRequest
+from safelight.client.responses import (
+    BulkOutcome,
+    EmptiedFields,
+    HashedPhotoFields,
+    PhotoFields,
+    TrashFields,
+)
+from safelight.errors import InvalidRequest, NotFound
 
 _PAGE_SIZE: Final = 100
 
@@ -64,6 +70,14 @@ class Client(AlbumConnection, OperatorCalls, ArchiveCalls):
     def restore(self, id_: str) -> None:
         """Restore a photo from the trash. Raises NotFound."""
         self._request("POST", f"{path_of(PHOTOS, id_)}/restore")
+
+    def has_trash(self) -> bool:
+        """Return whether deleted photos go to a trash, as those of version 0.1 don't."""
+        try:
+            contents = self._decode(self._request("GET", TRASH).content, TrashFields)
+        except NotFound:
+            return False
+        return int(contents["days"]) > 0
 
     def empty_trash(self) -> int:
         """Delete all photos in the trash for good, and return their number."""

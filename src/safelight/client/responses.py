@@ -33,6 +33,12 @@ class SessionFields(msgspec.Struct):
     id: int
 
 
+class TrashFields(msgspec.Struct):
+    """For how many days photos stay in the trash."""
+
+    days: int
+
+
 class EmptiedFields(msgspec.Struct):
     """The number of photos that were deleted for good."""
 

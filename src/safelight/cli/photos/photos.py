@@ -222,7 +222,8 @@ def rm(
         return 1
     with Client(client_settings()) as client:
         delete = partial(client.delete, permanent=permanent)
-        return run_for_ids(ids, delete, noun="photo", done="deleted")
+        done = "trashed" if not permanent and client.has_trash() else "deleted"
+        return run_for_ids(ids, delete, noun="photo", done=done)
 
 
 def revoke_links(

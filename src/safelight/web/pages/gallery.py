@@ -77,6 +77,7 @@ class GalleryPage:
             "gallery.html",
             build=build,
             changes=changes,
+            has_trash=bool(self._library.backends.trash_time),
             first_page=first_page,
             share_key=self._authenticator.share_key(request.state.safelight_owner),
             problems=_problems(texts, self._library),
