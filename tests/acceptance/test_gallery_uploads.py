@@ -531,6 +531,10 @@ async def test_gallery_is_in_german(open_session: OpenBrowserSession, service: S
     await expect(uploads.get_by_role("heading")).to_have_text("1 Foto hinzugefügt, 1 abgelehnt")
     await expect(uploads).to_contain_text("Dieses Format wird nicht unterstützt.")
     await expect(page.get_by_role("heading", name="Mai 2021")).to_have_text("Mai 20211 Foto")
+    # German words are longer than the English ones.
+    for width in (320, 768, 900, 1024, 1181, 1280):
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
 
     await page.get_by_role("link", name="garten.jpg").click()
     dialog = page.get_by_role("dialog", name="Fotoansicht: garten.jpg")
