@@ -147,19 +147,18 @@ async def test_original_that_is_damaged_on_the_way_leaves_the_largest_rendition(
     session = await open_session(service)
     zoomed = await _open(session, photo)
     is_repaired = asyncio.Event()
-    damaged: list[str] = []
 
     async def damage(route: Route) -> None:
         if is_repaired.is_set():
             await route.continue_()
         else:
-            damaged.append(route.request.url)
             await route.fulfill(body=b"no image", content_type="image/jpeg")
 
     await zoomed.page.route(lambda url: url == photo["original_url"], damage)
-    await zoomed.zoom_in(WIDTH)
+    # The largest rendition may be shown on the way, before the original is requested.
+    async with zoomed.page.expect_request(lambda sent: sent.url == photo["original_url"]):
+        await zoomed.zoom_in(WIDTH)
     await expect(zoomed.image).to_have_js_property("currentSrc", _largest(service, photo))
-    assert damaged
     assert await zoomed.contrast() < SOME
     is_repaired.set()
     await zoomed.page.mouse.wheel(0, 200)
