@@ -146,7 +146,7 @@ class History:
             self.last[owner] = number
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 def test_the_same_number_means_the_same_content(
     module_url: str, steps: list[tuple[int, str, int]]

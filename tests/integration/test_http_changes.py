@@ -30,10 +30,13 @@ def test_each_change_gives_another_value(
         values.append(value)
         return answer
 
-    change("POST", "/api/photos", files={"photo": io.BytesIO(pictures.png(31, 17))})
+    new = change("POST", "/api/photos", files={"photo": io.BytesIO(pictures.png(31, 17))}).json()[
+        "id"
+    ]
     change("PATCH", one, json={"title": "At the sea"})
     change("PATCH", one, json={"taken_at": "2024-05-06T07:08:09"})
     change("PATCH", f"/api/photos?ids={photo},{other}", json={"shift_seconds": 60})
+    change("PATCH", f"/api/photos?ids={new}", json={"rotate": 180})
     album = change("POST", "/api/albums", json={"title": "Summer", "ids": [photo]}).json()["id"]
     change("PATCH", f"/api/albums/{album}", json={"title": "Winter"})
     change("POST", f"/api/albums/{album}/photos", json={"ids": [other]})
