@@ -7,7 +7,7 @@ const { slotAfter } = await import('../src/views/album-order')
 const ALL = ['a', 'b', 'c', 'd', 'e', 'f']
 
 /** Return the order after a move, as the server makes it. */
-function moved(chosen: string, direction: Direction, hidden = ''): string {
+function moved(chosen: string, direction: Direction | number, hidden = ''): string {
   const slots = ALL.flatMap((letter, slot) => (chosen.includes(letter) ? [slot] : []))
   const isHidden = (slot: number) => hidden.includes(ALL[slot] as string)
   const before = ALL[slotAfter(slots, direction, ALL.length, isHidden)]
@@ -32,6 +32,12 @@ describe('moving photos of an album', () => {
     ['be', 'later', 'acdfbe'],
     ['ac', 'earlier', 'acbdef'],
     ['ac', 'first', 'acbdef'],
+    ['a', 3, 'bcadef'],
+    ['e', 0, 'eabcdf'],
+    ['bd', 1, 'abdcef'],
+    ['bd', 6, 'acefbd'],
+    ['b', 2, 'abcdef'],
+    ['abcdef', 3, 'abcdef'],
     ['abcdef', 'first', 'abcdef'],
     ['abcdef', 'later', 'abcdef'],
   ] as const)('%s %s', (chosen, direction, expected) => {

@@ -2,6 +2,7 @@ import type { ComponentType } from 'preact'
 import type { Navigation } from '../navigation'
 import { ACTIONS } from './actions'
 import { SelectionBar } from './bar'
+import { PhotoDrag } from './drag'
 import { SelectionInput } from './input'
 import { type MarkProps, markFor } from './mark'
 import { Runner } from './runner'
@@ -23,6 +24,7 @@ export function start(navigation: Navigation): SelectionParts {
   const selection = new Selection(navigation.list)
   const runner = new Runner(selection, navigation.toasts)
   const input = new SelectionInput(selection)
+  new PhotoDrag(runner, () => navigation.view)
   return {
     Mark: markFor(selection),
     Bar: () => (

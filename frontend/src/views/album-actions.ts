@@ -1,32 +1,38 @@
 import { setCover } from '../albums'
 import type { IconName } from '../icons-later'
-import { type Action, changeMany } from '../selection/actions'
+import type { PhotoList } from '../photo-list'
+import { type Action, ACTIONS, changeMany } from '../selection/actions'
 import { texts } from '../texts-later'
-import { type Direction, move } from './album-order'
+import { type Direction, move, type Place } from './album-order'
+import type { View } from './views'
 
-/** Return what can be done with the selected photos of an album only. `moved` follows each move. */
-export function actionsOf(album: number, moved: () => void): Action[] {
+/** Return what can be done with the photos of an album. `moved` follows each move. */
+export function actionsOf(album: number, moved: () => void): Pick<View, 'actions' | 'place'> {
+  const moving = {
+    isCompact: true,
+    // A part of them would be moved past the rest.
+    limit: Number.POSITIVE_INFINITY,
+    done: (count: number) => texts.moved(count),
+    failed: (count: number) => texts.notMoved(count),
+    keepsSelection: true,
+  }
+  const moveTo = async (ids: number[], to: Direction | Place, list: PhotoList) => {
+    try {
+      const done = await move(album, ids, to, list)
+      return { done, missing: ids.filter((id) => !done.includes(id)) }
+    } finally {
+      moved()
+    }
+  }
   const moveAction = (direction: Direction & IconName, label: string, key: string): Action => ({
+    ...moving,
     name: `move-${direction}`,
     label,
     icon: direction,
     key,
-    isCompact: true,
-    // A part of them would be moved past the rest.
-    limit: Number.POSITIVE_INFINITY,
-    run: async (ids, _value, list) => {
-      try {
-        const done = await move(album, ids, direction, list)
-        return { done, missing: ids.filter((id) => !done.includes(id)) }
-      } finally {
-        moved()
-      }
-    },
-    done: (count) => texts.moved(count),
-    failed: (count) => texts.notMoved(count),
-    keepsSelection: true,
+    run: (ids, _value, list) => moveTo(ids, direction, list),
   })
-  return [
+  const own: Action[] = [
     {
       name: 'cover',
       label: texts.useAsCover,
@@ -53,4 +59,12 @@ export function actionsOf(album: number, moved: () => void): Action[] {
       failed: (count) => texts.notRemovedFromAlbum(count),
     },
   ]
+  const place: Action = {
+    ...moving,
+    name: 'place',
+    label: '',
+    icon: 'later',
+    run: (ids, place, list) => moveTo(ids, place as Place, list),
+  }
+  return { actions: [...own, ...ACTIONS], place }
 }

@@ -4,17 +4,23 @@ import type { PhotoList } from '../photo-list'
 
 export type Direction = 'first' | 'earlier' | 'later' | 'last'
 
+/** The place before or after another photo. */
+export interface Place {
+  photo: number
+  isAfter: boolean
+}
+
 /** The most photos of a request. */
 const LIMIT = 500
 
 /**
  * Return the slot of the photo that is to follow the moved ones; the end of the list if there is none.
  * `slots` are those of the moved photos, in order. They are moved together; `earlier` and `later` pass
- * one other photo.
+ * one other photo, and a number is the slot that they are moved to.
  */
 export function slotAfter(
   slots: readonly number[],
-  direction: Direction,
+  to: Direction | number,
   total: number,
   isHidden: (slot: number) => boolean = () => false,
 ): number {
@@ -24,9 +30,10 @@ export function slotAfter(
     while (slot < total && !isOther(slot)) slot++
     return slot
   }
-  if (direction === 'last') return total
-  if (direction === 'later') return nextOther(nextOther((slots.at(-1) ?? 0) + 1) + 1)
-  if (direction === 'earlier') {
+  if (typeof to === 'number') return nextOther(to)
+  if (to === 'last') return total
+  if (to === 'later') return nextOther(nextOther((slots.at(-1) ?? 0) + 1) + 1)
+  if (to === 'earlier') {
     for (let slot = (slots[0] ?? 0) - 1; slot >= 0; slot--) if (isOther(slot)) return slot
   }
   return nextOther(0)
@@ -36,18 +43,17 @@ export function slotAfter(
 export async function move(
   album: number,
   ids: readonly number[],
-  direction: Direction,
+  to: Direction | Place,
   list: PhotoList,
 ): Promise<number[]> {
-  const slots = await slotsOf(ids, list)
-  const ordered = [...slots].sort(([, one], [, other]) => one - other)
-  const places = ordered.map(([, slot]) => slot)
-  const after = slotAfter(places, direction, list.total, (slot) => list.isHidden(slot))
-  return moveBefore(
-    album,
-    ordered.map(([id]) => id),
-    await idAt(after, list),
-  )
+  const isPlace = typeof to === 'object'
+  const slots = await slotsOf(isPlace ? [...ids, to.photo] : ids, list)
+  const slotOf = (id: number) => slots.get(id) ?? list.total
+  const moved = ids.filter((id) => slots.has(id)).sort((one, other) => slotOf(one) - slotOf(other))
+  const target = isPlace ? slotOf(to.photo) + Number(to.isAfter) : to
+  const isHidden = (slot: number) => list.isHidden(slot)
+  const after = slotAfter(moved.map(slotOf), target, list.total, isHidden)
+  return moveBefore(album, moved, await idAt(after, list))
 }
 
 /** Move photos before another one, or to the end. Return the ids of those that were moved. */

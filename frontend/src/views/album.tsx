@@ -7,7 +7,6 @@ import { fetchPage, Problem } from '../api'
 import { Confirmation } from '../confirmation'
 import { goTo } from '../go-to'
 import type { PhotoList } from '../photo-list'
-import { ACTIONS } from '../selection/actions'
 import { pageTitle, photoCount, texts } from '../texts-later'
 import { actionsOf } from './album-actions'
 import type { View } from './views'
@@ -38,7 +37,7 @@ export async function open(query: URLSearchParams): Promise<View> {
       page: (position) => fetchPage(`album=${album.id}`, position),
     },
     Empty,
-    actions: [...actionsOf(album.id, () => moves++), ...ACTIONS],
+    ...actionsOf(album.id, () => moves++),
   }
   view.Head = headOf(() => album, view)
   return view

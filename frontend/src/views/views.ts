@@ -18,6 +18,8 @@ export interface View {
   Empty?: ComponentType
   /** What can be done with selected photos; by default the actions of `selection/actions.ts`. */
   actions?: Action[]
+  /** Moves photos to a `Place` (album-order.ts), in a view that has an order of its own. */
+  place?: Action
   /** The view whose link is marked as current; by default this one. */
   parent?: string
 }
