@@ -11,7 +11,7 @@ export async function fetchPhoto(id: number): Promise<Photo> {
 
 export async function editPhoto(
   id: number,
-  changes: { title?: string; description?: string; taken_at?: string | null },
+  changes: { title?: string; description?: string; taken_at?: string | null; turn?: number },
 ): Promise<Photo> {
   const response = await request(`/photos/${id}`, { method: 'PATCH', json: changes })
   return (await response.json()) as Photo

@@ -37,6 +37,7 @@ export function Tile({ slot, photo, width, height, isFirst, onOpen }: Props) {
       onClick={open}
     >
       <img
+        key={photo.turn}
         src={photo.photo_url}
         srcset={srcset(tileSources(photo))}
         sizes={`${Math.ceil(coverWidth(photo, width, height) * SIZE_FACTOR)}px`}

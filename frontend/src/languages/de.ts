@@ -182,6 +182,10 @@ export const later: LaterTexts = {
   resumeSlideshow: 'Fortsetzen',
   endSlideshow: 'Diashow beenden',
   fullScreen: 'Vollbild',
+  rotate: 'Drehen',
+  rotateLeft: 'Nach links drehen',
+  rotated: (number) => `${photoCount(number)} gedreht.`,
+  notRotated: (number) => `${photoCount(number)} ${couldNot(number, 'gedreht')}.`,
   leaveFullScreen: 'Vollbild beenden',
 
   signOut: 'Abmelden',

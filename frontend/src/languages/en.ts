@@ -175,6 +175,10 @@ export const later = {
   resumeSlideshow: 'Continue',
   endSlideshow: 'End slideshow',
   fullScreen: 'Full screen',
+  rotate: 'Rotate',
+  rotateLeft: 'Rotate to the left',
+  rotated: (number: number) => `Rotated ${photoCount(number)}.`,
+  notRotated: (number: number) => `${photoCount(number)} could not be rotated.`,
   leaveFullScreen: 'Leave full screen',
 
   signOut: 'Sign out',

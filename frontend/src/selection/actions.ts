@@ -80,6 +80,21 @@ const changeDate: Action = {
   keepsSelection: true,
 }
 
+const rotate: Action = {
+  name: 'rotate',
+  label: texts.rotate,
+  icon: 'rotate',
+  key: 'r',
+  run: async (ids) => {
+    const json = { rotate: 90 }
+    const response = await request(`/photos?ids=${ids.join()}`, { method: 'PATCH', json })
+    return (await response.json()) as Result
+  },
+  done: (count) => texts.rotated(count),
+  failed: (count) => texts.notRotated(count),
+  keepsSelection: true,
+}
+
 const download: Action = {
   name: 'download',
   label: texts.downloadMany,
@@ -111,4 +126,4 @@ const addToAlbum: Action = {
 }
 
 /** The actions of a view that has none of its own. An action is added here. */
-export const ACTIONS: Action[] = [download, addToAlbum, changeDate, remove]
+export const ACTIONS: Action[] = [download, addToAlbum, changeDate, rotate, remove]

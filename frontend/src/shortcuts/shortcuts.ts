@@ -47,6 +47,8 @@ export const VIEWER = table({
   next: { keys: ['ArrowRight'], label: texts.next },
   zoom: { keys: ['z'], label: texts.zoom },
   pan: { keys: ['ArrowUp', 'ArrowDown'], label: labels.pan },
+  rotate: { keys: ['r'], label: texts.rotate },
+  rotateLeft: { keys: ['r'], shift: true, label: texts.rotateLeft },
   slideshow: { keys: ['s'], label: texts.slideshow },
   fullScreen: { keys: ['f'], label: texts.fullScreen },
   delete: { keys: ['Delete'], label: texts.delete },

@@ -1,6 +1,7 @@
 import type PhotoSwipe from 'photoswipe'
 import { find, SLIDESHOW, VIEWER } from '../shortcuts/shortcuts'
 import { FullScreen } from './full-screen'
+import type { Rotation } from './rotation'
 import { type Photos, Slideshow } from './slideshow'
 
 /** Those that PhotoSwipe handles itself. */
@@ -9,7 +10,12 @@ type OfPhotoSwipe = 'previous' | 'next' | 'zoom' | 'pan'
 type Handlers<Name extends string> = Record<Name, () => void>
 
 /** Add the slideshow and full screen to the viewer, and run its shortcuts. */
-export function addCommands(pswp: PhotoSwipe, photos: Photos, remove: () => void): void {
+export function addCommands(
+  pswp: PhotoSwipe,
+  photos: Photos,
+  rotation: Rotation,
+  remove: () => void,
+): void {
   const slideshow = new Slideshow(pswp, photos)
   const fullScreen = new FullScreen(pswp)
   const ofSlideshow: Handlers<keyof typeof SLIDESHOW> = {
@@ -19,6 +25,8 @@ export function addCommands(pswp: PhotoSwipe, photos: Photos, remove: () => void
   const ofViewer: Handlers<Exclude<keyof typeof VIEWER, OfPhotoSwipe>> = {
     slideshow: () => slideshow.toggle(),
     fullScreen: () => fullScreen.toggle(),
+    rotate: () => rotation.rotate(90),
+    rotateLeft: () => rotation.rotate(270),
     delete: remove,
     close: () => fullScreen.leave() || pswp.close(),
   }

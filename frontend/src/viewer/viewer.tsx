@@ -12,6 +12,7 @@ import { photoName, texts } from '../texts-later'
 import { addCommands } from './commands'
 import { DetailsPanel } from './details-panel'
 import { renewLinks, sayWhere } from './gone'
+import { Rotation } from './rotation'
 import { Sharpener } from './sharpener'
 import { TrashPanel } from './trash-panel'
 import { madeSources, zoomSources } from './sources'
@@ -37,7 +38,7 @@ export class Viewer {
   #isPanelOpen = innerWidth >= WIDE
   /** The slots that are left out, in order. */
   #hidden: number[] = []
-  /** The ids of the current photo and its neighbours, joined. */
+  /** The ids and turns of the current photo and its neighbours, joined. */
   #slideIds = ''
   #current: Photo | undefined
   #unsubscribe: (() => void) | undefined
@@ -82,7 +83,13 @@ export class Viewer {
       load: (index: number) => list.loadVisible(this.#slotAt(index), this.#slotAt(index) + 1),
       has: (index: number) => this.#photo(index) !== undefined,
     }
-    addCommands(pswp, photos, () => this.#delete())
+    const rotation = new Rotation(pswp, {
+      photo: () => this.#current,
+      // Without a rendition yet, the list says where the first one is made.
+      onChange: (turned) => (turned.renditions[0] ? list.replace(turned) : void list.refresh()),
+      onFailure: (message) => this.options.deletions.toasts.show(message),
+    })
+    addCommands(pswp, photos, rotation, () => this.#delete())
     renewLinks(pswp, list, {
       photoAt: (index) => this.#photo(index),
       indexOf: (slot) => this.#indexOf(slot),
@@ -208,7 +215,8 @@ export class Viewer {
   }
 
   #ids(index: number): string {
-    return [index - 1, index, index + 1].map((n) => this.#photo(n)?.id).join()
+    const shown = [index - 1, index, index + 1].map((n) => this.#photo(n))
+    return shown.map((photo) => photo && `${photo.id}/${photo.turn}`).join()
   }
 
   /** Stay with the current photo; if it is gone, show the one that took its place. */
