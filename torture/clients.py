@@ -25,7 +25,7 @@ _VIEWS = 3
 
 
 class Client:
-    """Uploads by form and directly, edits, views and enlarges; abandons some half-way.
+    """Uploads by form and directly, edits, turns, views and enlarges; abandons some half-way.
 
     It also does what `DeletionCalls` and `AlbumCalls` do.
     """
@@ -54,6 +54,7 @@ class Client:
             **self._deletion.actions,
             **self._albums.actions,
             self._edit: 12,
+            self._turn: 8,
             self._view: 12,
             self._enlarge: 12,
         }
@@ -196,6 +197,21 @@ class Client:
         record.titles = {title}
         if answer.status_code != httpx.codes.OK:
             self._ledger.report(f"edit of photo {record.id}: {answer.status_code}")
+
+    async def _turn(self) -> None:
+        record = self._choose(Fate.KEPT)
+        if record is None:
+            return
+        turn = self._rng.choice([0, 90, 180, 270])
+        record.turns.add(turn)
+        record.moves = True  # its renditions get other keys
+        path = f"/api/photos/{record.id}"
+        answer = await self._caller.request("turn", "PATCH", path, json={"turn": turn})
+        if answer is None:
+            return
+        record.turns = {turn}
+        if answer.status_code != httpx.codes.OK or answer.json()["turn"] != turn:
+            self._ledger.report(f"turn of photo {record.id}: {answer.text[:200]}")
 
     async def _view(self) -> None:
         record = self._choose(Fate.KEPT)

@@ -8,16 +8,18 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from PIL import Image
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Fate, Ledger, Record, digest
 from safelight import keys
-from safelight.catalog.tables import photos, uploads
+from safelight.catalog.tables import photos, renderings, uploads
 from safelight.library import Library
 from safelight.library.reconcile.findings import Finding, Kind, ReconcileOptions
 from safelight.library.sweep import Sweep
@@ -87,6 +89,13 @@ class Invariants:
             self.report(f"photo {record.id} was acknowledged, and is now {photo['id']}")
         if photo["title"] not in record.titles:
             self.report(f"photo {photo['id']} has an outdated title")
+        if photo["turn"] not in record.turns:
+            self.report(f"photo {photo['id']} has an outdated turn")
+        await self._check_objects(store, record, photo)
+
+    async def _check_objects(
+        self, store: httpx.AsyncClient, record: Record, photo: dict[str, Any]
+    ) -> None:
         urls = [photo["original_url"], *(rendition["url"] for rendition in photo["renditions"])]
         answers = [await store.get(url) for url in urls]
         self.counts["objects fetched"] += len(answers)
@@ -95,6 +104,10 @@ class Invariants:
         for answer in answers:
             if not answer.is_success:
                 self.report(f"a link of photo {photo['id']} returns {answer.status_code}")
+        for rendition, answer in zip(photo["renditions"], answers[1:], strict=True):
+            size = rendition["width"], rendition["height"]
+            if answer.is_success and Image.open(BytesIO(answer.content)).size != size:
+                self.report(f"a rendition of photo {photo['id']} has another turn")
 
     async def _check_deleted(
         self,
@@ -183,6 +196,8 @@ class Invariants:
         rows = await _rows(library)
         if others := len(rows) - _number(rows, Status.READY):
             self.report(f"{others} rows that are no photos stay forever")
+        if claims := await _claims(library):
+            self.report(f"{len(claims)} claims of renditions stay forever")
         if left := await _objects(library, keys.INCOMING):
             self.report(f"{len(left)} objects of uploads stay forever")
         self.counts["photos at the end"] = _number(rows, Status.READY)
@@ -191,6 +206,7 @@ class Invariants:
     async def _compare(self, library: Library, when: str) -> None:
         """Compare all rows with all objects."""
         rows, sent = await _rows(library), await _uploads(library)
+        claimed = await _claims(library)
         stored = await _objects(library, "")
         for status, named in rows.values():
             for key in named - stored if status == Status.READY else ():
@@ -198,6 +214,8 @@ class Invariants:
         for key in stored:
             if key.startswith(keys.QUARANTINE) or key == _PROBE:
                 self.counts[f"objects in quarantine {when}"] += key != _PROBE
+            elif key in claimed:  # the sweep deletes it, or a row will name it
+                self.counts[f"objects only claimed {when}"] += not _is_known(key, rows)
             elif not (_is_known(key, rows) or key.removeprefix(keys.INCOMING) in sent):
                 self.report(f"{when}, no row names {key}")
         async for batch in library.backends.multipart.list_unfinished(""):
@@ -278,6 +296,13 @@ async def _month_counts(library: Library) -> tuple[Counts, Counts]:
 async def _uploads(library: Library) -> set[str]:
     async def read(connection: AsyncConnection) -> set[str]:
         return set((await connection.execute(select(uploads.c.name))).scalars())
+
+    return await library.backends.catalog.read(read)
+
+
+async def _claims(library: Library) -> set[str]:
+    async def read(connection: AsyncConnection) -> set[str]:
+        return set((await connection.execute(select(renderings.c.key))).scalars())
 
     return await library.backends.catalog.read(read)
 

@@ -33,6 +33,8 @@ class Record:
 
     sha256: str
     titles: set[str]
+    turns: set[int] = field(default_factory=lambda: {0})
+    """The turns that it may have, in degrees."""
     fate: Fate = Fate.OPEN
     id: int | None = None
     links: set[str] = field(default_factory=set)
