@@ -44,6 +44,7 @@ def test_upload_returns_the_photo_and_its_location(client: httpx.Client) -> None
         "camera": None,
         "located": False,
         "displayable": True,
+        "turn": 0,
         "taken_at": "2024-05-06T07:08:09+02:00",
         "taken_from": "exif",
         "renditions": [{"name": "w320", "width": 100, "height": 200, "content_type": "image/webp"}],

@@ -14,7 +14,7 @@ from safelight import errors, keys
 from safelight.catalog.tables import renderings
 from safelight.darkroom.pool import RenderResult
 from safelight.library import Library
-from safelight.library.processing import turned
+from safelight.library.processing import turning
 from safelight.models import ImageFacts, Photo, Preset
 from support import pictures
 from support.app_server import AppServer, Site
@@ -203,7 +203,7 @@ async def test_response_does_not_wait_for_a_rendition_that_takes_long(
 ) -> None:
     photo = await add(memory_library)
     darkroom = SlowDarkroom(memory_library, monkeypatch, turn=90)
-    monkeypatch.setattr(turned, "DEADLINE", timedelta(0))
+    monkeypatch.setattr(turning, "DEADLINE", timedelta(0))
     shown = await memory_library.edit(OWNER, photo.id, turn=90)
     assert (shown.facts.width, shown.facts.height, shown.renditions) == (900, 1_500, ())
     assert memory_library.link(shown).url != memory_library.link(shown, "original").url

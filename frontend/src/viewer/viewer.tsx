@@ -28,8 +28,7 @@ interface Options {
 
 /** At this window width the details are beside the photo, below it they are under it. */
 const WIDE = 900
-/** As in viewer.css. */
-const PANEL_WIDTH = 340
+const PANEL_WIDTH = 340 // as in viewer.css
 
 /** Shows one photo at a time, with PhotoSwipe. */
 export class Viewer {

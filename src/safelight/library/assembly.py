@@ -17,9 +17,10 @@ from safelight.library.processing.on_demand import OnDemandRenditions
 from safelight.library.processing.pruning import Pruning
 from safelight.library.processing.reinspection import Reinspection
 from safelight.library.processing.renditions import RenditionMaker
+from safelight.library.processing.turning import Turning
 from safelight.library.reconcile.reconciler import Reconciler
 from safelight.library.sweep import Sweep
-from safelight.library.tasks import make_tasks, settle
+from safelight.library.tasks import enqueue_turned, make_tasks, settle
 from safelight.library.uploads.adoption import Adoption
 from safelight.library.uploads.direct_uploads import DirectUploads
 from safelight.library.uploads.upload_cleanup import UploadCleanup
@@ -40,6 +41,7 @@ class Components:
     reinspection: Reinspection
     rekeying: Rekeying
     trash: Trash
+    turning: Turning
     sweep: Sweep
     reconciler: Reconciler
 
@@ -135,6 +137,7 @@ async def assemble(
                 rekeying=rekeying,
                 sweep=sweep,
                 trash=trash,
+                turning=Turning(catalog, on_demand, backends.presets, enqueue_turned),
                 reconciler=reconciler,
             )
         finally:

@@ -2,20 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from safelight.crash_points import reached
 from safelight.dates import user_date
 from safelight.errors import InvalidRequest
 from safelight.library.captions import MAX_DESCRIPTION, MAX_TITLE, validate_text
 from safelight.library.lifecycle import LibraryLifecycle
 from safelight.library.methods.photos import MAX_PAGE
-from safelight.library.processing.turned import make_shown
-from safelight.library.tasks import enqueue_turned
 from safelight.models import BulkResult, CaptureDate, OwnDate, Photo
-
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
 MAX_SHIFT: timedelta = timedelta(days=100_000)
 """The maximum shift of a capture time: 270 years."""
@@ -49,20 +42,9 @@ class ChangeMethods(LibraryLifecycle):
         if description is not None:
             validate_text("description", description, MAX_DESCRIPTION)
         date = None if taken_at is None else self._date(taken_at)
-        photo = await self.backends.catalog.edits.edit(
-            owner,
-            id_,
-            title=title,
-            description=description,
-            date=date,
-            turn=turn,
-            turned=enqueue_turned,
+        return await self.components.turning.edit(
+            owner, id_, title=title, description=description, date=date, turn=turn
         )
-        if turn is None or photo.renditions:
-            return photo
-        reached("turn: row changed")
-        (shown,) = await make_shown(self.renditions, self.backends.presets, [photo])
-        return shown
 
     async def set_dates(
         self, owner: str, ids: Sequence[int], taken_at: datetime | OwnDate
@@ -97,16 +79,7 @@ class ChangeMethods(LibraryLifecycle):
         check_number(ids)
         if degrees not in TURNS[1:]:
             raise InvalidRequest("Photos can be rotated by 90, 180 or 270 degrees.")
-        turned = list[Photo]()
-
-        async def note(connection: "AsyncConnection", photos: Sequence[Photo]) -> None:
-            turned[:] = photos
-            await enqueue_turned(connection, photos)
-
-        result = await self.backends.catalog.turns.rotate(owner, ids, degrees, turned=note)
-        reached("turn: row changed")
-        await make_shown(self.renditions, self.backends.presets, turned)
-        return result
+        return await self.components.turning.rotate(owner, ids, degrees)
 
     def _date(self, taken_at: datetime | OwnDate) -> CaptureDate | OwnDate:
         if isinstance(taken_at, OwnDate):
