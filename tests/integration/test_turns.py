@@ -132,6 +132,17 @@ async def test_renditions_from_before_a_turn_are_deleted_but_not_those_of_a_turn
     await require_turned(memory_library, photo, 0)
 
 
+@pytest.mark.parametrize("call", ["trash", "revoke_links", "delete"])
+async def test_links_to_renditions_from_before_a_turn_die_with_the_others(
+    memory_library: Library, call: str
+) -> None:
+    photo = await add(memory_library)
+    await memory_library.rotate(OWNER, [photo.id], 90)
+    await getattr(memory_library, call)(OWNER, photo.id)
+    old = {each.key for each in photo.renditions}
+    assert not old & await list_objects(memory_library)
+
+
 async def test_turns_at_the_same_time_add_up(memory_library: Library) -> None:
     photo = await add(memory_library)
     await asyncio.gather(*(memory_library.rotate(OWNER, [photo.id], 90) for _ in range(3)))

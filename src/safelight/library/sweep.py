@@ -34,6 +34,7 @@ class Sweep:
 
     def __init__(self, catalog: Catalog, bucket: Bucket, *, clock: Callable[[], datetime]) -> None:
         self._tombstones = catalog.tombstones
+        self._claims = catalog.rendering_claims
         self._bucket = bucket
         self._clock = clock
 
@@ -45,7 +46,8 @@ class Sweep:
         """
         try:
             async with asyncio.timeout(PURGE_DEADLINE.total_seconds()):
-                await self._bucket.delete(_keys([tombstone]))
+                (keys_of_photo,) = await self._keys([tombstone])
+                await self._bucket.delete(keys_of_photo)
             reached(f"{passing}: objects gone")
             await self._tombstones.mark_purged([tombstone.id], now=self._clock())
         except (Unavailable, TimeoutError) as error:
@@ -104,11 +106,13 @@ class Sweep:
         )
 
     async def _purge_batch(self, batch: Sequence[Tombstone]) -> list[Unavailable]:
+        stored = await self._keys(batch)
         try:
-            await self._bucket.delete(_keys(batch))
+            await self._bucket.delete([key for each in stored for key in each])
         except StorageUnavailable:  # it doesn't say which of them failed
+            by_id = {tombstone.id: each for tombstone, each in zip(batch, stored, strict=True)}
             purged, errors = await _try_each(
-                batch, lambda tombstone: self._bucket.delete(_keys([tombstone]))
+                batch, lambda tombstone: self._bucket.delete(by_id[tombstone.id])
             )
         else:
             purged, errors = list(batch), []
@@ -130,6 +134,18 @@ class Sweep:
             )
         reached("sweep: rows forgotten")
         return errors
+
+    async def _keys(self, batch: Sequence[Tombstone]) -> list[list[str]]:
+        """List the keys of each: those that its row has, and those claimed, as of earlier turns."""
+        claimed = await self._claims.list_of_photos([each.storage_id for each in batch])
+        return [
+            [
+                keys.original(each.storage_id),
+                *each.renditions,
+                *(key for key in claimed if keys.storage_id_of(key) == each.storage_id),
+            ]
+            for each in batch
+        ]
 
 
 async def _process_batches(
@@ -172,9 +188,3 @@ async def _try_each(
         for _ in range(_AT_ONCE):
             group.create_task(work_through())
     return done, errors
-
-
-def _keys(batch: Sequence[Tombstone]) -> list[str]:
-    """List the keys that the rows have."""
-    originals = [keys.original(tombstone.storage_id) for tombstone in batch]
-    return originals + [key for tombstone in batch for key in tombstone.renditions]

@@ -9,7 +9,19 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, delete, or_, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -55,6 +67,12 @@ _OLD: Final = text("expires_at < clock_timestamp() - CAST(:age AS interval)")
 _EXPIRED: Final = compile_query(
     select(renderings.c.key).where(_OLD).order_by(renderings.c.key).limit(bindparam("count"))
 )
+_OF_PHOTOS: Final = compile_query(
+    select(renderings.c.key).where(
+        func.split_part(renderings.c.key, text("'/'"), text("2"))
+        == any_(cast(bindparam("storage_ids"), ARRAY(Text)))
+    )
+)
 
 
 class RenderingClaims:
@@ -99,6 +117,11 @@ class RenderingClaims:
     async def is_taken(self, key: str) -> bool:
         """Return whether an object is being made, by any process."""
         return bool(await self._database.fetch_all(_VALID, {"own": key}))
+
+    async def list_of_photos(self, storage_ids: Sequence[str]) -> list[str]:
+        """List the claimed keys of photos: their rows may not name these objects."""
+        rows = await self._database.fetch_all(_OF_PHOTOS, {"storage_ids": list(storage_ids)})
+        return [key for (key,) in rows]
 
     async def list_expired(self, *, age: timedelta, limit: int) -> list[str]:
         """List the keys of claims that expired that long ago: their processes have died."""
