@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -90,21 +91,22 @@ async def test_embedded_router_isolates_owners() -> None:
 @pytest.mark.usefixtures("settings")
 async def test_avatar_is_added_with_its_user() -> None:
     module = _example("avatars")
+    name = f"ada {uuid4().hex}"  # other tests have an owner "ada" in the same catalog
     library = module.library
     async with _client(module.app) as client:
         picture = {"avatar": ("me.jpg", jpeg(302))}
-        added = await client.post("/users", data={"name": "ada"}, files=picture)
+        added = await client.post("/users", data={"name": name}, files=picture)
         assert added.status_code == 201, added.text
         url = added.json()["avatar_url"]
         async with httpx.AsyncClient() as http:
             assert (await http.get(url)).content == jpeg(302)
             picture = {"avatar": ("me.jpg", jpeg(305))}
-            replaced = await client.put("/users/ada/avatar", files=picture)
+            replaced = await client.put(f"/users/{name}/avatar", files=picture)
             assert (await http.get(replaced.json()["avatar_url"])).content == jpeg(305)
-        assert len((await library.list_photos("ada")).photos) == 1
-        assert (await client.delete("/users/ada")).status_code == 204
-        assert (await library.list_photos("ada")).photos == ()
-        assert (await client.delete("/users/ada")).status_code == 404
+        assert len((await library.list_photos(name)).photos) == 1
+        assert (await client.delete(f"/users/{name}")).status_code == 204
+        assert (await library.list_photos(name)).photos == ()
+        assert (await client.delete(f"/users/{name}")).status_code == 404
 
 
 @pytest.mark.usefixtures("settings")
