@@ -113,12 +113,13 @@ async def test_avatar_is_added_with_its_user() -> None:
 async def test_rolled_back_transaction_leaves_no_photo() -> None:
     module = _example("avatars")
     async with _client(module.app) as client:
-        bob = {"name": "bob"}
+        name = f"bob {uuid4().hex}"
+        bob = {"name": name}
         assert (await client.post("/users", data=bob)).status_code == 201
         picture = {"avatar": ("me.jpg", jpeg(303))}
         assert (await client.post("/users", data=bob, files=picture)).status_code == 409
         library = module.library
-        page = await library.page("bob")
+        page = await library.page(name)
         assert page.photos == ()
         later = library.now() + max(STALE_AFTER, FORGET_AFTER) + timedelta(minutes=1)
         backends = library.backends
@@ -126,7 +127,8 @@ async def test_rolled_back_transaction_leaves_no_photo() -> None:
         engine = create_async_engine(library.database_url)
         async with engine.connect() as connection:
             rows = await connection.execute(
-                text("SELECT status, purged_at FROM safelight_photos WHERE owner = 'bob'")
+                text("SELECT status, purged_at FROM safelight_photos WHERE owner = :owner"),
+                {"owner": name},
             )
             assert [(row.status, row.purged_at is not None) for row in rows] == [("deleted", True)]
         await engine.dispose()
