@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Its five seconds are less than a busy machine may need for a response.
     for step in ("connect", "read", "write", "pool"):
         setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, step, 120)
-    # Servers close idle connections after five seconds, maybe while a request is on its way.
+    # Servers close idle connections after five seconds, maybe just when a request is sent.
     httpx._config.DEFAULT_LIMITS.keepalive_expiry = 1
     determinism.apply(determinism.worker_number())
     determinism.be_patient()
