@@ -1,7 +1,8 @@
 /** All calls of the API: those of the first screen, and those of the code that is loaded later. */
 
-import { type Photo, request } from './api'
+import { type Photo, Problem, request, Unreachable } from './api'
 import { bootstrap } from './bootstrap'
+import { texts } from './texts-later'
 
 export * from './api'
 
@@ -24,3 +25,7 @@ export async function deletePhoto(id: number): Promise<void> {
 
 export const downloadUrl = (id: number): string =>
   `${bootstrap.root}/api/photos/${id}/original?download=true`
+
+/** Return the message of a failed call, for people. */
+export const reasonOf = (error: unknown): string =>
+  error instanceof Problem || error instanceof Unreachable ? error.message : texts.unknownError

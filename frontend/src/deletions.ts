@@ -1,4 +1,4 @@
-import { deletePhoto, type Photo, Problem, request, Unreachable } from './api-later'
+import { deletePhoto, type Photo, Problem, reasonOf, request } from './api-later'
 import { bootstrap } from './bootstrap'
 import type { Navigation } from './navigation'
 import { reveal } from './reveal'
@@ -138,9 +138,6 @@ export class Deletions {
     for (const id of ids) this.list.unhide(id)
   }
 }
-
-const reasonOf = (error: unknown): string =>
-  error instanceof Problem || error instanceof Unreachable ? error.message : texts.unknownError
 
 function storeIds(ids: number[]): void {
   try {

@@ -1,6 +1,5 @@
-import { Problem, Unreachable } from '../api'
+import { reasonOf } from '../api-later'
 import { Observable } from '../observable'
-import { texts } from '../texts-later'
 import type { Toasts } from '../toasts'
 import type { Action } from './actions'
 import type { Selection } from './selection'
@@ -71,6 +70,3 @@ export class Runner extends Observable {
     this.notify()
   }
 }
-
-const reasonOf = (error: Error): string =>
-  error instanceof Problem || error instanceof Unreachable ? error.message : texts.unknownError
