@@ -13,6 +13,8 @@ from pathlib import Path
 import busy
 import footprint
 import growth
+import imports
+import on_demand
 import pages
 import photograph
 import plot
@@ -116,6 +118,16 @@ def _measure(*, quick: bool, long: bool) -> tuple[list[Row], dict[int, dict[str,
         )
         _print("an upload and a page beside busy processes")
         rows += busy.measure(on, rounds=2 if quick else 5, uploads=20 if quick else 40)
+        _print("renditions on demand")
+        rows += on_demand.measure(on, photo, rounds=1 if quick else 3)
+        _print("imports")
+        rows += imports.measure(
+            on,
+            photo.read_bytes(),
+            photos=20 if quick else 200,
+            small_ones=100 if quick else 500,
+            rounds=2 if quick else 5,
+        )
         _print("memory")
         rows += footprint.measure(on, photo, long=long)
     return rows, points

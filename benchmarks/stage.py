@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -149,8 +149,14 @@ class Stage:
         )
         return Database(url=urlunsplit(url._replace(path=f"/{name}")))
 
-    def ours(self, database: Database, *, worker: bool = True) -> Server:
-        """Run `safelight serve` with a database, as users do."""
+    def ours(
+        self,
+        database: Database,
+        *,
+        worker: bool = True,
+        settings: Mapping[str, str] | None = None,
+    ) -> Server:
+        """Run `safelight serve` with a database, as users do, and with more settings."""
         port = free_port()
         server = self._start(
             [
@@ -167,6 +173,7 @@ class Stage:
                 "SAFELIGHT_S3__ENDPOINT_URL": self._engines.s3_endpoint_url,
                 "SAFELIGHT_S3__ACCESS_KEY": self._engines.s3_access_key,
                 "SAFELIGHT_S3__SECRET_KEY": self._engines.s3_secret_key,
+                **(settings or {}),
             },
         )
         server.wait("/readyz")
