@@ -11,7 +11,7 @@ from safelight.engines import EmbeddedEngines
 from support.app_server import AppServer, run_app_server, settings_for
 from support.browser_session import BrowserSession
 from support.filled_months import fill_months
-from support.gallery import GalleryPage, HeldRequests
+from support.gallery import Finger, GalleryPage, HeldRequests
 from support.service import Service
 
 NEWEST = datetime(2024, 6, 28, 12)  # noqa: DTZ001  a camera's clock has no zone
@@ -155,23 +155,14 @@ async def test_selection_works_with_the_keyboard_alone(open_gallery: OpenGallery
 async def test_finger_selects_by_a_long_press_and_drags_a_range(open_gallery: OpenGallery) -> None:
     gallery = await open_gallery(40, phone=True)
     page = gallery.page
-    cdp = await page.context.new_cdp_session(page)
-
-    async def touch(kind: str, photo: str | None = None) -> None:
-        points = []
-        if photo:
-            box = await gallery.photo(photo).bounding_box()
-            assert box
-            points = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}]
-        await cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-    await touch("touchStart", "Photo 1")
+    finger = await Finger.on(page)
+    await finger.press(gallery.photo("Photo 1"))
     await expect(_bar(page)).to_contain_text("1 photo selected")
-    await touch("touchMove", "Photo 4")
+    await finger.move(gallery.photo("Photo 4"))
     await expect(_bar(page)).to_contain_text("4 photos selected")
-    await touch("touchMove", "Photo 3")
+    await finger.move(gallery.photo("Photo 3"))
     await expect(_bar(page)).to_contain_text("3 photos selected")
-    await touch("touchEnd")
+    await finger.lift()
     await expect(_bar(page)).to_contain_text("3 photos selected")
     await gallery.photo("Photo 7").tap()
     await expect(_bar(page)).to_contain_text("4 photos selected")

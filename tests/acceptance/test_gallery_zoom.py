@@ -1,15 +1,15 @@
-"""Zooming in the viewer, up to the original where browsers show it, and rotating."""
+"""Zooming in the viewer, up to the original where browsers show it."""
 
 import asyncio
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pillow_heif
 import pytest
 from PIL import Image
-from playwright.async_api import FloatRect, Locator, Route, expect
+from playwright.async_api import FloatRect, Route, expect
 
 from support import pictures
 from support.browser_session import BrowserSession, OpenBrowserSession
@@ -169,63 +169,3 @@ async def test_original_that_is_damaged_on_the_way_leaves_the_largest_rendition(
 
 def _largest(service: Service, photo: dict[str, Any]) -> str:
     return f"{service.url}/api/photos/{photo['id']}/w{LARGEST}"
-
-
-_PLACE = """(image) => {
-  const { x, y, width, height } = image.getBoundingClientRect()
-  return [image.naturalWidth < image.naturalHeight, x, y, width, height]
-}"""
-
-
-async def _wait_until_red(image: Locator, side: str) -> None:
-    """Wait until an image has the proportions of a turned flag, and is red on one side."""
-    is_upright = side in {"left", "right"}
-    across = {"left": 0.25, "right": 0.75}.get(side, 0.5)
-    down = {"top": 0.25, "bottom": 0.75}.get(side, 0.5)
-    async with asyncio.timeout(60):
-        while True:
-            # The image is replaced by another element when its new rendition is loaded.
-            size, *place = await image.evaluate(_PLACE)
-            x, y, width, height = place
-            if not width:
-                continue
-            area = FloatRect(x=x, y=y, width=width, height=height)
-            png = await image.page.screenshot(clip=area)
-            shot = Image.open(io.BytesIO(png)).convert("RGB")
-            pixel = shot.getpixel((round(shot.width * across), round(shot.height * down)))
-            red, _, blue = cast("tuple[int, int, int]", pixel)
-            has_shape = shot.width < shot.height if is_upright else shot.width > shot.height
-            if size == is_upright and has_shape and red > 200 and blue < 60:
-                return
-
-
-async def test_rotated_photo_is_shown_turned_in_the_viewer_and_the_grid(
-    open_session: OpenBrowserSession, service: Service
-) -> None:
-    flag = Image.new("RGB", (900, 600), (0, 0, 255))
-    flag.paste((255, 0, 0), (0, 0, 900, 300))
-    photo = await service.add(pictures.save(flag, "JPEG"), title="Flag")
-    session = await open_session(service)
-    viewed = await _open(session, {"id": photo, "title": "Flag"})
-    page = viewed.page
-    await _wait_until_red(viewed.image, "top")
-    await page.keyboard.press("r")
-    await _wait_until_red(viewed.image, "right")
-    await page.get_by_role("button", name="Rotate").click()
-    await _wait_until_red(viewed.image, "bottom")
-    await page.keyboard.press("Shift+R")
-    await page.keyboard.press("Shift+R")
-    await _wait_until_red(viewed.image, "top")
-    await page.keyboard.press("Escape")
-    gallery = GalleryPage(session)
-    tile = gallery.photo("Flag").locator("img")
-    await _wait_until_red(tile, "top")
-    await gallery.photo("Flag").focus()
-    await page.keyboard.press("x")
-    await page.keyboard.press("r")
-    await expect(page.get_by_text("Rotated 1 photo.")).to_be_visible()
-    await _wait_until_red(tile, "right")
-    original = f"/api/photos/{photo}/original"
-    async with service.api() as api:
-        response = await api.get(original, follow_redirects=True)
-    assert response.content == pictures.save(flag, "JPEG")

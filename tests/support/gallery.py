@@ -160,5 +160,33 @@ class Viewer:
         await expect(self.dialog).to_have_count(0)
 
 
+class Finger:
+    """A finger that rests on the screen and moves: Playwright's own only taps."""
+
+    def __init__(self, wire: CDPSession) -> None:
+        self._wire = wire
+
+    @classmethod
+    async def on(cls, page: Page) -> "Finger":
+        return cls(await page.context.new_cdp_session(page))
+
+    async def press(self, target: Locator) -> None:
+        await self._touch("touchStart", target)
+
+    async def move(self, target: Locator) -> None:
+        await self._touch("touchMove", target)
+
+    async def lift(self) -> None:
+        await self._touch("touchEnd")
+
+    async def _touch(self, kind: str, target: Locator | None = None) -> None:
+        points = []
+        if target:
+            box = await target.bounding_box()
+            assert box
+            points = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}]
+        await self._wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
 def jpeg_file(name: str, data: bytes) -> FilePayload:
     return {"name": name, "mimeType": "image/jpeg", "buffer": data}
