@@ -26,6 +26,9 @@ export async function deletePhoto(id: number): Promise<void> {
 export const downloadUrl = (id: number): string =>
   `${bootstrap.root}/api/photos/${id}/original?download=true`
 
+/** Whether deleted photos can be restored. */
+export const hasTrash = bootstrap.element.dataset.trash === 'yes'
+
 /** Return the message of a failed call, for people. */
 export const reasonOf = (error: unknown): string =>
   error instanceof Problem || error instanceof Unreachable ? error.message : texts.unknownError

@@ -1,4 +1,4 @@
-import { deletePhoto, type Photo, Problem, reasonOf, request } from './api-later'
+import { deletePhoto, hasTrash, type Photo, Problem, reasonOf, request } from './api-later'
 import { bootstrap } from './bootstrap'
 import type { Navigation } from './navigation'
 import { reveal } from './reveal'
@@ -10,8 +10,6 @@ const MIN_TIME_AFTER_HOLD = 2_000
 const STORAGE_KEY = `safelight: deleted in ${bootstrap.root}/`
 /** How long a page deletes again what the page before it in the same tab has deleted. */
 const REPEAT_TIME = 60_000
-
-const hasTrash = bootstrap.element.dataset.trash === 'yes'
 
 interface Deletion {
   photo: Photo
@@ -31,8 +29,10 @@ export class Deletions {
   #undoable = new Map<number, Deletion>()
 
   constructor(readonly navigation: Navigation) {
-    addEventListener('pagehide', () => this.#endAll())
+    addEventListener('pagehide', () => void this.#endAll())
     addEventListener('keydown', (event) => this.#undoByKey(event))
+    addEventListener('submit', (event) => void this.#endBefore(event))
+    document.addEventListener('visibilitychange', () => this.#endIfHidden())
     void this.#repeat()
     setInterval(() => this.#endDue(), 250)
   }
@@ -48,7 +48,9 @@ export class Deletions {
   delete(photo: Photo): void {
     this.list.hide(photo.id)
     const undo = { label: texts.undo, run: () => void this.#undo(photo.id) }
-    const key = this.toasts.show(texts.deleted(photoName(photo)), undo, () => this.#end(photo.id))
+    const key = this.toasts.show(texts.deleted(photoName(photo)), undo, () => {
+      void this.#end(photo.id)
+    })
     const deletion: Deletion = { photo, due: Date.now() + UNDO_TIME, key }
     this.#undoable.set(photo.id, deletion)
     if (hasTrash) deletion.sent = this.#send(deletion)
@@ -81,6 +83,14 @@ export class Deletions {
     await reveal(this.navigation, id)
   }
 
+  /** Keep a photo that was added again before it was deleted. */
+  keep(id: number): void {
+    const deletion = this.#undoable.get(id)
+    if (!deletion || deletion.sent) return
+    this.#take(id)
+    this.list.unhide(id)
+  }
+
   /** Return a deletion, which can't be undone any more then. */
   #take(id: number): Deletion | undefined {
     const deletion = this.#undoable.get(id)
@@ -89,21 +99,35 @@ export class Deletions {
     return deletion
   }
 
-  #end(id: number): void {
+  async #end(id: number): Promise<void> {
     const deletion = this.#take(id)
-    if (deletion && !deletion.sent) void this.#send(deletion)
+    if (deletion) await (deletion.sent ?? this.#send(deletion))
   }
 
   #endDue(): void {
     const now = Date.now()
     for (const [id, deletion] of this.#undoable) {
       if (this.toasts.isHeld) deletion.due = Math.max(deletion.due, now + MIN_TIME_AFTER_HOLD)
-      else if (now >= deletion.due) this.#end(id)
+      else if (now >= deletion.due) void this.#end(id)
     }
   }
 
-  #endAll(): void {
-    for (const id of [...this.#undoable.keys()]) this.#end(id)
+  async #endAll(): Promise<void> {
+    await Promise.all([...this.#undoable.keys()].map((id) => this.#end(id)))
+  }
+
+  /** A phone may end a hidden page without an event, and all that is not sent with it. */
+  #endIfHidden(): void {
+    if (document.hidden && matchMedia('(pointer: coarse)').matches) void this.#endAll()
+  }
+
+  /** Delete before a form, which signs out: after that, the server would refuse. */
+  async #endBefore(event: SubmitEvent): Promise<void> {
+    const form = event.target as HTMLFormElement
+    if (event.defaultPrevented || this.#undoable.size === 0) return
+    event.preventDefault()
+    await this.#endAll()
+    form.submit()
   }
 
   /** Return whether the photo was deleted. Otherwise show it again, and say why. */

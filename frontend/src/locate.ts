@@ -1,6 +1,8 @@
-import { fetchPhoto, type Photo, Problem } from './api-later'
+import { fetchPhoto, hasTrash, type Photo, Problem } from './api-later'
 import type { PhotoList } from './photo-list'
 import { sortTime } from './sort-time'
+import { texts } from './texts-later'
+import type { Toasts } from './toasts'
 
 /** Return the slot of a photo of a list, loading pages as needed; undefined if it is not there. */
 export async function locate(list: PhotoList, id: number): Promise<number | undefined> {
@@ -41,4 +43,9 @@ async function search(list: PhotoList, id: number): Promise<number | undefined> 
     if (list.photos.get(slot)?.id === id) return slot
   }
   return undefined
+}
+
+/** Say that a photo is in no list. */
+export function sayGone(toasts: Toasts): void {
+  toasts.show(hasTrash ? texts.gone : texts.goneForGood)
 }

@@ -111,7 +111,7 @@ export class Navigation extends Observable {
     try {
       if (!this.list.isReady) await this.list.refresh()
       const slot = await this.list.locate(id)
-      if (slot === undefined) this.toasts.show(texts.gone)
+      if (slot === undefined) (await import('./locate')).sayGone(this.toasts)
       return slot
     } catch (error) {
       const hasMessage = error instanceof Problem || error instanceof Unreachable

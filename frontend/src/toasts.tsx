@@ -18,8 +18,6 @@ interface Toast {
 /** The messages that lie over the page for some seconds. */
 export class Toasts extends Observable {
   toasts: Toast[] = []
-  /** Whether one has the pointer or the focus. */
-  isHeld = false
   #lastKey = 0
   #onDismiss = new Map<number, () => void>()
 
@@ -44,23 +42,16 @@ export class Toasts extends Observable {
     this.notify()
   }
 
-  hold(isHeld: boolean): void {
-    this.isHeld = isHeld
+  /** Whether one has the pointer or the focus. */
+  get isHeld(): boolean {
+    return document.querySelector('.toasts:is(:hover, :focus-within)') !== null
   }
 }
 
 export function ToastStack({ toasts }: { toasts: Toasts }) {
   useObservable(toasts)
-  const hold = () => toasts.hold(true)
-  const release = () => toasts.hold(false)
   return (
-    <div
-      class="toasts"
-      onMouseEnter={hold}
-      onMouseLeave={release}
-      onFocusCapture={hold}
-      onBlurCapture={release}
-    >
+    <div class="toasts">
       <div role="status" aria-live="polite">
         {toasts.toasts.map(({ key, text, action }) => (
           <div key={key} class="toast">

@@ -39,7 +39,6 @@ export const first: FirstTexts = {
     'Das Hochladen konnte noch nicht beginnen. Die Fotos bleiben vorgemerkt, und es wird wieder versucht.',
   filesOutdated:
     'Safelight wurde aktualisiert. Bitte die Seite neu laden und die Fotos noch einmal hinzufügen.',
-  gone: 'Dieses Foto gibt es nicht mehr. Vielleicht ist es im Papierkorb.',
   serverUnreachable: 'Der Server ist nicht erreichbar. Bitte die Verbindung prüfen.',
   unknownError: 'Etwas ist schiefgegangen. Bitte noch einmal versuchen.',
 }
@@ -64,6 +63,8 @@ export const later: LaterTexts = {
   token: 'Token',
   deleted: (photo) => `„${photo}“ gelöscht.`,
   notDeleted: (photo) => `„${photo}“ konnte nicht gelöscht werden.`,
+  gone: 'Dieses Foto gibt es nicht mehr. Vielleicht ist es im Papierkorb.',
+  goneForGood: 'Dieses Foto gibt es nicht mehr.',
   deletedElsewhere: (photo: string) =>
     `„${photo}“ wurde in einem anderen Tab oder auf einem anderen Gerät gelöscht.`,
   leftView: (photo: string) => `„${photo}“ ist nicht mehr in dieser Ansicht.`,
@@ -110,11 +111,12 @@ export const later: LaterTexts = {
   revokingHint:
     'Der Fotospeicher ist nicht erreichbar oder voll. Deshalb funktionieren manche alten Links noch, bis er wieder verfügbar ist.',
   emptyTrash: 'Papierkorb leeren …',
-  emptyTrashQuestion: (number) =>
+  deleteForGoodQuestion: (number) =>
     `${photoCount(number)} endgültig löschen? Das lässt sich nicht rückgängig machen.`,
   emptying: 'Wird geleert …',
   notEmptied: 'Der Papierkorb konnte nicht geleert werden.',
   trashIsEmpty: 'Der Papierkorb ist leer.',
+  noTrash: 'Es gibt keinen Papierkorb: Gelöschte Fotos lassen sich nicht wiederherstellen.',
   deletedForGoodOn: (day) => `Wird am ${day} endgültig gelöscht.`,
   restore: 'Wiederherstellen',
   deleteForGood: 'Endgültig löschen',

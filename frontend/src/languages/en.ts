@@ -33,7 +33,6 @@ export const first = {
   codeNotLoaded: 'A part of the page could not be loaded. Check your connection.',
   filesKept: 'The upload could not be started. The photos are kept, and it is tried again.',
   filesOutdated: 'Safelight has been updated. Reload the page, then add the photos again.',
-  gone: 'This photo no longer exists. It may be in the trash.',
   serverUnreachable: 'The server could not be reached. Check your connection.',
   unknownError: 'Something went wrong. Try again.',
 }
@@ -57,6 +56,8 @@ export const later = {
   token: 'Token',
   deleted: (photo: string) => `Deleted “${photo}”.`,
   notDeleted: (photo: string) => `“${photo}” could not be deleted.`,
+  gone: 'This photo no longer exists. It may be in the trash.',
+  goneForGood: 'This photo no longer exists.',
   deletedElsewhere: (photo: string) =>
     `“${photo}” was deleted in another tab or on another device.`,
   leftView: (photo: string) => `“${photo}” is no longer in this view.`,
@@ -102,11 +103,12 @@ export const later = {
   revokingHint:
     'The photo store is unavailable or full, so some old links still work. They stop working as soon as it is not.',
   emptyTrash: 'Empty the trash …',
-  emptyTrashQuestion: (number: number) =>
+  deleteForGoodQuestion: (number: number) =>
     `Delete ${photoCount(number)} for good? This can’t be undone.`,
   emptying: 'Deleting …',
   notEmptied: 'The trash could not be emptied.',
   trashIsEmpty: 'The trash is empty.',
+  noTrash: 'There is no trash: deleted photos can’t be restored.',
   deletedForGoodOn: (day: string) => `Deleted for good on ${day}.`,
   restore: 'Restore',
   deleteForGood: 'Delete for good',

@@ -1,5 +1,5 @@
 import type { ComponentType } from 'preact'
-import { request } from '../api'
+import { hasTrash, request } from '../api-later'
 import type { components } from '../api.gen'
 import type { IconName } from '../icons-later'
 import type { PhotoList } from '../photo-list'
@@ -53,17 +53,29 @@ export const changeMany =
   async (ids: number[]): Promise<Result> =>
     (await (await request(path(ids.join()), { method })).json()) as Result
 
-const remove: Action = {
+const ofDelete = {
   name: 'delete',
-  label: texts.delete,
   icon: 'delete',
   key: 'Delete',
   isDangerous: true,
   // Their links die first, which takes a moment: the progress is shown between the requests.
   limit: 100,
+  failed: (count: number) => texts.notDeletedMany(count),
+} as const
+
+const moveToTrash: Action = {
+  ...ofDelete,
+  label: texts.delete,
   run: changeMany('DELETE', (ids) => `/photos?ids=${ids}`),
   done: (count) => texts.deletedMany(count),
-  failed: (count) => texts.notDeletedMany(count),
+}
+
+export const deleteForGood: Action = {
+  ...ofDelete,
+  label: texts.deleteForGood,
+  question: texts.deleteForGoodQuestion,
+  run: changeMany('DELETE', (ids) => `/photos?ids=${ids}&permanent=true`),
+  done: (count) => texts.deletedForGoodMany(count),
 }
 
 const changeDate: Action = {
@@ -126,4 +138,10 @@ const addToAlbum: Action = {
 }
 
 /** The actions of a view that has none of its own. An action is added here. */
-export const ACTIONS: Action[] = [download, addToAlbum, changeDate, rotate, remove]
+export const ACTIONS: Action[] = [
+  download,
+  addToAlbum,
+  changeDate,
+  rotate,
+  hasTrash ? moveToTrash : deleteForGood,
+]

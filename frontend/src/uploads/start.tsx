@@ -17,7 +17,8 @@ const OLD = 7 * 86_400_000
 export function start(navigation: Navigation, element: HTMLElement): UploadList {
   let timer = 0
   // Photos arrive in bursts: one refresh shows several.
-  const list = new UploadList(() => {
+  const list = new UploadList(({ id }) => {
+    if (navigation.list.hidden.has(id)) void navigation.loadDeletions().then((all) => all.keep(id))
     if (timer) return
     timer = window.setTimeout(() => {
       timer = 0

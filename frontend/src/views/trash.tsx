@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks'
 import './trash.css'
-import { fetchPage, request } from '../api'
+import { fetchPage, hasTrash, request } from '../api-later'
 import { Confirmation } from '../confirmation'
 import type { PhotoList } from '../photo-list'
-import { type Action, changeMany } from '../selection/actions'
+import { type Action, changeMany, deleteForGood } from '../selection/actions'
 import type { Source } from '../source'
 import { texts } from '../texts-later'
 import type { View } from './views'
@@ -33,18 +33,6 @@ const restore: Action = {
   failed: (count) => texts.notRestoredMany(count),
 }
 
-const deleteForGood: Action = {
-  name: 'delete',
-  label: texts.deleteForGood,
-  icon: 'delete',
-  key: 'Delete',
-  isDangerous: true,
-  question: texts.emptyTrashQuestion,
-  run: changeMany('DELETE', (ids) => `/photos?ids=${ids}&permanent=true`),
-  done: (count) => texts.deletedForGoodMany(count),
-  failed: (count) => texts.notDeletedMany(count),
-}
-
 const actions = [restore, deleteForGood]
 
 /** The photos in the trash, the last deleted first. */
@@ -69,11 +57,11 @@ function Head({ list }: { list: PhotoList }) {
       <h1>{texts.trash}</h1>
       {list.total > 0 && (
         <>
-          <p>{texts.trashHint(contents.days)}</p>
+          <p>{hasTrash ? texts.trashHint(contents.days) : texts.noTrash}</p>
           {contents.revoking > 0 && <p role="status">{texts.revokingHint}</p>}
           <Confirmation
             label={texts.emptyTrash}
-            question={texts.emptyTrashQuestion(list.total)}
+            question={texts.deleteForGoodQuestion(list.total)}
             answer={texts.deleteForGood}
             isDangerous
             isOpen={isConfirming}
@@ -90,7 +78,7 @@ function Head({ list }: { list: PhotoList }) {
 function Empty() {
   return (
     <div class="empty">
-      <p>{texts.trashIsEmpty}</p>
+      <p>{hasTrash ? texts.trashIsEmpty : texts.noTrash}</p>
     </div>
   )
 }
