@@ -124,11 +124,12 @@ class Invariants:
         answer = await service.get(f"/api/photos/{record.id}")
         if answer.status_code != httpx.codes.NOT_FOUND:
             self.report(f"photo {record.id} was deleted, and returns {answer.status_code}")
-        links = [await store.get(url) for url in record.links | record.dead]
-        if any(link.is_success for link in links):
+        links = record.links | record.dead
+        if valid := [urlsplit(url).path for url in links if (await store.get(url)).is_success]:
             self.counts["deleted, with a valid link before the reconcile"] += 1
             if self.jobs_are_done:
-                self.report(f"photo {record.id} was deleted, and its link is still valid")
+                names = ", ".join(valid)
+                self.report(f"photo {record.id} was deleted, and links are still valid: {names}")
 
     async def check_counts(self, library: Library, when: str) -> None:
         """Compare the counts of months with the rows, before and after they are folded."""

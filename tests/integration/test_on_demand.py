@@ -354,13 +354,30 @@ async def test_process_that_died_is_replaced_when_its_claim_has_expired(
     photo = await add(memory_library)
     darkroom.calls = 0
     key = key_of(memory_library, photo)
-    assert await memory_library.backends.catalog.rendering_claims.take(key, claimed_by="dead")
+    assert await memory_library.backends.catalog.rendering_claims.take([key], claimed_by="dead")
     asked = asyncio.create_task(memory_library.renditions.get_or_make(OWNER, photo.id, NAME))
     done, _ = await asyncio.wait({asked}, timeout=0.4)
     assert (done, darkroom.calls) == (set(), 0), "as long as it may be alive, it is waited for"
     await expire_claims(memory_library)
     assert (await asked).renditions[-1].name == NAME
     assert darkroom.calls == 1
+
+
+async def test_claims_that_were_taken_over_last_until_their_objects_are_deleted(
+    memory_library: Library,
+) -> None:
+    held = memory_library.backends.catalog.rendering_claims
+    left, new, other = (f"photos/{'0' * 32}/{number}" for number in range(3))
+    assert await held.take([left], claimed_by="dead") == {left}
+    await expire_claims(memory_library)
+    assert await held.take([other], claimed_by="another") == {other}
+    assert await held.take([left, new, other], claimed_by="own") is None
+    assert sorted(await claims(memory_library)) == [left, other], (
+        "the object of the first may exist"
+    )
+    assert await held.take([new, left], claimed_by="own") == {new}
+    await held.release([new, left, other], claimed_by="own")
+    assert await claims(memory_library) == [other]
 
 
 async def test_what_a_dead_process_left_is_undone(
@@ -371,7 +388,7 @@ async def test_what_a_dead_process_left_is_undone(
     parts = memory_library.backends
     for photo in (abandoned, named, gone):
         key = key_of(memory_library, photo)
-        assert await parts.catalog.rendering_claims.take(key, claimed_by="dead")
+        assert await parts.catalog.rendering_claims.take([key], claimed_by="dead")
         await parts.bucket.put(key, b"x", content_type="image/webp", same_size=False)
     await memory_library.delete(OWNER, gone.id)
     await memory_library.renditions.undo_abandoned()

@@ -143,6 +143,23 @@ async def test_links_to_renditions_from_before_a_turn_die_with_the_others(
     assert not old & await list_objects(memory_library)
 
 
+async def test_links_of_a_photo_die_although_a_turn_back_has_failed(
+    memory_library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = await add(memory_library)
+    await memory_library.rotate(OWNER, [photo.id], 90)
+    with monkeypatch.context() as away:
+
+        async def refuse(*_: object, **__: object) -> None:
+            raise errors.StorageUnavailable
+
+        away.setattr(memory_library.backends.bucket, "fetch", refuse)
+        await memory_library.rotate(OWNER, [photo.id], 270)
+    assert keys_of(photo) <= await list_objects(memory_library), "left to the sweep"
+    await memory_library.delete(OWNER, photo.id)
+    assert not keys_of(photo) & await list_objects(memory_library)
+
+
 async def test_turns_at_the_same_time_add_up(memory_library: Library) -> None:
     photo = await add(memory_library)
     await asyncio.gather(*(memory_library.rotate(OWNER, [photo.id], 90) for _ in range(3)))

@@ -17,6 +17,7 @@ from sqlalchemy import (
     cast,
     delete,
     func,
+    literal_column,
     or_,
     select,
     text,
@@ -35,24 +36,33 @@ LEASE: Final = timedelta(seconds=6)
 _NOW: Final = text("clock_timestamp()")
 _UNTIL: Final = text(f"clock_timestamp() + interval '{LEASE.total_seconds():.0f} seconds'")
 
+_KEYS: Final = cast(bindparam("keys"), ARRAY(Text))
 _new = insert(renderings).values(
     key=bindparam("key"), claimed_by=bindparam("claimed_by"), expires_at=_UNTIL
 )
+_several = insert(renderings).from_select(
+    ["key", "claimed_by", "expires_at"],
+    select(func.unnest(_KEYS), cast(bindparam("claimed_by"), Text), _UNTIL),
+)
 _TAKE: Final = compile_query(
-    _new.on_conflict_do_update(
+    _several.on_conflict_do_update(
         index_elements=[renderings.c.key],
-        set_={"claimed_by": _new.excluded.claimed_by, "expires_at": _new.excluded.expires_at},
+        set_={
+            "claimed_by": _several.excluded.claimed_by,
+            "expires_at": _several.excluded.expires_at,
+        },
         where=or_(
-            renderings.c.expires_at < _NOW, renderings.c.claimed_by == _new.excluded.claimed_by
+            renderings.c.expires_at < _NOW, renderings.c.claimed_by == _several.excluded.claimed_by
         ),
-    ).returning(renderings.c.key)
+        # PostgreSQL sets xmax of a row that it has updated, not of one that it has inserted.
+    ).returning(renderings.c.key, literal_column("xmax = 0"))
 )
 _left = insert(renderings).values(key=bindparam("key"), claimed_by="", expires_at=_NOW)
 _LEAVE: Final = _left.on_conflict_do_update(
     index_elements=[renderings.c.key],
     set_={"claimed_by": _left.excluded.claimed_by, "expires_at": _left.excluded.expires_at},
 )
-_OWN = (renderings.c.key == bindparam("own"), renderings.c.claimed_by == bindparam("claimed_by"))
+_OWN = (renderings.c.key == any_(_KEYS), renderings.c.claimed_by == bindparam("claimed_by"))
 _RENEW: Final = compile_query(
     update(renderings).where(*_OWN).values(expires_at=_UNTIL).returning(renderings.c.key)
 )
@@ -81,34 +91,29 @@ class RenderingClaims:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def take(self, key: str, *, claimed_by: str) -> bool:
-        """Claim the making of an object; return whether it is not claimed by another."""
-        parameters = {"key": key, "claimed_by": claimed_by}
-        return bool(await self._database.execute(_TAKE, parameters))
+    async def take(self, keys: Sequence[str], *, claimed_by: str) -> set[str] | None:
+        """Claim objects, all or none of them; return None if another process claims one.
 
-    async def take_all(self, keys: Sequence[str], *, claimed_by: str) -> bool:
-        """Claim objects, all or none of them; return whether none is claimed by another."""
-        taken = list[str]()
-        for key in sorted(keys):
-            if not await self.take(key, claimed_by=claimed_by):
-                await self.release_all(taken, claimed_by=claimed_by)
-                return False
-            taken.append(key)
-        return True
-
-    async def release_all(self, keys: Sequence[str], *, claimed_by: str) -> None:
-        """End claims, as `release` does."""
-        for key in keys:
-            await self.release(key, claimed_by=claimed_by)
+        Otherwise returned are the keys that no one has claimed before. The objects of the others
+        may exist although no row names them, so end those claims only once a row does, or when they
+        are deleted.
+        """
+        parameters = {"keys": sorted(keys), "claimed_by": claimed_by}
+        rows = await self._database.execute(_TAKE, parameters)
+        new = {key for key, is_new in rows if is_new}
+        if len(rows) == len(keys):
+            return new
+        await self.release(sorted(new), claimed_by=claimed_by)
+        return None
 
     async def renew(self, key: str, *, claimed_by: str) -> bool:
         """Extend a claim; return whether it still is this one's."""
-        parameters = {"own": key, "claimed_by": claimed_by}
+        parameters = {"keys": [key], "claimed_by": claimed_by}
         return bool(await self._database.execute(_RENEW, parameters))
 
-    async def release(self, key: str, *, claimed_by: str) -> None:
-        """End a claim. Does nothing if another has taken it over."""
-        await self._database.execute(_RELEASE, {"own": key, "claimed_by": claimed_by})
+    async def release(self, keys: Sequence[str], *, claimed_by: str) -> None:
+        """End claims. Does nothing to those that another has taken over."""
+        await self._database.execute(_RELEASE, {"keys": list(keys), "claimed_by": claimed_by})
 
     async def exists(self, key: str) -> bool:
         """Return whether an object is claimed, even by a claim that has expired."""

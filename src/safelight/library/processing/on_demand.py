@@ -184,9 +184,12 @@ class OnDemandRenditions:
         while True:
             with _explained():
                 async with self._queue.slot(owner):
-                    if await self._claims.take(key, claimed_by=self._process):
+                    new = await self._claims.take([key], claimed_by=self._process)
+                    if new is not None:
                         async with self._renewed(key):
-                            return await self._make_claimed(owner, id_, name, key)
+                            return await self._make_claimed(
+                                owner, id_, name, key, is_new=key in new
+                            )
             await self._wait_for_other(key)
             photo = await self._catalog.photo(owner, id_)
             is_moved = photo.storage_id != keys.storage_id_of(key)
@@ -217,34 +220,31 @@ class OnDemandRenditions:
         finally:
             task.cancel()
 
-    async def _make_claimed(self, owner: str, id_: int, name: str, key: str) -> Photo:
+    async def _make_claimed(
+        self, owner: str, id_: int, name: str, key: str, *, is_new: bool
+    ) -> Photo:
         """Make, store and name a rendition; end the claim unless something unnamed is left.
 
         Returns the photo without it if it needs another claim: the photo has new keys or other
         pixels, or this process hung.
         """
-        is_clean = True
+        is_clean = is_new  # otherwise the object may exist, of a process that died or a turn back
         try:
             rendered: RenderedPhoto | None = None
             while True:
                 photo = await self._catalog.photo(owner, id_)
-                if photo.storage_id != keys.storage_id_of(key):
-                    # It has new keys, which need a claim of their own. A tombstone has the old
-                    # ones, and so what has been written there.
-                    is_clean = True
-                    return photo
                 preset = self._preset_to_make(photo, name)
                 if preset is None:  # another process made it before this one had the claim
                     return photo
                 if keys.rendition(photo.storage_id, presets.digest(preset)) != key:
-                    # It has other pixels now, whose key needs a claim. While this one names an
-                    # object that no row names, it is left to the sweep.
+                    # It has new keys or other pixels now, whose key needs a claim. What has been
+                    # written under this one is left to the sweep.
                     return photo
                 if rendered is None:
                     rendered = await self._render(photo, preset)
                 reached("demand: rendered")
                 # The sweep may have ended the claim, or another process taken it, if this one hung.
-                if not await self._claims.take(key, claimed_by=self._process):
+                if await self._claims.take([key], claimed_by=self._process) is None:
                     return photo
                 is_clean = False
                 await self._renditions.store(rendered)
@@ -284,7 +284,7 @@ class OnDemandRenditions:
     async def _release(self, key: str) -> None:
         """End a claim, or leave it to expire while the database is down."""
         with contextlib.suppress(Unavailable):
-            await self._claims.release(key, claimed_by=self._process)
+            await self._claims.release([key], claimed_by=self._process)
         reached("demand: claim ended")
 
 

@@ -70,8 +70,7 @@ class Pruning:
                 unnamed = _unnamed(removed, pruned)
                 await self._bucket.delete(unnamed)
                 reached("prune: objects deleted")
-                for key in unnamed:
-                    await self._catalog.rendering_claims.release(key, claimed_by=self._process)
+                await self._catalog.rendering_claims.release(unnamed, claimed_by=self._process)
                 return len(names)
         except NotFound:  # deleted meanwhile
             pass

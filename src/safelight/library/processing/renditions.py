@@ -161,7 +161,7 @@ class RenditionMaker:
         meanwhile, the sweep deletes them.
         """
         claims = self._catalog.rendering_claims
-        if not await claims.take_all([each.key for each in made.renditions], claimed_by=claimed_by):
+        if await claims.take([each.key for each in made.renditions], claimed_by=claimed_by) is None:
             await asyncio.sleep(_POLL_SECONDS)
             return False
         await self.store(made)
@@ -169,7 +169,7 @@ class RenditionMaker:
 
     async def release(self, made: RenderedPhoto, claimed_by: str) -> None:
         """End the claims of stored renditions."""
-        await self._catalog.rendering_claims.release_all(
+        await self._catalog.rendering_claims.release(
             [each.key for each in made.renditions], claimed_by=claimed_by
         )
 
