@@ -1,9 +1,11 @@
 """The gallery shows what other tabs and devices change, and renews links that die."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Locator, Route, expect
@@ -112,13 +114,14 @@ async def test_images_get_new_links_when_theirs_have_died(
     refused: list[str] = []
 
     async def refuse(route: Route) -> None:
-        refused.append(route.request.url)
+        refused.append(urlsplit(route.request.url).path)
         await route.fulfill(status=403)
 
     await page.route("**/*X-Amz-Signature=*", refuse)
     await gallery.open()
     await expect(gallery.photos).to_have_count(4)
-    while len(refused) < 4:
+    # Each fails twice: the first time may be before the page listens.
+    while sum(times > 1 for times in Counter(refused).values()) < 4:
         await page.clock.fast_forward(1_000)
         await page.wait_for_timeout(50)
     await page.unroute("**/*X-Amz-Signature=*")

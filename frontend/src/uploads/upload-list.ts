@@ -1,4 +1,4 @@
-import { type Photo, Problem, Unreachable } from '../api'
+import { type Photo, Problem, reasonOf, Unreachable } from '../api-later'
 import { Observable } from '../observable'
 import { texts } from '../texts-later'
 import { abort, complete, reserve } from './reservation'
@@ -240,7 +240,7 @@ export class UploadList extends Observable {
   }
 
   #fail(upload: Upload, error: Error): void {
-    upload.reason = reasonOf(error)
+    upload.reason = /^S3/.test(error.name) ? texts.storeUnreachable : reasonOf(error)
     upload.retryable = !(error instanceof Problem && FILE_PROBLEMS.has(error.code))
     this.#setState(upload, error instanceof Problem && !error.isTemporary ? 'refused' : 'failed')
   }
@@ -284,9 +284,4 @@ function isLost(error: Error): boolean {
   const status = (error as { status?: number }).status
   if (error instanceof Problem) return error.code === 'upload_incomplete' || status === 404
   return status === 404
-}
-
-function reasonOf(error: Error): string {
-  if (error instanceof Problem || error instanceof Unreachable) return error.message
-  return /^S3/.test(error.name) ? texts.storeUnreachable : texts.unknownError
 }
