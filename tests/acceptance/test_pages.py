@@ -106,6 +106,24 @@ async def test_wrong_token_is_refused_and_right_token_signs_in_until_sign_out(
     await expect(visit.page.get_by_label("Token")).to_be_visible()
 
 
+async def test_another_browser_is_signed_out_without_javascript(
+    open_session: OpenBrowserSession, service: Service
+) -> None:
+    other = await open_session(signed_in=False)
+    await other.sign_in()
+    visit = await open_session(javascript=False)
+    page = visit.page
+    await page.goto(f"{service.url}/simple-upload")
+    await visit.follow(page.get_by_role("link", name="Signed-in devices"))
+    devices = page.get_by_role("main").get_by_role("listitem")
+    await expect(devices.first).to_contain_text("(this browser)")
+    before = await devices.count()
+    await visit.follow(devices.nth(1).get_by_role("button", name="Sign out"))
+    await expect(devices).to_have_count(before - 1)
+    await other.page.goto(f"{service.url}/simple-upload")
+    await expect(other.page.get_by_label("Token")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

@@ -8,7 +8,7 @@ import httpx
 
 from safelight.web.pages.languages.en import ENGLISH
 from support import pictures
-from support.app_server import Site
+from support.app_server import TOKEN, Site
 
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.1"}
 ENGLISH_TEXTS = [
@@ -64,6 +64,13 @@ def test_errors_on_pages_are_in_german(client: httpx.Client, guarded: Site) -> N
         assert "auf einem Gerät" in _german(browser.get("/sign-in?code=x"))
         wrong = browser.post("/sign-in", data={"token": "x"})
         assert "Dieses Token ist nicht gültig." in _german(wrong, 401)
+
+
+def test_page_of_devices_is_in_german(guarded: Site) -> None:
+    with guarded.client(headers={**GERMAN, "Origin": guarded.url}) as browser:
+        browser.post("/sign-in", data={"token": TOKEN})
+        assert "(dieser Browser)" in _german(browser.get("/simple-upload/devices"))
+        assert "Angemeldete Geräte" in _german(browser.get("/simple-upload"))
 
 
 def test_gallery_page_has_the_messages_of_errors_in_its_language(client: httpx.Client) -> None:

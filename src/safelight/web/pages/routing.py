@@ -10,6 +10,7 @@ from safelight.errors import SafelightError, Unauthenticated
 from safelight.library import Library
 from safelight.web.auth.auth import Authenticator
 from safelight.web.http.body import ClientGone
+from safelight.web.pages.devices import DevicePages
 from safelight.web.pages.gallery import GalleryPage
 from safelight.web.pages.installed import InstalledApp
 from safelight.web.pages.renderer import PageRenderer
@@ -25,6 +26,7 @@ def page_router(
     """Make the router of the pages. Each page authenticates its request."""
     gallery = GalleryPage(library, authenticator, renderer)
     simple = SimplePages(library, authenticator, renderer)
+    devices = DevicePages(authenticator, renderer)
     installed = InstalledApp(authenticator)
     sign_in = SignInPages(library, authenticator, renderer)
     router = APIRouter(include_in_schema=False)
@@ -37,6 +39,8 @@ def page_router(
         ("/simple-upload/trash/empty", "POST", simple.empty_trash),
         ("/simple-upload/albums", "GET", simple.albums),
         ("/simple-upload/albums/{album_id}", "GET", simple.album),
+        ("/simple-upload/devices", "GET", devices.list_),
+        ("/simple-upload/devices/{session_id}/sign-out", "POST", devices.sign_out),
         ("/simple-upload/{photo_id}", "GET", simple.photo),
         ("/simple-upload/{photo_id}/restore", "POST", simple.restore),
         ("/simple-upload/{photo_id}/revoke-links", "POST", simple.revoke_links),

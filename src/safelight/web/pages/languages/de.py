@@ -122,6 +122,14 @@ GERMAN: Final = Texts(
     ),
     token_is_wrong="Dieses Token ist nicht gültig.",
     sign_out="Abmelden",
+    devices="Angemeldete Geräte",
+    device=lambda browser, system: " auf ".join(
+        filter(None, (browser or "Unbekannter Browser", system))
+    ),
+    this_browser="dieser Browser",
+    seen_at="Zuletzt gesehen: {}.",
+    signed_in_at="Angemeldet: {}, von {}.",
+    no_devices="Kein Browser ist angemeldet.",
     error="Fehler",
     something_went_wrong="Etwas ist schiefgegangen",
     back="Zurück zu den Fotos",

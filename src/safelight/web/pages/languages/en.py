@@ -94,6 +94,14 @@ ENGLISH: Final = Texts(
     link_is_used="This link has been used or has expired. Sign in with the token instead.",
     token_is_wrong="This token is not valid.",
     sign_out="Sign out",
+    devices="Signed-in devices",
+    device=lambda browser, system: " on ".join(
+        filter(None, (browser or "Unknown browser", system))
+    ),
+    this_browser="this browser",
+    seen_at="Last seen {}.",
+    signed_in_at="Signed in {}, from {}.",
+    no_devices="No browser is signed in.",
     error="Error",
     something_went_wrong="Something went wrong",
     back="Back to the photos",

@@ -109,6 +109,16 @@ class Texts:
     token_is_wrong: str
     sign_out: str
 
+    devices: str
+    device: Callable[[str | None, str | None], str]
+    """Of the names of a browser and of its system, as far as they are known."""
+    this_browser: str
+    seen_at: str
+    """With a time."""
+    signed_in_at: str
+    """With a time and an address."""
+    no_devices: str
+
     error: str
     something_went_wrong: str
     back: str
