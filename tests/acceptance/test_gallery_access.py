@@ -157,6 +157,7 @@ async def test_axe_finds_no_violations_in_other_views(gallery: GalleryPage) -> N
         ("/albums", "Walks"),
         (f"/albums/{album}", "Photo 0"),
         ("/trash", "Photo 2"),
+        ("/devices", "this browser"),
     ):
         await gallery.open(f"/simple-upload{path}")
         await expect(page.get_by_role("main")).to_contain_text(text)

@@ -41,9 +41,14 @@ async def test_photos_are_restored_and_deleted_for_good_in_the_trash(
 
     await gallery.photos.first.click()
     viewer = page.get_by_role("dialog")
+    await gallery.viewer.shows("Photo 3")
+    await expect(viewer.get_by_role("button", name="Slideshow")).to_be_visible()
+    await expect(viewer.get_by_role("button", name="Rotate")).to_be_hidden()
     await viewer.get_by_role("button", name="Restore").click()
+    await gallery.viewer.shows("Photo 2")
     await viewer.get_by_role("button", name="Delete for good …").click()
     await viewer.get_by_role("button", name="Delete for good", exact=True).click()
+    await gallery.viewer.shows("Photo 1")
     await viewer.get_by_role("button", name="Close").click()
     await expect(gallery.photos).to_have_count(1)
 

@@ -542,3 +542,6 @@ async def test_gallery_is_in_german(open_session: OpenBrowserSession, service: S
     details = dialog.get_by_role("region", name="Details")
     await expect(details).to_contain_text("20. Mai 2021 um 13:05")
     await expect(details).to_contain_text("40, 1,5 MB")
+    await details.get_by_role("button", name="Alle Links widerrufen …").click()
+    await expect(details.get_by_role("button", name="Abbrechen")).to_be_visible()
+    assert await details.evaluate("panel => panel.scrollWidth <= panel.clientWidth")

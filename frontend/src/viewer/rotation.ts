@@ -28,14 +28,21 @@ export class Rotation {
         order: 11,
         isButton: true,
         html: { isCustomSVG: true, size: 32, inner: ICON },
+        onInit: (element) => {
+          pswp.on('change', () => (element.style.display = this.#mayRotate ? '' : 'none'))
+        },
         onClick: () => this.rotate(90),
       })
     })
   }
 
+  get #mayRotate(): boolean {
+    return !this.options.photo()?.trashed_at
+  }
+
   rotate(degrees: 90 | 270): void {
     const photo = this.options.photo()
-    if (!photo || photo.trashed_at) return
+    if (!photo || !this.#mayRotate) return
     const isRunning = this.#wanted.has(photo.id)
     const turn = ((this.#wanted.get(photo.id) ?? photo.turn) + degrees) % 360
     this.#wanted.set(photo.id, turn)
