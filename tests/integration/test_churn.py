@@ -12,7 +12,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from safelight import keys
-from safelight.catalog.database import Database, Work
+from safelight.catalog.connections.pool import Work
+from safelight.catalog.database import Database
 from safelight.catalog.tables import codes, photos, sessions, uploads
 from safelight.engines import EmbeddedEngines
 from safelight.errors import CatalogUnavailable

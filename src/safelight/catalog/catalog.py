@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.albums.albums import Albums
 from safelight.catalog.changes.counter import ChangeCounter
-from safelight.catalog.database import Database, Work
+from safelight.catalog.connections.pool import Work
+from safelight.catalog.database import Database
 from safelight.catalog.deletion.rekeying import RekeyedRows
 from safelight.catalog.deletion.trash import TrashRows
 from safelight.catalog.diagnosis import DatabaseFacts, read_facts

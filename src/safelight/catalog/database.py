@@ -6,7 +6,6 @@ Every call goes through `_run`, which limits its time, traces it and translates 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -17,14 +16,20 @@ from sqlalchemy import Executable, Select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from safelight.catalog.connections.pool import UNUSABLE, open_pool, require_sessions
+from safelight.catalog.connections.pool import (
+    UNUSABLE,
+    Work,
+    open_pool,
+    require_sessions,
+    run_alone,
+    run_in_transaction,
+)
 from safelight.catalog.connections.url import conninfo, parse_url
 from safelight.catalog.queries import Query
 from safelight.errors import CatalogUnavailable, SafelightError, StorageFull, UsageError
 from safelight.tracing import span
 
 T = TypeVar("T")
-Work = Callable[[AsyncConnection], Awaitable[T]]
 
 _BATCH: Final = 1000
 """Rows in a batch of `process_in_batches`: some tens of milliseconds."""
@@ -75,20 +80,17 @@ class Database:
         Raises CatalogUnavailable after the deadline or when PostgreSQL is down, StorageFull when
         its disk is full. After CatalogUnavailable the transaction may have been committed or not.
         """
-
-        async def run() -> T:
-            async with self._engine.connect() as pooled:
-                connection = await pooled.execution_options(isolation_level="READ COMMITTED")
-                async with connection.begin():
-                    return await work(connection)
-
-        return await self._run("transaction", run, deadline=deadline)
+        return await self._run(
+            "transaction", partial(run_in_transaction, self._engine, work), deadline=deadline
+        )
 
     async def fetch_all(
         self, query: Query, parameters: Mapping[str, object]
     ) -> list[tuple[Any, ...]]:
         """Return the rows of a query. Like `read`, but for a third of its CPU, by psycopg alone."""
-        return await self._run("read", partial(self._send, query, parameters), repeats=True)
+        return await self._run(
+            "read", partial(run_alone, self._engine, query, parameters), repeats=True
+        )
 
     async def execute(
         self, query: Query, parameters: Mapping[str, object]
@@ -100,7 +102,7 @@ class Database:
         IntegrityError too.
         """
         return await self._run(
-            "change", partial(self._send, query, parameters, in_transaction=True)
+            "change", partial(run_alone, self._engine, query, parameters, in_transaction=True)
         )
 
     async def process_in_batches(
@@ -175,42 +177,6 @@ class Database:
                 " the same app, or the same asyncio.run()."
             )
         self._loop = asyncio.get_running_loop()
-
-    async def _send(
-        self, query: Query, parameters: Mapping[str, object], *, in_transaction: bool = False
-    ) -> list[tuple[Any, ...]]:
-        async with self._engine.connect() as connection:
-            try:
-                return await fetch_on_connection(
-                    connection, query, parameters, in_transaction=in_transaction
-                )
-            except psycopg.IntegrityError:
-                raise
-            except BaseException as error:
-                # psycopg was used directly, so SQLAlchemy doesn't know the connection's state.
-                await connection.invalidate()
-                if isinstance(error, UNUSABLE):  # the others are probably to the same server
-                    await self._engine.dispose()
-                raise
-
-
-async def fetch_on_connection(
-    connection: AsyncConnection,
-    query: Query,
-    parameters: Mapping[str, object],
-    *,
-    in_transaction: bool = False,
-) -> list[tuple[Any, ...]]:
-    """Return the rows of a query, by psycopg alone, on a connection of Database.
-
-    It is part of the connection's transaction if there is one; `in_transaction` starts one.
-    Raises psycopg's own errors.
-    """
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    async with driver.transaction() if in_transaction else nullcontext():
-        cursor = await driver.execute(query.sql, parameters, prepare=True)
-        rows: list[tuple[Any, ...]] = await cursor.fetchall()
-        return rows
 
 
 def _abandon(task: asyncio.Future[T]) -> None:

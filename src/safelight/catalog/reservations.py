@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight.catalog.changes.counter import ChangeCounter
-from safelight.catalog.database import Database, fetch_on_connection
+from safelight.catalog.connections.pool import run_on
+from safelight.catalog.database import Database
 from safelight.catalog.deletion.trash import restore_photos
 from safelight.catalog.months.counts import FOLD_EVERY, MonthCounts
 from safelight.catalog.queries import FIND_DUPLICATE, FIND_DUPLICATES, PUBLISH, RESERVE
@@ -191,7 +192,7 @@ async def _publish_row(
     """Publish a pending row, run the hooks, and return the photo; None if it isn't pending."""
     rows: Sequence[Any]
     if on_own_connection:
-        rows = await fetch_on_connection(connection, PUBLISH, parameters)
+        rows = await run_on(connection, PUBLISH, parameters)
     else:  # the caller's driver may not be psycopg
         rows = (await connection.execute(PUBLISH.statement, parameters)).all()
     if not rows:

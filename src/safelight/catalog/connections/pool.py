@@ -1,19 +1,28 @@
-"""Open a pool of connections to PostgreSQL, directly or through PgBouncer."""
+"""Open a pool of connections to PostgreSQL, directly or through PgBouncer, and use them.
+
+Nothing here limits the time of a call or translates its errors: `Database` does.
+"""
 
 import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import errors as pg
 from sqlalchemy import URL, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from safelight.catalog.connections.url import count_hosts
+from safelight.catalog.queries import Query
 from safelight.errors import SettingsError
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
 
 _IDLE_SECONDS: Final = 1.0
 """A connection whose last use began longer ago is tested before it is used."""
@@ -118,3 +127,51 @@ def _ping_idle(engine: AsyncEngine) -> None:
             dialect.do_ping(connection)
         except psycopg.Error as error:
             raise InvalidatePoolError from error
+
+
+async def run_in_transaction(engine: AsyncEngine, work: Work[T]) -> T:
+    """Run `work` on a connection of the pool, in a transaction that is committed at its end."""
+    async with engine.connect() as pooled:
+        connection = await pooled.execution_options(isolation_level="READ COMMITTED")
+        async with connection.begin():
+            return await work(connection)
+
+
+async def run_alone(
+    engine: AsyncEngine,
+    query: Query,
+    parameters: Mapping[str, object],
+    *,
+    in_transaction: bool = False,
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a query on a connection of the pool. Raises as `run_on` does."""
+    async with engine.connect() as connection:
+        try:
+            return await run_on(connection, query, parameters, in_transaction=in_transaction)
+        except psycopg.IntegrityError:
+            raise
+        except BaseException as error:
+            # psycopg was used directly, so SQLAlchemy doesn't know the connection's state.
+            await connection.invalidate()
+            if isinstance(error, UNUSABLE):  # the others are probably to the same server
+                await engine.dispose()
+            raise
+
+
+async def run_on(
+    connection: AsyncConnection,
+    query: Query,
+    parameters: Mapping[str, object],
+    *,
+    in_transaction: bool = False,
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a query, by psycopg alone, on a connection of `open_pool`.
+
+    It is part of the connection's transaction if there is one; `in_transaction` starts one.
+    Raises psycopg's own errors.
+    """
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    async with driver.transaction() if in_transaction else nullcontext():
+        cursor = await driver.execute(query.sql, parameters, prepare=True)
+        rows: list[tuple[Any, ...]] = await cursor.fetchall()
+        return rows
