@@ -36,6 +36,8 @@ _MAX_CONCURRENT_WRITES = 4
 _LARGE_OBJECT = 4 * 1024 * 1024
 _READ_CHUNK = 256 * 1024
 """Larger chunks would only use more memory."""
+_FETCH_CHUNK = 512 * 1024
+"""Of objects that an upload waits for: every chunk resumes all that wait with it."""
 
 
 class Bucket(ObjectCopies):
@@ -85,13 +87,12 @@ class Bucket(ObjectCopies):
         replaced: it counts as stored if it has the same size (the response to an earlier attempt
         was lost), or any size if `same_size` is false. It `waits` until few others are written.
         """
-        write = partial(self._write, key, data, content_type)
         slot = self._write_slots if waits else nullcontext()
         async with self._limited("put", len(data)), slot:
             used: StoreFeatures | None = replace(self.features)  # they may change meanwhile
             while True:
                 try:
-                    return await self._call(write)
+                    return await self._write(key, data, content_type)
                 except AlreadyExistsError:
                     if same_size and (await self._store.head_async(key))["size"] != len(data):
                         raise
@@ -113,12 +114,15 @@ class Bucket(ObjectCopies):
             usual = self._slow_store if len(data) > _LARGE_OBJECT else self._store
             store, features = trial or (usual, self.features)
             try:
-                await store.put_async(
-                    key,
-                    data,
-                    attributes={"Content-Type": content_type, "Cache-Control": CACHE_CONTROL},
-                    mode="create" if features.conditional_writes else "overwrite",
-                    use_multipart=False,
+                await self._call(
+                    partial(
+                        store.put_async,
+                        key,
+                        data,
+                        attributes={"Content-Type": content_type, "Cache-Control": CACHE_CONTROL},
+                        mode="create" if features.conditional_writes else "overwrite",
+                        use_multipart=False,
+                    )
                 )
             except GenericError as error:
                 refusal = StoreError.of(error)
@@ -180,7 +184,7 @@ class Bucket(ObjectCopies):
             total = response.meta["size"]
             if size is None or total == size:
                 received = 0
-                async for chunk in response.stream(min_chunk_size=_READ_CHUNK):
+                async for chunk in response.stream(min_chunk_size=_FETCH_CHUNK):
                     received += len(chunk)
                     write(bytes(chunk))
                 if received != total:

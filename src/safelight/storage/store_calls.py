@@ -98,8 +98,10 @@ class StoreCalls:
         self.calls.labels(verb).inc()
         failures = self.errors.labels(verb)  # exported as 0 from the first call on
         with span(f"storage {verb}"), self.seconds.labels(verb).time():
+            if not self._is_running():
+                failures.inc()
+                raise StorageUnavailable(retry_after=_RESTART)
             try:
-                self.require_running()
                 async with asyncio.timeout(self._timeout + size // _MIN_BYTES_PER_SECOND):
                     yield
             except StorageUnavailable:
