@@ -119,7 +119,8 @@ def test_request_and_its_job_are_logged_with_the_same_id(
         del is_large
         return presets.presets_for_image(maker.ladder, facts)[:1]
 
-    monkeypatch.setattr(RenditionMaker, "_choose", choose_narrowest)  # the others need a job
+    # The others need a job.
+    monkeypatch.setattr(RenditionMaker, "choose_at_upload", choose_narrowest)
     id_ = f"with-a-job-{uuid4().hex}"
     files = {"photo": pictures.jpeg(1600, 1200)}
     added = client.post("/api/photos", files=files, headers={"X-Request-Id": id_})

@@ -173,7 +173,8 @@ class AdmissionQueue:
         if not ticket.background:
             self._average += _WEIGHT * (seconds - self._average)
         self._free(ticket)
-        asyncio.get_running_loop().call_soon(self._admit)
+        if self._queues:
+            asyncio.get_running_loop().call_soon(self._admit)
 
     def estimated_wait(self) -> timedelta:
         """Estimate the time until all that are waiting now have had a slot."""

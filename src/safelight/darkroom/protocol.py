@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from mmap import mmap
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -174,6 +175,7 @@ def encode_check(formats: Sequence[str]) -> bytes:
     return msgspec.json.encode({"operation": "check", "formats": formats})
 
 
+@cache
 def encode_inspect(format_: Format, *, render_next: bool = False) -> bytes:
     """Encode the request to inspect the attached image, and perhaps to keep it for the next one."""
     return msgspec.json.encode(

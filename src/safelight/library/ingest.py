@@ -145,13 +145,16 @@ class Ingest:
         if duplicate:
             return AddResult(photo=duplicate, created=False)
         storage_id = keys.new_storage_id()
-        inspected, rendered = await self._renditions.inspect_and_render(
-            file, storage_id, owner=owner
+        inspected = await self._darkroom.inspect(
+            file, owner=owner, presets=self._renditions.choose_at_upload
         )
+        if inspected.rendered is None:
+            raise TypeError("the darkroom has rendered nothing")
+        rendered = self._renditions.with_keys(inspected.rendered, inspected.facts, storage_id)
         reached("add: inspected")
-        details = replace(inspected.details, colour=rendered.colour)
+        details = replace(inspected.facts.details, colour=rendered.colour)
         facts = choose_date(
-            replace(inspected, details=details),
+            replace(inspected.facts, details=details),
             filename=caption.filename,
             modified_at=modified_at,
             now=self._clock(),

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
@@ -25,7 +25,7 @@ _POLL_SECONDS: Final = 0.05
 class RenderedPhoto:
     """Renditions that have been made but not stored, narrowest first.
 
-    `is_complete` unless the photo should have more of them.
+    `is_complete` if none is missing of those that a photo gets unasked.
     """
 
     renditions: tuple[Rendition, ...]
@@ -64,26 +64,37 @@ class RenditionMaker:
     ) -> RenderedPhoto:
         """Render an inspected photo by these presets. Raises CorruptImage, Busy."""
         result = await self._darkroom.render(file, facts, wanted, owner=owner)
-        return _with_keys(result, storage_id, wanted)
+        return self.with_keys(result, facts, storage_id)
 
-    async def inspect_and_render(
-        self, file: BinaryIO, storage_id: str, *, owner: str
-    ) -> tuple[ImageFacts, RenderedPhoto]:
-        """Inspect a photo, and make the renditions that it gets at upload, of one decode.
+    def choose_at_upload(self, facts: ImageFacts, *, is_large: bool) -> tuple[Preset, ...]:
+        """Return the presets that an inspected photo is rendered by at upload, of the same decode.
 
-        A large photo takes so long to decode that it gets all of them. Raises as `Darkroom.inspect`
-        does.
+        A large photo takes so long to decode that it gets all of them.
         """
-        inspected = await self._darkroom.inspect(file, owner=owner, presets=self._choose)
-        facts, result = inspected.facts, inspected.rendered
-        if result is None:
-            raise TypeError("the darkroom has rendered nothing")
-        wanted = presets.presets_for_image(self.ladder, facts)
-        return facts, _with_keys(result, storage_id, presets.unasked(wanted))
-
-    def _choose(self, facts: ImageFacts, *, is_large: bool) -> tuple[Preset, ...]:
         wanted = presets.presets_for_image(self.ladder, facts)
         return wanted if is_large else presets.made_at_upload(wanted)
+
+    def with_keys(self, result: RenderResult, facts: ImageFacts, storage_id: str) -> RenderedPhoto:
+        """Return what the darkroom has made of a photo, with the keys of the renditions."""
+        missing = set(presets.unasked(presets.presets_for_image(self.ladder, facts)))
+        renditions = list[Rendition]()
+        for image in result.images:
+            missing.discard(image.preset)
+            rendition = Rendition(
+                name=image.preset.name,
+                key=keys.rendition(storage_id, presets.digest(image.preset)),
+                width=image.width,
+                height=image.height,
+                content_type=presets.CONTENT_TYPE,
+            )
+            renditions.append(rendition)
+        return RenderedPhoto(
+            renditions=tuple(renditions),
+            images=result.images,
+            thumbhash=result.thumbhash,
+            colour=result.colour,
+            is_complete=not missing,
+        )
 
     async def store(self, rendered: RenderedPhoto, *others: Awaitable[None]) -> None:
         """Store renditions under their keys, whose prefix is that of a committed row.
@@ -188,25 +199,3 @@ class RenditionMaker:
         outdated = {preset.name for preset in self.missing(photo, demanded=True)}
         valid = [each for each in photo.renditions if each.name not in outdated]
         return replace(made, renditions=(*valid, *made.renditions))
-
-
-def _with_keys(result: RenderResult, storage_id: str, wanted: Iterable[Preset]) -> RenderedPhoto:
-    """Return what the darkroom has made of a photo, with the keys of the renditions."""
-    missing, renditions = set(wanted), list[Rendition]()
-    for image in result.images:
-        missing.discard(image.preset)
-        rendition = Rendition(
-            name=image.preset.name,
-            key=keys.rendition(storage_id, presets.digest(image.preset)),
-            width=image.width,
-            height=image.height,
-            content_type=presets.CONTENT_TYPE,
-        )
-        renditions.append(rendition)
-    return RenderedPhoto(
-        renditions=tuple(renditions),
-        images=result.images,
-        thumbhash=result.thumbhash,
-        colour=result.colour,
-        is_complete=not missing,
-    )
