@@ -3,7 +3,7 @@
 The column `name` holds the upload's id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from operator import methodcaller
@@ -32,7 +32,7 @@ from safelight.catalog.queries import compile_query
 from safelight.catalog.tables import uploads
 from safelight.catalog.tombstones import TransactionHook
 from safelight.errors import NotFound, TooManyUploads
-from safelight.models import Caption, Upload, UploadStatus
+from safelight.models import Caption, Photo, Upload, UploadStatus
 
 _LOCK_OWNER = text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 1634755955))")
 """Held while an owner's open uploads are counted; the seed is used by these locks only."""
@@ -133,16 +133,23 @@ class Uploads:
         return _upload_from_row(rows[0])
 
     async def complete(
-        self, connection: AsyncConnection, upload_id: str, photo_id: int, *, now: datetime
+        self,
+        connection: AsyncConnection,
+        photo: Photo,
+        *,
+        upload_id: str,
+        clock: Callable[[], datetime],
+        in_transaction: TransactionHook,
     ) -> None:
         """Complete an upload in the caller's transaction, with its photo. Raises UploadEnded."""
         statement = (
             update(uploads)
             .where(uploads.c.name == upload_id, _OPEN)
-            .values(status=UploadStatus.COMPLETED, photo_id=photo_id, ended_at=now)
+            .values(status=UploadStatus.COMPLETED, photo_id=photo.id, ended_at=clock())
         )
         if (await connection.execute(statement)).rowcount != 1:
             raise UploadEnded
+        await in_transaction(connection)
 
     async def abort(
         self, upload_id: str, *, now: datetime, in_transaction: TransactionHook
@@ -203,9 +210,9 @@ class Uploads:
         overdue = (_OPEN, uploads.c.expires_at < expired_before, uploads.c.name > after)
         return await self._read_ids(*overdue, limit=limit)
 
-    async def mark_swept(self, ids: Sequence[str], *, now: datetime) -> None:
+    def mark_swept(self, ids: Sequence[str], *, now: datetime) -> Awaitable[object]:
         """Record that the data of ended uploads has been cleared."""
-        await self._database.execute(_MARK_SWEPT, {"ids": list(ids), "swept_at": now})
+        return self._database.execute(_MARK_SWEPT, {"ids": list(ids), "swept_at": now})
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete the rows of ended uploads."""

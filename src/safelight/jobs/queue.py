@@ -4,7 +4,7 @@ Every function runs on the caller's connection, in its transaction.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -66,21 +66,21 @@ _ENQUEUE = text(
 )
 
 
-async def enqueue(
+def enqueue(
     connection: AsyncConnection,
     task: str,
     *,
     args: Mapping[str, str | int] | None = None,
     after: timedelta = timedelta(0),
     priority: int = 0,
-) -> None:
+) -> Awaitable[None]:
     """Enqueue a job that calls a task with `args`, `after` the transaction is committed.
 
     Jobs of higher priority run first. If the same task already waits with the same arguments, no
     job is added. The waiting one is locked until the commit, so that no worker runs it before it
     can see the transaction's changes. A job keeps the id of the (first) request that caused it.
     """
-    await connection.run_sync(enqueue_blocking, task, args=args, after=after, priority=priority)
+    return connection.run_sync(enqueue_blocking, task, args=args, after=after, priority=priority)
 
 
 def enqueue_blocking(

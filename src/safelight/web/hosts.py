@@ -26,6 +26,7 @@ def request_host(headers: Headers) -> str | None:
     return parse_host(hosts[0]) if len(hosts) == 1 else None
 
 
+@lru_cache(maxsize=64)
 def parse_host(text: str) -> str | None:
     """Return the name or address in a Host header, as `request_host` does.
 

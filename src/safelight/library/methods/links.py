@@ -78,15 +78,16 @@ class LinkMethods(LibraryLifecycle):
     ) -> PhotoLinks:
         """Sign the links to a photo's original and to each of its renditions."""
         signer = self.backends.link_signer
-        named = [("original", keys.original(photo.storage_id))]
-        named += map(attrgetter("name", "key"), photo.renditions)
+        objects = [keys.original(photo.storage_id), *map(attrgetter("key"), photo.renditions)]
+        count = len(objects)
         name, key = self._displayed(photo)
-        objects = [each for _, each in named] + ([] if (name, key) in named else [key])
+        if key not in objects:
+            objects.append(key)
         links = signer.links(objects, photo.storage_id, endpoint=endpoint, now=now)
         return PhotoLinks(
             original=links[0],
             display=links[objects.index(key)],
-            renditions=links[1 : len(named)],
+            renditions=links[1:count],
             stable_until=signer.stable_until(photo.storage_id, now),
             shown=name,
         )
@@ -113,7 +114,7 @@ class LinkMethods(LibraryLifecycle):
     def _displayed(self, photo: Photo) -> tuple[str, str]:
         """Return the name and the key of the image to show."""
         presets = self.backends.presets
-        if awaited := awaited_for_display(presets, photo):
+        if not photo.renditions and (awaited := awaited_for_display(presets, photo)):
             return awaited.name, keys.rendition(photo.storage_id, digest(awaited))
         if shown := display_rendition(photo, not_for_display(presets)):
             return shown.name, shown.key

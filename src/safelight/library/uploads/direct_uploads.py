@@ -7,9 +7,8 @@ spool; that copy is checked, decoded and stored under ``photos/``.
 import re
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safelight import keys
 from safelight.catalog import Catalog, UploadEnded
@@ -221,11 +220,12 @@ class DirectUploads:
 
     async def _complete(self, upload: Upload) -> AddResult | None:
         """Complete an open upload; return None if another request has ended it meanwhile."""
-
-        async def mark_completed(connection: AsyncConnection, photo: Photo) -> None:
-            await self._rows.complete(connection, upload.upload_id, photo.id, now=self._clock())
-            await enqueue_clear(connection)
-
+        mark_completed = partial(
+            self._rows.complete,
+            upload_id=upload.upload_id,
+            clock=self._clock,
+            in_transaction=enqueue_clear,
+        )
         try:
             with self._spool.file(upload.owner) as copy:
                 key = keys.incoming(upload.upload_id)
@@ -247,9 +247,7 @@ class DirectUploads:
                     hooks=[mark_completed],
                 )
             if not result.created:
-                await self._catalog.transaction(
-                    lambda connection: mark_completed(connection, result.photo)
-                )
+                await self._catalog.transaction(partial(mark_completed, photo=result.photo))
         except UploadEnded:
             return None
         except NotFound as error:

@@ -117,6 +117,6 @@ async def read_upload_form(
     limit = limits.max_form_bytes + limits.max_form_overhead
     await read_body(request, limits, form.write, limit=limit, too_large=form.too_large)
     caption, modified_at, sha256 = form.finish()
-    if sha256 not in {None, await photo.sha256()}:
+    if sha256 and sha256 != await photo.sha256():
         raise ChecksumMismatch
     return caption, modified_at

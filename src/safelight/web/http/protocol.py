@@ -157,7 +157,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Start the next request, or make sure that the last response is read."""
         super().on_response_complete()
-        if self.limiter and not self._is_answering:
+        if self.limiter and self.cycle.response_complete:  # otherwise the next one has arrived
             self.limiter.mark_idle(self)
         if self.transport.is_closing():
             self._watch_reader()

@@ -6,6 +6,7 @@ what it received, so only what the trusted proxies themselves appended is believ
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import repeat
 from operator import contains
@@ -29,6 +30,7 @@ _with_port = re.compile(
 ).fullmatch
 
 
+@lru_cache(maxsize=64)
 def parse_address(text: str) -> Address | None:
     """Return an IP address, without its zone, and an IPv4-mapped one as IPv4; else None."""
     try:
