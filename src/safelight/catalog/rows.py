@@ -112,7 +112,8 @@ def columns_from_facts(facts: ImageFacts, *, now: datetime) -> dict[str, object]
     That is the capture time; without an offset it counts as UTC. It is `now` if the image has no
     capture time, or one at the end of the calendar. The size is that before the photo was turned.
     """
-    facts = turn_to(facts, 0)
+    if facts.turn:
+        facts = turn_to(facts, 0)
     sort_at = now
     if facts.taken_at is not None:
         with contextlib.suppress(OverflowError):

@@ -35,8 +35,6 @@ from safelight.storage import Bucket
 
 OriginalWriter = Callable[[str, mmap.mmap, str], Awaitable[None]]
 """Writes an original: its key, its bytes and their type."""
-UploadReader = Callable[[SpooledUpload], Awaitable[tuple[Caption, datetime | None]]]
-"""Writes an upload to the spool; returns its texts, and when the client's file was modified."""
 
 _log = logging.getLogger(__name__)
 
@@ -99,20 +97,24 @@ class Ingest:
         self._metrics.count_added(created=result.created, size=result.photo.size)
         return result
 
-    async def receive(self, owner: str, read: UploadReader) -> AddResult:
-        """Make a photo of what `read` writes to an empty file in the spool.
+    async def receive(
+        self,
+        owner: str,
+        upload: SpooledUpload,
+        caption: Caption,
+        *,
+        modified_at: datetime | None = None,
+    ) -> AddResult:
+        """Make a photo of a form's file in the spool; the caller counts failures.
 
-        Raises what `read` and `run` do, Busy or StorageFull if the spool has no room, TooLarge, and
-        InvalidRequest for the caption.
+        Raises what `run` does, TooLarge, and InvalidRequest for the caption.
         """
-        with self._metrics.count_failures(), self._spool.file(owner) as upload:
-            caption, modified_at = await read(upload)
-            if upload.size > self._max_bytes:
-                raise too_large(upload.size, self._max_bytes)
-            caption = validate(caption)
-            self._links.check()
-            self._bucket.require_running()
-            result = await self.run(owner, upload, caption, modified_at=modified_at)
+        if upload.size > self._max_bytes:
+            raise too_large(upload.size, self._max_bytes)
+        caption = validate(caption)
+        self._links.check()
+        self._bucket.require_running()
+        result = await self.run(owner, upload, caption, modified_at=modified_at)
         self._metrics.count_added(created=result.created, size=result.photo.size)
         return result
 

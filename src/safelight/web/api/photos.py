@@ -1,7 +1,6 @@
 """The router of ``/photos``, for Safelight's app or an embedding one."""
 
 from collections.abc import Collection
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -147,9 +146,12 @@ class _Calls:
 
     async def add(self, request: Request) -> Response:
         """Add the photo of a form upload."""
-        owner = owner_of(request)
-        read = partial(read_upload_form, request, self._library.limits)
-        added = await self._library.components.ingest.receive(owner, read)
+        owner, library = owner_of(request), self._library
+        with library.metrics.count_failures(), library.backends.spool.file(owner) as upload:
+            caption, modified_at = await read_upload_form(request, library.limits, upload)
+            added = await library.components.ingest.receive(
+                owner, upload, caption, modified_at=modified_at
+            )
         location = f"{public_path(request.scope).rstrip('/')}/{added.photo.id}"
         return self._serializer.respond(
             request, added.photo, status=201 if added.created else 200, Location=location

@@ -1,7 +1,6 @@
 """The simple upload pages: list, add and delete photos, and show albums, without JavaScript."""
 
 import contextlib
-from datetime import datetime
 from typing import Any
 
 from fastapi import Request, Response
@@ -11,7 +10,6 @@ from safelight import errors
 from safelight.catalog import Cursor
 from safelight.errors import SafelightError
 from safelight.library import Library
-from safelight.library.spool import SpooledUpload
 from safelight.models import Caption, Photo
 from safelight.web.api.photo_json import make_view
 from safelight.web.api.routing import parse_id
@@ -65,15 +63,13 @@ class SimplePages:
     async def upload(self, request: Request) -> Response:
         """Add a photo, and redirect to the photos, or to the existing duplicate."""
         owner = await self._authenticator(request)
-        typed = Caption()
-
-        async def read(photo: SpooledUpload) -> tuple[Caption, datetime | None]:
-            nonlocal typed
-            typed, modified_at = await read_upload_form(request, self._library.limits, photo)
-            return typed, modified_at
-
+        typed, library = Caption(), self._library
         try:
-            added = await self._library.components.ingest.receive(owner, read)
+            with library.metrics.count_failures(), library.backends.spool.file(owner) as upload:
+                typed, modified_at = await read_upload_form(request, library.limits, upload)
+                added = await library.components.ingest.receive(
+                    owner, upload, typed, modified_at=modified_at
+                )
         except (errors.Invalid, errors.Unavailable) as error:
             return await self._render_failed_upload(request, owner, error, typed)
         duplicate = "" if added.created else f"/{added.photo.id}?duplicate"
