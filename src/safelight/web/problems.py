@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from safelight import errors
 from safelight.web.error_log import log_unexpected
 from safelight.web.http.accept import accepts_html
+from safelight.web.http.body import ClientGone
 from safelight.web.http.security_headers import add_security_headers
 
 _log = logging.getLogger(__name__)
@@ -126,9 +127,14 @@ async def _handle_validation(_request: Request, error: Exception) -> Response:
     return problem_response(errors.InvalidRequest(f"{where or 'The request'}: {first['msg']}."))
 
 
+async def _answer_gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # the client won't read it; the log shows the status
+
+
 HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
     errors.SafelightError: _handle_safelight,
     RequestValidationError: _handle_validation,
+    ClientGone: _answer_gone,
 }
 """The handlers of errors that any call of the API can raise."""
 

@@ -10,7 +10,7 @@ from safelight import errors
 from safelight.errors import NotFound
 from safelight.library import Library
 from safelight.web.api import openapi
-from safelight.web.api.routing import PathId, ProblemRoute, parse_id
+from safelight.web.api.routing import PathId, parse_id
 from safelight.web.api.schemas import JobBatchView, JobsView, JobView, PrunedBatchView
 from safelight.web.auth.auth import Authenticator
 
@@ -22,9 +22,7 @@ _STORABLE = r"^[^\x00]*$"
 
 def job_router(library: Library, authenticator: Authenticator) -> APIRouter:
     """Make the router of ``/jobs``."""
-    router = APIRouter(
-        tags=["jobs"], route_class=ProblemRoute, dependencies=[Depends(authenticator)]
-    )
+    router = APIRouter(tags=["jobs"], dependencies=[Depends(authenticator)])
 
     @router.get(
         "/jobs",

@@ -23,7 +23,6 @@ from safelight.web.api.routing import (
     EmbeddedRoute,
     Owner,
     PathId,
-    ProblemRoute,
     origin_dependency,
     owner_dependency,
     owner_of,
@@ -68,7 +67,6 @@ def service_photo_router(library: Library, authenticator: "Authenticator") -> AP
     router = APIRouter(
         tags=["photos"],
         dependencies=[Depends(authenticator)],
-        route_class=ProblemRoute,
     )
     _Calls(library).register(router)
     return router

@@ -21,7 +21,6 @@ from safelight.web.api.monitoring.schemas import (
     ReconcileLineView,
     ReconcileProgressView,
 )
-from safelight.web.api.routing import ProblemRoute
 from safelight.web.auth.auth import Authenticator
 from safelight.web.security_log import SecurityEvent, log_security_event
 
@@ -34,9 +33,7 @@ _MAX_GRACE: Final = 366 * 24 * 3600
 
 def reconciliation_router(library: Library, authenticator: Authenticator) -> APIRouter:
     """Make the router of ``/reconcile``, for operators: it covers the photos of all owners."""
-    router = APIRouter(
-        tags=["reconcile"], route_class=ProblemRoute, dependencies=[Depends(authenticator)]
-    )
+    router = APIRouter(tags=["reconcile"], dependencies=[Depends(authenticator)])
 
     @router.post(
         "/reconcile",

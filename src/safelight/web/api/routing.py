@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, Path, Request, Response
+from fastapi import Depends, Path, Request
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
@@ -24,7 +24,6 @@ from safelight.web.auth.csrf import (
     check_read,
     resource_policy,
 )
-from safelight.web.http.body import ClientGone
 
 Owner = Callable[..., str | Awaitable[str]]
 
@@ -39,25 +38,10 @@ PathId = Annotated[str, Path(json_schema_extra={"pattern": f"^{_ID.pattern}$"})]
 """An id in a path. The response to a malformed id is the same as to an unknown one."""
 
 
-async def _answer_gone(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=400)  # the client won't read it; the log shows the status
+class EmbeddedRoute(APIRoute):
+    """A route for apps without Safelight's error handlers and middleware.
 
-
-_HANDLERS = {**problems.HANDLERS, ClientGone: _answer_gone}
-
-
-class ProblemRoute(APIRoute):
-    """A route that returns Safelight's errors as problems, whichever app includes it."""
-
-    def handle(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
-        """Handle a request with Safelight's exception handlers before those of the app."""
-        app_handlers, by_status = scope.get("starlette.exception_handlers", ({}, {}))
-        scope["starlette.exception_handlers"] = (app_handlers | _HANDLERS, by_status)
-        return super().handle(scope, receive, send)
-
-
-class EmbeddedRoute(ProblemRoute):
-    """A route that sets its security headers itself, for apps without Safelight's middleware.
+    It returns Safelight's errors as problems, and sets its security headers itself.
 
     Its description has all schemas in their places: a router can't add components to the OpenAPI
     document of an app, and the app may have schemas of the same names.
@@ -69,7 +53,9 @@ class EmbeddedRoute(ProblemRoute):
         super().__init__(*args, **options)
 
     def handle(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
-        """Handle a request, and add the headers to its response."""
+        """Handle a request with Safelight's exception handlers before those of the app."""
+        app_handlers, by_status = scope.get("starlette.exception_handlers", ({}, {}))
+        scope["starlette.exception_handlers"] = (app_handlers | problems.HANDLERS, by_status)
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Response
 from safelight import errors
 from safelight.library import Library
 from safelight.web.api import openapi
-from safelight.web.api.routing import ProblemRoute
 from safelight.web.middleware.exchange import Drain
 
 HEALTH_PATHS: Final = ("/healthz", "/readyz")
@@ -27,7 +26,7 @@ _OK = {
 
 def health_router(library: Library, drain: Drain) -> APIRouter:
     """Make the router of ``/healthz`` and ``/readyz``, which need no authentication."""
-    router = APIRouter(tags=["health"], route_class=ProblemRoute)
+    router = APIRouter(tags=["health"])
 
     probe = _Probe(library)
 

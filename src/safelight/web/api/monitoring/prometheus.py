@@ -17,7 +17,6 @@ from safelight.errors import CatalogUnavailable
 from safelight.library import Library
 from safelight.settings import MetricsSettings
 from safelight.settings.validators import reveal
-from safelight.web.api.routing import ProblemRoute
 from safelight.web.auth.auth import Authenticator, bearer_token, is_same_secret
 from safelight.web.middleware.request_log import RequestMetrics
 
@@ -35,7 +34,7 @@ def metrics_router(
 
     It accepts the API's authentication or `settings.token`, unless it is public.
     """
-    router = APIRouter(include_in_schema=False, route_class=ProblemRoute)
+    router = APIRouter(include_in_schema=False)
     collector = LibraryCollector(library, request_metrics)
     registry = CollectorRegistry()
     for source in (ProcessCollector(registry=None), GCCollector(CollectorRegistry()), collector):

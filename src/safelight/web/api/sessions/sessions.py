@@ -7,7 +7,7 @@ from safelight import errors
 from safelight.catalog import Session
 from safelight.errors import NotFound
 from safelight.web.api import openapi
-from safelight.web.api.routing import PathId, ProblemRoute, parse_id
+from safelight.web.api.routing import PathId, parse_id
 from safelight.web.api.sessions.schemas import SessionView, SignedOutView
 from safelight.web.auth.auth import Authenticator
 from safelight.web.auth.user_agent import parse_user_agent
@@ -18,9 +18,7 @@ _PRIVATE = {"Cache-Control": "no-store"}
 
 def session_router(authenticator: Authenticator) -> APIRouter:
     """Make the router of ``/sessions``."""
-    router = APIRouter(
-        tags=["sessions"], route_class=ProblemRoute, dependencies=[Depends(authenticator)]
-    )
+    router = APIRouter(tags=["sessions"], dependencies=[Depends(authenticator)])
 
     @router.get(
         "/sessions",
