@@ -83,12 +83,13 @@ class LinkMethods(LibraryLifecycle):
         name, key = self._displayed(photo)
         if key not in objects:
             objects.append(key)
+        stable_until = signer.stable_until(photo.storage_id, now)
         links = signer.links(objects, photo.storage_id, endpoint=endpoint, now=now)
         return PhotoLinks(
             original=links[0],
             display=links[objects.index(key)],
             renditions=links[1:count],
-            stable_until=signer.stable_until(photo.storage_id, now),
+            stable_until=stable_until,
             shown=name,
         )
 

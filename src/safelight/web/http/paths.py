@@ -43,13 +43,11 @@ class PathPrefix:
     """
 
     def __init__(self, prefix: str, first_parts: Collection[str]) -> None:
-        self._prefix = prefix
+        self.prefix = prefix
         self._first_parts = frozenset(first_parts)
 
     def apply(self, scope: Scope) -> None:
         """Make the scope's path and `root_path` complete, whether the proxy removes them or not."""
-        if not (self._prefix or scope.get("root_path")):
-            return
         root, path = root_path(scope), scope["path"]
         if not path.startswith("/"):  # OPTIONS *
             return
@@ -60,9 +58,9 @@ class PathPrefix:
             inner = _remove(root, outer + path)
         if inner is None:
             inner = path
-        if self._prefix and root != self._prefix:
+        if self.prefix and root != self.prefix:
             inner = inner if root else self._find_inner(inner)
-            root = self._prefix
+            root = self.prefix
         if not root:
             return
         scope["root_path"] = scope["app_root_path"] = root
@@ -72,7 +70,7 @@ class PathPrefix:
 
     def _find_inner(self, path: str) -> str:
         """Return the path within the app, of a request whose proxy may have removed the prefix."""
-        inner = _remove(self._prefix, path)
+        inner = _remove(self.prefix, path)
         if inner is None:
             return path
         has_prefix = inner in {"", "/"} or self._is_own(inner) or not self._is_own(path)

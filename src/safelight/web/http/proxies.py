@@ -53,9 +53,10 @@ class TrustedProxies:
 
     def __init__(self, networks: Iterable[Network]) -> None:
         self._networks = tuple(networks)
-
-    def is_trusted(self, address: Address | None) -> bool:
+        self.is_trusted = lru_cache(maxsize=64)(self._find)
         """Return whether an address is that of a trusted proxy."""
+
+    def _find(self, address: Address | None) -> bool:
         return address is not None and any(map(contains, self._networks, repeat(address)))
 
     def find_client(self, peer: Address, forwarded_for: Iterable[bytes]) -> Address:

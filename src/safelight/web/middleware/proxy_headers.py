@@ -20,5 +20,6 @@ class ProxyHeadersMiddleware:
         """Pass the request on. The scope is changed in place, so that the connection sees it."""
         if scope["type"] == "http":
             self._proxies.apply(scope)
-            self._prefix.apply(scope)
+            if self._prefix.prefix or scope.get("root_path"):
+                self._prefix.apply(scope)
         return self._app(scope, receive, send)
