@@ -221,13 +221,14 @@ class AdmissionQueue:
         turn = _TURN * max(1, _FEW_OWNERS // len(self._queues))
         preferred = self._preferred()
         all_served = self._serving >= self.servers + self._extra
-        lanes = sorted(
-            (lane[0], preferred.get(lane, turn) >= turn, self._at_work[lane], position, lane)
-            for position, lane in enumerate(self._queues)
-            if lane[0] or not all_served
-        )
+        lanes = []
+        for position, lane in enumerate(self._queues):
+            background, _ = lane
+            if background or not all_served:
+                is_later = preferred.get(lane, turn) >= turn
+                lanes.append((background, is_later, self._at_work[lane], position, lane))
         reserved = 0
-        for background, is_later, _, _, lane in lanes:
+        for background, is_later, _, _, lane in sorted(lanes):
             for ticket in filter(self._has_slot, self._queues[lane]):
                 if ticket.memory <= self.free_memory - reserved:
                     ticket.continues = not is_later

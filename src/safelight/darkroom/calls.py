@@ -56,10 +56,6 @@ class NextStep(Protocol[_T]):
 _log = logging.getLogger(__name__)
 
 
-class _HasGivenWay(Exception):
-    """Work in the background was ended, because a client needed its memory."""
-
-
 class DecoderCalls:
     """What all calls of a darkroom have in common: its queue, its decoders and its metrics."""
 
@@ -133,38 +129,32 @@ class DecoderCalls:
             self.queue.require_room(owner)
         job = _Job(request, descriptors, decode, owner, format_, background, next_step)
         while True:
+            allowance = job.allowance
+            with span("darkroom wait"), self.wait_seconds.time():
+                ticket = await self.queue.wait(
+                    owner,
+                    expensive=allowance is not None,
+                    memory=allowance.memory if allowance else self.limits.address_space,
+                    background=background,
+                )
+            started_at = time.monotonic()
             try:
-                return await self._run_job(job)
+                with span("darkroom work"), self.work_seconds.time():
+                    return await self._call(job, ticket)
             except protocol.NeedsAllowance as large:
                 # Back into the queue: for memory, and for a slot of those that take long.
                 job = replace(job, allowance=large.allowance)
-            except _HasGivenWay:
+            except (DecoderDied, DecoderGone, ProtocolError) as failure:
+                if not ticket.has_given_way:
+                    raise self._refusal(failure) from failure
                 _log.info("an image in the background has given way to one of a client")
-
-    async def _run_job(self, job: "_Job[_T]") -> _T:
-        allowance = job.allowance
-        with span("darkroom wait"), self.wait_seconds.time():
-            ticket = await self.queue.wait(
-                job.owner,
-                expensive=allowance is not None,
-                memory=allowance.memory if allowance else self.limits.address_space,
-                background=job.background,
-            )
-        started_at = time.monotonic()
-        try:
-            with span("darkroom work"), self.work_seconds.time():
-                return await self._call(job, ticket)
-        except (DecoderDied, DecoderGone, ProtocolError) as failure:
-            if ticket.has_given_way:
-                raise _HasGivenWay from failure
-            raise self._refusal(failure) from failure
-        except DecoderStartFailed as failure:
-            raise _not_started(failure) from failure
-        except DecoderStarved as failure:
-            _log.warning("an image was abandoned: other processes took its decoder's CPU time")
-            raise errors.Busy from failure
-        finally:
-            self.queue.leave(ticket, time.monotonic() - started_at)
+            except DecoderStartFailed as failure:
+                raise _not_started(failure) from failure
+            except DecoderStarved as failure:
+                _log.warning("an image was abandoned: other processes took its decoder's CPU time")
+                raise errors.Busy from failure
+            finally:
+                self.queue.leave(ticket, time.monotonic() - started_at)
 
     def _refusal(self, failure: DecoderDied | DecoderGone | ProtocolError) -> errors.SafelightError:
         """Log that a decoder failed, and return the error to raise."""
@@ -178,7 +168,10 @@ class DecoderCalls:
         return errors.CorruptImage("This photo takes too long to decode." if late else None)
 
     async def _call(self, job: "_Job[_T]", ticket: Ticket) -> _T:
-        """Call a decoder, and a second one if the first ended for a reason outside the image."""
+        """Call a decoder, and a second one if the first ended for a reason outside the image.
+
+        Raises DecoderGone if the work has to give way before that.
+        """
         retried = False
         while not ticket.has_given_way:
             threads, allowance = job.format_.needs_thread, job.allowance
@@ -218,7 +211,7 @@ class DecoderCalls:
                 self.decoders.keep(decoder)
                 return result
             retried = True
-        raise _HasGivenWay
+        raise DecoderGone
 
     async def _work(self, job: "_Job[_T]", decoder: DecoderProcess) -> _T:
         """Do all steps of a job with one decoder.
