@@ -164,5 +164,5 @@ def uvicorn_config(app: FastAPI, limits: ConnectionLimits | None = None) -> uvic
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         ws="none",
-        proxy_headers=False,  # ProxyHeadersMiddleware reads them
+        proxy_headers=False,  # ExchangeMiddleware reads them
     )

@@ -27,7 +27,6 @@ from safelight.web.http.paths import PathPrefix
 from safelight.web.http.proxies import TrustedProxies
 from safelight.web.middleware.exchange import Drain, ErrorMiddleware, ExchangeMiddleware
 from safelight.web.middleware.head import HeadMiddleware
-from safelight.web.middleware.proxy_headers import ProxyHeadersMiddleware
 from safelight.web.middleware.request_log import RequestMetrics
 from safelight.web.middleware.trusted_host import TrustedHostMiddleware
 from safelight.web.pages import docs
@@ -100,11 +99,12 @@ def _middleware(
     """List the middleware, outermost first."""
     return [
         Middleware(
-            ProxyHeadersMiddleware,
+            ExchangeMiddleware,
             proxies=TrustedProxies(settings.trusted_proxies),
             prefix=PathPrefix(settings.public_path, FIRST_PARTS),
+            request_metrics=request_metrics,
+            drain=drain,
         ),
-        Middleware(ExchangeMiddleware, request_metrics=request_metrics, drain=drain),
         *_tracing(settings, request_metrics),
         Middleware(TrustedHostMiddleware, allowed=settings.accepted_hosts, exempt=HEALTH_PATHS),
         Middleware(

@@ -1,8 +1,9 @@
 """The outermost middleware, around each request until its response has been sent, and its errors.
 
-It gives the request an id, counts and logs it, adds security headers to the response, answers
-errors in other middleware with a 500, and closes the connection where that is needed. One
-middleware does this, so that each message passes one wrapper of `receive` and one of `send`.
+It undoes what proxies have done to the request, gives it an id, counts and logs it, adds security
+headers to the response, answers errors in other middleware with a 500, and closes the connection
+where that is needed. One middleware does this, so that each message passes one wrapper of `receive`
+and one of `send`.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from safelight.tracing import request_id
 from safelight.web.auth.cookie import COOKIES
 from safelight.web.error_log import log_unexpected
 from safelight.web.http.accept import accepts_html
+from safelight.web.http.paths import PathPrefix
+from safelight.web.http.proxies import TrustedProxies
 from safelight.web.http.security_headers import add_security_headers
 from safelight.web.middleware.request_log import NO_RESPONSE, RequestMetrics
 from safelight.web.problems import ErrorPage, internal_error, make_problem
@@ -50,13 +53,24 @@ class Drain:
 class ExchangeMiddleware:
     """Handles what all requests have in common.
 
+    Client, scheme, host and path are set to the client's own before other middleware reads them.
     A well-formed X-Request-Id of the client is used as the request's id; log lines, jobs and the
     response carry it. Once the drain has begun, each connection is closed after its next response:
     otherwise a load balancer could send a request on a connection as it closes.
     """
 
-    def __init__(self, app: ASGIApp, *, request_metrics: RequestMetrics, drain: Drain) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        proxies: TrustedProxies,
+        prefix: PathPrefix,
+        request_metrics: RequestMetrics,
+        drain: Drain,
+    ) -> None:
         self._app = app
+        self._proxies = proxies
+        self._prefix = prefix
         self._request_metrics = request_metrics
         self._drain = drain
 
@@ -65,6 +79,10 @@ class ExchangeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # In place, so that the connection sees it.
+        self._proxies.apply(scope)
+        if self._prefix.prefix or scope.get("root_path"):
+            self._prefix.apply(scope)
         exchange = scope[EXCHANGE] = Exchange(scope, receive, send, self._drain)
         reset_token = request_id.set(exchange.id)
         self._request_metrics.in_progress.inc()
