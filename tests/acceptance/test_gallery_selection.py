@@ -240,3 +240,26 @@ async def test_dates_of_selected_photos_are_changed_and_shifted(open_gallery: Op
     await page.get_by_label("Hours").fill("-744")
     await _action(page, "Save").click()
     await expect(page.get_by_role("heading", name="February 1998")).to_contain_text("2 photos")
+
+
+async def test_photos_out_of_view_have_new_places_in_an_album_after_a_move(
+    open_gallery: OpenGallery,
+) -> None:
+    gallery = await open_gallery(150)
+    page, api = gallery.page, f"{gallery.session.service.url}/api"
+    listed = await (await page.request.get(f"{api}/photos?limit=500&order=taken")).json()
+    ids = [photo["id"] for photo in listed]
+    new = await page.request.post(f"{api}/albums", data={"title": "Many", "ids": ids})
+    album = (await new.json())["id"]
+    await gallery.open(f"/?view=album&id={album}")
+    await gallery.photo("Photo 0").focus()
+    for key, photo in (("End", "Photo 149"), ("Home", "Photo 0")):
+        await page.keyboard.press(key)
+        await expect(gallery.photo(photo)).to_be_focused()
+    await page.keyboard.press("x")
+    for key in ("e", ","):  # to the end, and before the photo that was the last
+        await expect(_action(page, "Move earlier")).to_be_enabled()
+        async with page.expect_response(f"{api}/albums/{album}/order"):
+            await page.keyboard.press(key)
+    ordered = await (await page.request.get(f"{api}/photos?limit=500&album={album}")).json()
+    assert [photo["id"] for photo in ordered] == [*ids[1:-1], ids[0], ids[-1]]

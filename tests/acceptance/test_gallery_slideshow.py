@@ -145,6 +145,10 @@ async def test_slideshow_pauses_by_key_by_click_and_while_the_page_is_hidden(
     await _locks(gallery, 1)
     await clock.run_for(INTERVAL)
     await viewer.shows("Photo 2")
+    await page.keyboard.press("Space")
+    await _button(gallery, "End slideshow").focus()
+    await page.keyboard.press("Space")  # for the button, not to continue
+    await expect(_button(gallery, "Slideshow")).to_be_visible()
 
 
 async def test_slideshow_waits_for_an_image_and_leaves_out_one_that_fails(

@@ -31,6 +31,7 @@ def test_photo_is_shown_turned_and_its_original_stays(app_server: AppServer, sit
         shown = await library.edit(site.owner, photo.id, turn=90)
         assert (photo.facts.width, photo.facts.height) == (300, 400)
         assert (shown.facts.width, shown.facts.height) == (400, 300)
+        assert shown.thumbhash not in {None, photo.thumbhash}
         (rendition,) = shown.renditions
         assert (rendition.width, rendition.height) == (400, 300)
         assert rendition.key not in {each.key for each in photo.renditions}
