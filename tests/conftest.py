@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import os
 import shutil
 import signal
@@ -21,13 +22,17 @@ from support import determinism, engine_data
 
 pytest_plugins = ["safelight.testing"]
 
+_IS_CI = os.environ.get("CI", "").lower() == "true"
+
 # On a busy machine the slowest example says nothing about the code. `timeout` limits the test.
 settings.register_profile(
     "tests",
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    # Where a failure stops a change, each run tries the same examples.
-    derandomize=os.environ.get("CI", "").lower() == "true",
+    # Where a failure stops a change, each run tries the same examples. Others try fewer, but new
+    # ones each time.
+    derandomize=_IS_CI,
+    max_examples=100 if _IS_CI else 50,
 )
 settings.load_profile("tests")
 
@@ -67,6 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
         setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, step, 120)
     # Servers close idle connections after five seconds, maybe just when a request is sent.
     httpx._config.DEFAULT_LIMITS.keepalive_expiry = 1
+    # Looking for garbage among the items of all tests again and again takes a tenth of the time.
+    gc.set_threshold(50_000)
     determinism.apply(determinism.worker_number())
     determinism.be_patient()
     _reserve_preferred_ports()
@@ -84,6 +91,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.path.relative_to(tests).with_suffix("").as_posix(), len(ranks)
             )
         )
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # the items stay until the end
 
 
 def _prefer_memory_to_disk() -> None:

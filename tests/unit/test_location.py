@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import TiffImagePlugin
 
@@ -65,10 +65,12 @@ LOCATED: dict[str, tuple[str, Callable[[], bytes]]] = {
 }
 
 
+FILES = pictures.LazyFiles({name: make for name, (_, make) in LOCATED.items()})
+
+
 @pytest.mark.parametrize("name", LOCATED)
 def test_location_is_found(name: str) -> None:
-    form, make = LOCATED[name]
-    assert is_located(make(), form)
+    assert is_located(FILES[name], LOCATED[name][0])
 
 
 @pytest.mark.parametrize("place", metadata.WITH_XMP)
@@ -179,16 +181,17 @@ MARKUP = st.lists(
 ).map(lambda parts: "".join(parts).encode("utf-8", "surrogatepass"))
 
 
-@settings(deadline=None)
 @given(text=MARKUP | st.binary(max_size=200), head=st.sampled_from([b"", b"<x>", packet()[:-20]]))
 def test_any_xmp_is_parsed_without_error(text: bytes, head: bytes) -> None:
     assert location.is_located([], xmp.parse(head + text)) in {True, False}
 
 
-@settings(deadline=None)
+BLOCK = gps().removeprefix(b"Exif\0\0")
+
+
 @given(cut=st.integers(0, 400), changed=st.dictionaries(st.integers(0, 399), st.integers(0, 255)))
 def test_any_exif_is_read_without_error(cut: int, changed: dict[int, int]) -> None:
-    block = bytearray(gps().removeprefix(b"Exif\0\0"))
+    block = bytearray(BLOCK)
     for at, value in changed.items():
         block[at % len(block)] = value
     fields = exif.read_exif(bytes(block[:cut]))
@@ -196,11 +199,10 @@ def test_any_exif_is_read_without_error(cut: int, changed: dict[int, int]) -> No
     assert location.is_located([bytes(block[:cut])], []) in {True, False}
 
 
-@settings(deadline=None)
 @given(data=st.data(), name=st.sampled_from(sorted(LOCATED)))
 def test_any_damage_is_read_without_error(data: st.DataObject, name: str) -> None:
-    form, make = LOCATED[name]
-    damaged = bytearray(make())
+    form, _ = LOCATED[name]
+    damaged = bytearray(FILES[name])
     for _ in range(data.draw(st.integers(1, 8))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     end = data.draw(st.integers(0, len(damaged)))

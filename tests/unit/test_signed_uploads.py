@@ -66,7 +66,6 @@ def test_ids_that_stores_issue_are_signed(id_: str) -> None:
         assert parse_qs(urlsplit(sign(id_).url).query)["uploadId"] == [id_]
 
 
-@pytest.mark.parametrize("step", STEPS)
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=8).map("".join)))
 @example("an-id/../../photos")
 @example("..")
@@ -74,12 +73,17 @@ def test_ids_that_stores_issue_are_signed(id_: str) -> None:
 @example("x" * 1025)
 @example("é")
 @example("an-id\n")
-def test_signed_id_is_one_segment_of_a_path(step: str, id_: str) -> None:
-    try:
-        request = STEPS[step](id_)
-    except ValueError:
-        assert not is_s3_upload_id(id_)
-        return
+def test_signed_id_is_one_segment_of_a_path(id_: str) -> None:
+    for sign in STEPS.values():
+        try:
+            request = sign(id_)
+        except ValueError:
+            assert not is_s3_upload_id(id_)
+        else:
+            _check_is_one_segment(id_, request)
+
+
+def _check_is_one_segment(id_: str, request: PresignedRequest) -> None:
     # As SeaweedFS joins it: the folder of the uploads, and the id.
     assert posixpath.normpath(f"/buckets/photos/.uploads/{id_}").rpartition("/") == (
         "/buckets/photos/.uploads",

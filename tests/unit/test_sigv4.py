@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 import pytest
 from botocore.config import Config
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.signing.sigv4 import Address, Credentials, Method, Style, presign
@@ -142,25 +142,25 @@ def hostile_keys(count: int) -> Iterator[str]:
         yield key
 
 
-def test_thousands_of_hostile_keys_are_signed_as_botocore_signs_them() -> None:
-    keys = list(hostile_keys(1_250))
-    assert len(set(keys)) > 1_000
+def test_hundreds_of_hostile_keys_are_signed_as_botocore_signs_them() -> None:
+    keys = list(hostile_keys(600))
+    assert len(set(keys)) > 500
     assert any(len(key.encode()) == 1024 for key in keys)
     for number, key in enumerate(keys):
         endpoint, style = ENDPOINTS[number % len(ENDPOINTS)]
         how: dict[str, Any] = {
             "endpoint": endpoint,
             "style": style,
-            "credentials": SESSION if number % 3 == 0 else LONG_LIVED,
+            "credentials": SESSION if number // 10 % 3 == 0 else LONG_LIVED,
             "method": list(OPERATIONS)[number % len(OPERATIONS)],
             "date": DATE + timedelta(seconds=4_321 * number),
-            "region": ("us-east-1", "auto", "eu-central-1")[number % 7 % 3],
+            # One for each endpoint: botocore needs ten milliseconds to make another client.
+            "region": ("us-east-1", "auto", "eu-central-1")[number % len(ENDPOINTS) % 3],
             "expires_in": timedelta(seconds=(1, 60, 86_400, 604_800)[number % 5 % 4]),
         }
         assert parts(ours(key, **how)) == parts(botocores(key, **how)), (key, how)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     key=st.text(min_size=1, max_size=256),
     date=st.integers(0, 8_000 * 31_556_952).map(lambda n: datetime.fromtimestamp(n, UTC)),
@@ -183,7 +183,6 @@ def test_any_key_at_any_time_is_signed_as_botocore_signs_it(
     assert parts(ours(key, **how)) == parts(botocores(key, **how))
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     disposition=st.text(min_size=1, max_size=100),
     content_type=st.text(min_size=1, max_size=40),

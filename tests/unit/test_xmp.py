@@ -74,19 +74,27 @@ def test_prefix_is_decided_by_the_namespace() -> None:
 
 
 LAUGHS = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 12))
-HOSTILE = {
-    "entities": f"<!DOCTYPE x [<!ENTITY l0 'ha'>{LAUGHS}]><x>&l11;</x>".encode() + PACKET,
-    "entities in utf-16": f"<!DOCTYPE x [<!ENTITY a 'b'>{LAUGHS}]><x>&l9;</x>".encode("utf-16"),
-    "an external entity": b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>',
-    "deep": b"<a>" * 1_000_000,
-    "many elements": b"<a>" + b"<b/>" * 1_000_000,
-    "many attributes": b"<a " + b" ".join(b'a%d=""' % n for n in range(300_000)) + b"/>",
-    "a long text": b"<a>" + b"x" * 4_000_000 + b"</a>",
-    "an encoding without a codec": b'<?xml version="1.0" encoding="x-none"?><a/>',
-    "empty": b"",
-    "zeros": bytes(1_000),
-    "noise": pictures.noise(10_000),
-}
+HOSTILE = pictures.LazyFiles(
+    {
+        "entities": lambda: (
+            f"<!DOCTYPE x [<!ENTITY l0 'ha'>{LAUGHS}]><x>&l11;</x>".encode() + PACKET
+        ),
+        "entities in utf-16": lambda: f"<!DOCTYPE x [<!ENTITY a 'b'>{LAUGHS}]><x>&l9;</x>".encode(
+            "utf-16"
+        ),
+        "an external entity": lambda: b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>',
+        "deep": lambda: b"<a>" * 1_000_000,
+        "many elements": lambda: b"<a>" + b"<b/>" * 1_000_000,
+        "many attributes": lambda: (
+            b"<a " + b" ".join(b'a%d=""' % n for n in range(300_000)) + b"/>"
+        ),
+        "a long text": lambda: b"<a>" + b"x" * 4_000_000 + b"</a>",
+        "an encoding without a codec": lambda: b'<?xml version="1.0" encoding="x-none"?><a/>',
+        "empty": lambda: b"",
+        "zeros": lambda: bytes(1_000),
+        "noise": lambda: pictures.noise(10_000),
+    }
+)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
