@@ -129,7 +129,11 @@ async def test_owner_with_fewest_at_work_is_next() -> None:
 
 async def test_preferred_owner_continues_until_its_turn_is_over() -> None:
     done = Counter[str]()
-    queue = AdmissionQueue(servers=1, max_waiting=100, preferred=lambda: {(False, "b"): done["b"]})
+    queue = AdmissionQueue(
+        servers=1,
+        max_waiting=100,
+        done_in_turn=lambda lane: done["b"] if lane == (False, "b") else None,
+    )
 
     async def work(owner: str) -> str:
         async with queue.slot(owner):

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import repeat
@@ -34,9 +34,9 @@ class AdmissionQueue:
     """Runs up to `servers` decodes for clients at once, while at most `max_waiting` others wait.
 
     Owners take turns: the next decode is one of the owner who has fewest at work, and among those,
-    of the one who was served longest ago. But one of `preferred` goes first, until its turn is
-    over: the lanes for which something is ready, with the number of decodes done in their turn. An
-    owner's decodes run in order.
+    of the one who was served longest ago. But one for which something is ready goes first, until
+    its turn is over: `done_in_turn` returns the number of decodes done in the turn of a lane, None
+    if nothing is ready for it. An owner's decodes run in order.
 
     Expensive ones don't hold up others: if there are several slots, one is kept for those that
     aren't. And while expensive ones are all that is at work, there are `extra` slots for owners who
@@ -63,7 +63,7 @@ class AdmissionQueue:
         extra: int = 0,
         memory: int = 0,
         at_once: Callable[[], int] | None = None,
-        preferred: Callable[[], Mapping[Lane, int]] = dict,
+        done_in_turn: Callable[[Lane], int | None] | None = None,
     ) -> None:
         self.servers = servers
         self._limit = at_once or repeat(servers).__next__
@@ -72,7 +72,7 @@ class AdmissionQueue:
         self.free_memory = memory
         self._running: set[Ticket] = set()
         self._max_waiting = max_waiting
-        self._preferred = preferred
+        self._done_in_turn = done_in_turn
         self._queues: dict[Lane, deque[Ticket]] = {}
         """The one that was served longest ago comes first."""
         self._at_work: Counter[Lane] = Counter()
@@ -159,20 +159,27 @@ class AdmissionQueue:
                 self._remove(ticket)
                 self._admit()  # Others may have waited for the memory that it needed.
             elif not admitted.exception():  # the slot was granted at the same moment
-                self._free(ticket)
-                self._admit()
+                self.leave(ticket)
             raise
         return ticket
 
-    def leave(self, ticket: Ticket, seconds: float) -> None:
-        """Free a slot that was held for this long.
+    def leave(self, ticket: Ticket, seconds: float | None = None) -> None:
+        """Free a slot that was held for this long, or not at all.
 
         The next one is admitted after this step of the event loop, since the same owner may be
         about to continue with the same photo.
         """
+        self._running.discard(ticket)
+        self.free_memory += ticket.memory
+        if ticket.timer:
+            ticket.timer.cancel()
+        self._at_work -= Counter([ticket.lane])
         if not ticket.background:
-            self._average += _WEIGHT * (seconds - self._average)
-        self._free(ticket)
+            self._serving -= 1
+            if ticket.expensive:
+                self._expensive -= Counter([ticket.owner])
+            if seconds is not None:
+                self._average += _WEIGHT * (seconds - self._average)
         if self._queues:
             asyncio.get_running_loop().call_soon(self._admit)
 
@@ -219,13 +226,13 @@ class AdmissionQueue:
         if not self._queues:
             return None
         turn = _TURN * max(1, _FEW_OWNERS // len(self._queues))
-        preferred = self._preferred()
         all_served = self._serving >= self.servers + self._extra
         lanes = []
         for position, lane in enumerate(self._queues):
             background, _ = lane
             if background or not all_served:
-                is_later = preferred.get(lane, turn) >= turn
+                done = self._done_in_turn(lane) if self._done_in_turn else None
+                is_later = done is None or done >= turn
                 lanes.append((background, is_later, self._at_work[lane], position, lane))
         reserved = 0
         for background, is_later, _, _, lane in sorted(lanes):
@@ -243,6 +250,8 @@ class AdmissionQueue:
     def _has_slot(self, ticket: Ticket) -> bool:
         if ticket.admitted.done():  # cancelled at the same moment
             return False
+        if not self._running:  # there is always one slot
+            return True
         limit, serving, expensive = self._limit(), self._serving, self._expensive.total()
         if ticket.background:
             is_first = self.working == serving and limit == self.servers
@@ -281,14 +290,3 @@ class AdmissionQueue:
             ticket.timer.cancel()
         if not ticket.background:
             self.waiting -= 1
-
-    def _free(self, ticket: Ticket) -> None:
-        self._running.discard(ticket)
-        self.free_memory += ticket.memory
-        if ticket.timer:
-            ticket.timer.cancel()
-        self._at_work -= Counter([ticket.lane])
-        if not ticket.background:
-            self._serving -= 1
-            if ticket.expensive:
-                self._expensive -= Counter([ticket.owner])

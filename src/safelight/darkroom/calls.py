@@ -90,7 +90,7 @@ class DecoderCalls:
             extra=capacity.extra,
             memory=max(capacity.memory, (servers + capacity.extra) * usual),
             at_once=self.read_load.allowed_decoders,
-            preferred=self.decoders.turns,
+            done_in_turn=self.decoders.done_in_turn,
         )
         self.deaths = Counter(
             "safelight_darkroom_deaths", "Decoder processes killed by an image.", registry=None

@@ -121,13 +121,12 @@ class Decoders:
                 timer.cancel()
                 self._dismiss_idle(decoder)
 
-    def turns(self) -> dict[Lane, int]:
-        """Return the lanes of idle decoders, and how many jobs these have done in a row."""
-        return {
-            (decoder.background, decoder.owner): decoder.turn
-            for decoder, _ in self.idle
-            if decoder.owner
-        }
+    def done_in_turn(self, lane: Lane) -> int | None:
+        """Return how many jobs the lane's idle decoder has done in a row; None without one."""
+        for decoder, _ in reversed(self.idle):
+            if (decoder.background, decoder.owner) == lane:
+                return decoder.turn
+        return None
 
     async def start(
         self,
