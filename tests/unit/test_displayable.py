@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safelight.catalog.rows import details_to_json
+from safelight.catalog.rows import columns_from_facts
 from safelight.imaging import presets
 from safelight.imaging.browsers import is_displayable
 from safelight.imaging.exif import find_exif_blocks
@@ -172,5 +172,9 @@ def test_location_alone_does_not_make_an_original_undisplayable() -> None:
 
 
 def test_displayable_is_stored_only_if_false() -> None:
-    assert "displayable" not in json.loads(details_to_json(Details()))
-    assert json.loads(details_to_json(Details(displayable=False)))["displayable"] is False
+    def stored(details: Details) -> str:
+        columns = columns_from_facts(with_facts(details=details).facts, now=datetime.now(UTC))
+        return json.dumps(columns["details"])
+
+    assert "displayable" not in stored(Details())
+    assert '"displayable": false' in stored(Details(displayable=False))

@@ -1,5 +1,6 @@
 """Reservations: rows committed before their objects are written, which then become photos."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,7 +20,6 @@ from safelight.catalog.months.counts import FOLD_EVERY, MonthCounts
 from safelight.catalog.queries import FIND_DUPLICATE, FIND_DUPLICATES, PUBLISH, RESERVE
 from safelight.catalog.rows import (
     columns_from_facts,
-    details_to_json,
     photo_from_row,
 )
 from safelight.catalog.tables import photos, unique_sha256
@@ -96,16 +96,17 @@ class Reservations:
         transaction of the caller. The hooks run in the same transaction if the row becomes ready.
         Raises NotFound if the row is no longer pending, HookError if a hook of the host raises.
         """
+        columns = columns_from_facts(facts, now=now)
         parameters: dict[str, object] = {
             "reserved": reservation.id,
             "status": str(Status.READY),
             "size": size,
             "sha256": sha256,
             "created_at": now,
-            "detailed": details_to_json(facts.details),
+            "detailed": json.dumps(columns.pop("details")),
             "thumbhash": thumbhash,
             "is_separate": 0 if self._finds_duplicates else 1,
-            **columns_from_facts(facts, now=now),
+            **columns,
         }
         for _ in range(_ATTEMPTS):
             try:

@@ -1,7 +1,6 @@
 """Convert rows to photos, and photos to rows."""
 
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -54,7 +53,7 @@ _PLAIN_FACTS: Final = (
     *("taken_at", "taken_offset", "taken_from", "renderer"),
 )
 FACTS: Final = (*_PLAIN_FACTS, "sort_at", "inspection")
-"""The names of the columns that `columns_from_facts` returns."""
+"""The names of the columns that `columns_from_facts` returns, apart from the details."""
 
 _plain_facts = attrgetter(*_PLAIN_FACTS)
 _QUARTER_TURNS: Final = frozenset({90, 270})
@@ -111,6 +110,9 @@ def columns_from_facts(facts: ImageFacts, *, now: datetime) -> dict[str, object]
 
     That is the capture time; without an offset it counts as UTC. It is `now` if the image has no
     capture time, or one at the end of the calendar. The size is that before the photo was turned.
+
+    The details have the duration in seconds, and `displayable` only if it is false, as of few
+    photos: version 0.1 can't read a row with it, and may still run beside this one.
     """
     if facts.turn:
         facts = turn_to(facts, 0)
@@ -120,7 +122,13 @@ def columns_from_facts(facts: ImageFacts, *, now: datetime) -> dict[str, object]
             sort_at = facts.taken_at.replace(tzinfo=UTC) - (facts.taken_offset or timedelta(0))
     columns = dict(zip(FACTS, (*_plain_facts(facts), sort_at, INSPECTION), strict=True))
     # psycopg would write the name of an enum's member.
-    return columns | {"taken_from": facts.taken_from and str(facts.taken_from)}
+    columns["taken_from"] = facts.taken_from and str(facts.taken_from)
+    duration = facts.details.duration
+    seconds = None if duration is None else duration.total_seconds()
+    details = asdict(facts.details) | {"duration": seconds}
+    if facts.details.displayable:
+        del details["displayable"]
+    return columns | {"details": details}
 
 
 def turn_to(facts: ImageFacts, turn: int) -> ImageFacts:
@@ -128,16 +136,3 @@ def turn_to(facts: ImageFacts, turn: int) -> ImageFacts:
     if (turn - facts.turn) % 180 == 0:
         return facts if turn == facts.turn else replace(facts, turn=turn)
     return replace(facts, turn=turn, width=facts.height, height=facts.width)
-
-
-def details_to_json(details: Details) -> str:
-    """Return the details as the JSON of their column, with the duration in seconds.
-
-    `displayable` is stored only if it is false, as of few photos: version 0.1 can't read a row with
-    it, and may still run beside this one.
-    """
-    seconds = None if details.duration is None else details.duration.total_seconds()
-    values = asdict(details) | {"duration": seconds}
-    if details.displayable:
-        del values["displayable"]
-    return json.dumps(values)

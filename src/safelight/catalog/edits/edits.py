@@ -1,6 +1,5 @@
 """Edit photos one at a time: what owners change, and what a new inspection finds."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -16,7 +15,6 @@ from safelight.catalog.queries import BY_IDS_WITH_TRASH
 from safelight.catalog.rows import (
     COLUMNS,
     columns_from_facts,
-    details_to_json,
     photo_from_row,
 )
 from safelight.catalog.tables import photos
@@ -100,7 +98,6 @@ class PhotoEdits:
             .where(*_is_photo(photo.owner, photo.id), photos.c.version == photo.version)
             .values(
                 **values,
-                details=json.loads(details_to_json(facts.details)),
                 version=photos.c.version + (0 if is_same else 1),
             )
             .returning(*COLUMNS)
