@@ -49,19 +49,14 @@ _KEEP_ENDED = timedelta(days=1)
 _KEEP_FAILED = timedelta(days=30)
 
 
-def enqueue_purge(connection: AsyncConnection) -> Awaitable[None]:
-    """Enqueue the purge of tombstones; it runs after the transaction is committed."""
-    return jobs.enqueue(connection, PURGE, after=PURGE_DELAY)
+enqueue_purge: Final = partial(jobs.enqueue, task=PURGE, after=PURGE_DELAY)
+"""Enqueue the purge of tombstones; it runs after the transaction is committed."""
 
+enqueue_rekey: Final = partial(jobs.enqueue, task=REKEY, after=_REKEY_DELAY)
+"""Enqueue the re-keying of photos whose links were revoked; it runs after the commit."""
 
-def enqueue_rekey(connection: AsyncConnection) -> Awaitable[None]:
-    """Enqueue the re-keying of photos whose links were revoked; it runs after the commit."""
-    return jobs.enqueue(connection, REKEY, after=_REKEY_DELAY)
-
-
-def enqueue_clear(connection: AsyncConnection) -> Awaitable[None]:
-    """Enqueue the clearing of ended uploads; it runs after the transaction is committed."""
-    return jobs.enqueue(connection, CLEAR, after=PURGE_DELAY)
+enqueue_clear: Final = partial(jobs.enqueue, task=CLEAR, after=PURGE_DELAY)
+"""Enqueue the clearing of ended uploads; it runs after the transaction is committed."""
 
 
 def enqueue_render(connection: AsyncConnection, photo: Photo) -> Awaitable[None]:
