@@ -1,4 +1,12 @@
-import { deletePhoto, hasTrash, type Photo, Problem, reasonOf, request } from './api-later'
+import {
+  deletePhoto,
+  hasTrash,
+  type Photo,
+  Problem,
+  reasonOf,
+  request,
+  session,
+} from './api-later'
 import { bootstrap } from './bootstrap'
 import type { Navigation } from './navigation'
 import { reveal } from './reveal'
@@ -121,10 +129,10 @@ export class Deletions {
     if (document.hidden && matchMedia('(pointer: coarse)').matches) void this.#endAll()
   }
 
-  /** Delete before a form, which signs out: after that, the server would refuse. */
+  /** Delete before a form that signs out: after that, the server would refuse. */
   async #endBefore(event: SubmitEvent): Promise<void> {
     const form = event.target as HTMLFormElement
-    if (event.defaultPrevented || this.#undoable.size === 0) return
+    if (event.defaultPrevented || session.hasEnded || this.#undoable.size === 0) return
     event.preventDefault()
     await this.#endAll()
     form.submit()

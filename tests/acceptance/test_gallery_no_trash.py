@@ -163,6 +163,25 @@ async def test_deletions_are_sent_when_the_page_is_left(
     await _wait_until_stored(service, [ids[0], *ids[3:]])
 
 
+async def test_deletion_is_sent_after_signing_in_again(
+    open_session: OpenBrowserSession, service: Service, ids: list[int]
+) -> None:
+    gallery = GalleryPage(await open_session(service, signed_in=False))
+    page = gallery.page
+    gallery.session.expected_errors = REFUSED
+    await gallery.session.sign_in()
+    await _delete(gallery, 1)
+    await page.keyboard.press("Escape")
+    async with service.api() as api:
+        (own, *_) = (await api.get("/api/sessions")).json()
+        await api.delete(f"/api/sessions/{own['id']}")
+    await page.evaluate("dispatchEvent(new Event('focus'))")
+    await page.get_by_label("Token").fill(service.token)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(gallery.photo("Photo 0")).to_be_visible()
+    await _wait_until_stored(service, [ids[0], *ids[2:]])
+
+
 async def test_phone_sends_deletions_when_the_page_is_hidden(
     open_session: OpenBrowserSession, service: Service, ids: list[int]
 ) -> None:
