@@ -1,12 +1,4 @@
-import {
-  deletePhoto,
-  hasTrash,
-  type Photo,
-  Problem,
-  reasonOf,
-  request,
-  session,
-} from './api-later'
+import { deletePhoto, hasTrash, type Photo, Problem, reasonOf, request, session } from './api-later'
 import { bootstrap } from './bootstrap'
 import type { Navigation } from './navigation'
 import { reveal } from './reveal'
