@@ -37,7 +37,8 @@ def _detailed() -> Image.Image:
 
 def _heic() -> bytes:
     file = io.BytesIO()
-    pillow_heif.from_pillow(Image.new("RGB", (WIDTH, HEIGHT), "grey")).save(file)
+    image = pillow_heif.from_pillow(Image.new("RGB", (WIDTH, HEIGHT), "grey"))
+    image.save(file, enc_params={"preset": pictures.X265_PRESET})
     return file.getvalue()
 
 

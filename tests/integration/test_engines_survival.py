@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -300,20 +301,22 @@ def test_store_that_refuses_synced_writes_is_restarted_on_other_ports(
 
     def refuse(seaweed: Seaweed) -> bool:
         if seaweed._pid in refusing:
+            monkeypatch.setattr(server, "_SYNCED_WRITE_SECONDS", 60)  # for the next one
             return False
         if is_ready(seaweed) and not accepted:
+            monkeypatch.setattr(server, "_SYNCED_WRITE_SECONDS", 0.2)
             accepted.append(seaweed.ports.volume)
             refusing.append(seaweed._pid)
             return True
         return is_ready(seaweed)
 
-    monkeypatch.setattr(server, "_SYNCED_WRITE_SECONDS", 0.2)
     monkeypatch.setattr(Seaweed, "is_ready", refuse)
     engines = EmbeddedEngines(open_tmp_path / "refusing", bucket="safelight", postgres=False)
     engines.start()
     try:
         assert engines._seaweed is not None
-        assert engines._seaweed.ports.volume not in accepted
-        assert is_ready(engines._seaweed)
+        (refused,) = accepted
+        assert engines._seaweed.ports.volume != refused
+        assert wait_until(partial(is_ready, engines._seaweed))
     finally:
         engines.stop()

@@ -109,13 +109,13 @@ async def test_newer_schema_is_refused_and_left_unchanged(empty_database: str) -
 async def test_upgrade_waits_for_a_concurrent_migration_beyond_the_query_timeout(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short_timeouts = "SET statement_timeout = '5s'; SET lock_timeout = '5s'"
+    short_timeouts = "SET statement_timeout = '2s'; SET lock_timeout = '2s'"
     monkeypatch.setattr("safelight.catalog.connections.pool._SESSION", short_timeouts)
     catalog = Catalog(empty_database)
     async with await psycopg.AsyncConnection.connect(empty_database) as migrating:
         await migrating.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         waiting = asyncio.create_task(catalog.upgrade())
-        await asyncio.sleep(6)
+        await asyncio.sleep(3)
         assert not waiting.done()
         await migrating.rollback()
         await waiting
@@ -123,7 +123,7 @@ async def test_upgrade_waits_for_a_concurrent_migration_beyond_the_query_timeout
         lambda connection: connection.scalar(text("SHOW statement_timeout"))
     )
     await catalog.close()
-    assert timeout == "5s", "only the migration waits longer"
+    assert timeout == "2s", "only the migration waits longer"
 
 
 async def test_missing_permission_to_create_tables_is_reported(empty_database: str) -> None:

@@ -134,6 +134,7 @@ def heic(pixels: Pixels, primaries: int, transfer: int, *, full_range: bool = Tr
         transfer_characteristics=13,
         matrix_coefficients=6,
         full_range_flag=int(full_range),
+        enc_params={"preset": pictures.X265_PRESET},
     )
     data = bytearray(file.getvalue())
     struct.pack_into(">HH", data, data.index(b"colrnclx") + 8, primaries, transfer)

@@ -23,6 +23,9 @@ HTML = b"<!doctype html><html><body><script>alert(1)</script></body></html>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9"/></svg>'
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
+X265_PRESET = "ultrafast"
+"""It takes a fifth of the time of the default."""
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MEBIBYTE = 1 << 20
 ORIENTATION, EXIF_IFD, DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL = 0x0112, 0x8769, 0x9003, 0x9011
@@ -98,7 +101,8 @@ def avif(width: int = 256, height: int = 192, mode: str = "RGB", **options: Any)
 
 def heic(width: int = 256, height: int = 192, mode: str = "RGB", **options: Any) -> bytes:
     file = io.BytesIO()
-    pillow_heif.from_pillow(astronaut(width, height, mode)).save(file, **options)
+    image = pillow_heif.from_pillow(astronaut(width, height, mode))
+    image.save(file, enc_params={"preset": X265_PRESET}, **options)
     return file.getvalue()
 
 
@@ -106,7 +110,7 @@ def heic_of_10_bits(width: int = 256, height: int = 192) -> bytes:
     pixels = np.asarray(astronaut(width, height)).astype(np.uint16) * 257
     image = pillow_heif.from_bytes(mode="RGB;16", size=(width, height), data=pixels.tobytes())
     file = io.BytesIO()
-    image.save(file)
+    image.save(file, enc_params={"preset": X265_PRESET})
     return file.getvalue()
 
 
@@ -453,7 +457,7 @@ def heic_pair() -> bytes:
     """Make a HEIC of the photograph and a second image, which is not the primary one."""
     file, pair = io.BytesIO(), pillow_heif.from_pillow(astronaut())
     pair.add_from_pillow(astronaut(200, 100))
-    pair.save(file, primary_index=0)
+    pair.save(file, primary_index=0, enc_params={"preset": X265_PRESET})
     return file.getvalue()
 
 
