@@ -1,12 +1,10 @@
 """Renditions of each kind of photo: upright, in sRGB, and without metadata."""
 
-import csv
 import io
 import json
 import struct
 import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +22,8 @@ from safelight.imaging.render import is_srgb, shrink_on_load
 from safelight.models import Preset
 from safelight.settings import LimitSettings, RenditionSettings
 from support import pictures
+from support.metadata import metadata_of
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 PHOTOGRAPHS = pictures.photographs()
 PRESETS = presets.build_presets(RenditionSettings(widths=(64, 100, 200, 400)))
 ALL_PRESETS = presets.build_presets(RenditionSettings())
@@ -373,26 +371,6 @@ def photos_with_private_data() -> dict[str, bytes]:
 PRIVATE_PHOTOS = photos_with_private_data()
 
 
-def metadata_of(data: bytes) -> list[str]:
-    """Return all metadata in a rendition, found by readers other than libvips."""
-    chunks, at = [], 12
-    while at < len(data):
-        chunks.append(data[at : at + 4].decode())
-        at += 8 + int.from_bytes(data[at + 4 : at + 8], "little") + 1 & ~1
-    picture = Image.open(io.BytesIO(data))
-    picture.load()
-    found = [
-        str(key)
-        for key in picture.info
-        if key not in {"loop", "background", "timestamp", "duration"}
-    ]
-    return [
-        *(chunk for chunk in chunks if chunk not in {"VP8 ", "VP8L", "VP8X", "ALPH"}),
-        *found,
-        *map(str, picture.getexif()),
-    ]
-
-
 @pytest.mark.parametrize("name", PRIVATE_PHOTOS)
 async def test_rendition_contains_no_metadata(darkroom: Darkroom, name: str) -> None:
     assert SECRET.encode() in PRIVATE_PHOTOS[name]
@@ -405,25 +383,6 @@ async def test_rendition_contains_no_metadata(darkroom: Darkroom, name: str) -> 
 
 def test_metadata_reader_finds_metadata() -> None:
     assert {"EXIF", "XMP ", "ICCP"} <= set(metadata_of(PRIVATE_PHOTOS["webp"]))
-
-
-if CORPUS.is_dir():  # Its photos can't be distributed: without them, this test doesn't exist.
-
-    def good_pictures() -> list[dict[str, str]]:
-        with (CORPUS / "manifest.tsv").open(encoding="utf-8") as file:
-            rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            formats = {"jpeg", "png", "gif", "webp", "avif", "heic"}
-            return [r for r in rows if r["expected"] == "accept" and r["format"] in formats]
-
-    async def test_renditions_of_corpus_leak_nothing(
-        darkroom: Darkroom,
-    ) -> None:
-        for row in good_pictures():
-            made = (await render(darkroom, (CORPUS / row["path"]).read_bytes())).images
-            assert made, row["path"]
-            for image in made:
-                assert metadata_of(image.data) == [], row["path"]
-                assert not row["must_not_leak"] or row["must_not_leak"].encode() not in image.data
 
 
 # A decoder's answer

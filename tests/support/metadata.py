@@ -1,9 +1,10 @@
-"""Photos with metadata in the places where each format keeps it."""
+"""Photos with metadata in the places where each format keeps it, and a reader of renditions."""
 
+import io
 from collections.abc import Callable
 from typing import Any, Final
 
-from PIL import PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from support import pictures
 
@@ -75,3 +76,23 @@ WITH_XMP: Final[dict[str, Callable[[bytes], bytes]]] = {
     "heic": lambda packet: pictures.heic(64, 48, xmp=packet),
 }
 """Functions that put a packet into a photo; each name begins with that of the format."""
+
+
+def metadata_of(data: bytes) -> list[str]:
+    """Return all metadata in a rendition, found by readers other than libvips."""
+    chunks, at = [], 12
+    while at < len(data):
+        chunks.append(data[at : at + 4].decode())
+        at += 8 + int.from_bytes(data[at + 4 : at + 8], "little") + 1 & ~1
+    picture = Image.open(io.BytesIO(data))
+    picture.load()
+    found = [
+        str(key)
+        for key in picture.info
+        if key not in {"loop", "background", "timestamp", "duration"}
+    ]
+    return [
+        *(chunk for chunk in chunks if chunk not in {"VP8 ", "VP8L", "VP8X", "ALPH"}),
+        *found,
+        *map(str, picture.getexif()),
+    ]
