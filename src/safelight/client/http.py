@@ -27,6 +27,8 @@ UPLOADS: Final = "api/uploads"
 EXISTING: Final = "api/uploads/existing"
 TRASH: Final = "api/trash"
 _NOT_ROUTED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+_AT_ONCE: Final = 1024 * 1024
+"""Bodies of at most this many bytes are sent at once, from memory."""
 _TIMEOUT: Final = httpx.Timeout(connect=10, write=60, read=300, pool=None)
 """Seconds. The response to an upload comes only after the photo was decoded and stored: for 200
 megapixels that takes minutes on a slow machine."""
@@ -135,7 +137,10 @@ class ClientConnection:
 
     def _request(self, method: str, path: str, **body: Any) -> httpx.Response:
         try:
-            response = self._http.request(method, path, **body)
+            request = self._http.build_request(method, path, **body)
+            if int(request.headers.get("Content-Length", _AT_ONCE + 1)) <= _AT_ONCE:
+                request.read()  # Otherwise each piece of a form is sent and received alone.
+            response = self._http.send(request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._convert_error(error) from error
         if response.is_success or response.status_code == HTTPStatus.TEMPORARY_REDIRECT:
