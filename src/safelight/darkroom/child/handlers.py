@@ -28,7 +28,7 @@ from safelight.imaging.render import EncodedRendition
 from safelight.models import Preset
 
 _Message = dict[str, Any]
-_OPAQUE: Final = 255
+_OPAQUE: Final = b"\xff"
 
 
 class Handlers:
@@ -195,8 +195,11 @@ def _write(renditions: Iterator[EncodedRendition], output: mmap.mmap) -> _Messag
 def _summarize(image: Any) -> _Message:
     """Return the thumbhash and the main colour of an image."""
     small = image.thumbnail_image(thumbhash.MAX_SIDE, height=thumbhash.MAX_SIDE, size="down")
-    flat = bytes((small if small.hasalpha() else small.bandjoin(_OPAQUE)).write_to_memory())
-    pixels = list(zip(*[iter(flat)] * 4, strict=True))
+    flat = bytes(small.write_to_memory())
+    bands = [flat[band :: small.bands] for band in range(small.bands)]
+    if not small.hasalpha():
+        bands.append(_OPAQUE * len(bands[0]))
+    pixels = list(zip(*bands, strict=True))
     code = thumbhash.thumbhash(pixels, small.width, small.height)
     return {
         "thumbhash": base64.b64encode(code).decode(),
