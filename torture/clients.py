@@ -248,7 +248,7 @@ class Client:
                 return
             record.links.add(answer.headers["Location"])
             found = await self._caller.fetch(answer.headers["Location"])
-            if found is None or found.content[8:12] == b"WEBP":
+            if found is None or found.content.startswith((b"RIFF", b"\xff\xd8\xff")):
                 return
             if found.is_success:
                 break

@@ -113,7 +113,7 @@ export interface paths {
         };
         /**
          * List the presets of renditions, narrowest first
-         * @description Each name is a rendition of every photo, at `/photos/{photo_id}/{rendition}`.
+         * @description Each name is a rendition of every photo, at `/photos/{photo_id}/{rendition}`. A small JPEG that a preset doesn't shrink stays a JPEG: see the `content_type` of the photo's renditions.
          */
         get: operations["presets_api_photos_presets_get"];
         put?: never;

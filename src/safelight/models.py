@@ -150,7 +150,7 @@ class When(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """How a rendition is made: as WebP, in a box of at most `width` by `height` pixels.
+    """How a rendition is made: in a box of at most `width` by `height` pixels.
 
     Without a height, any will do. The short side has at least `short_side` pixels if it is given,
     even if the width exceeds the box then. No rendition is larger than the photo.
@@ -160,6 +160,7 @@ class Preset:
 
     name: str
     width: int
+    content_type: str = "image/webp"
     quality: int
     effort: int
     height: int | None = None

@@ -5,6 +5,8 @@ import json
 import struct
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -381,7 +383,49 @@ async def test_rendition_contains_no_metadata(darkroom: Darkroom, name: str) -> 
         assert SECRET.encode() not in image.data
 
 
+def small_jpegs() -> dict[str, bytes]:
+    """Return JPEGs of 640 by 480 pixels, or 480 by 640, with all kinds of colours."""
+    fields = pictures.exif(6)
+    fields[0x010E] = SECRET
+    picture = pictures.astronaut(640, 480)
+    profile = bytes(pyvips.Image.profile_load("p3"))
+    save = partial(pictures.save, picture, "JPEG", quality=90)
+    return {
+        "plain": save(),
+        "rotated, with metadata": save(exif=fields, comment=SECRET),
+        "progressive": save(progressive=True),
+        "Display P3": save(icc_profile=profile),
+        "grey": pictures.save(pictures.astronaut(640, 480, "L"), "JPEG"),
+        "CMYK": pictures.save(pictures.astronaut(640, 480, "CMYK"), "JPEG"),
+    }
+
+
+SMALL_JPEGS = small_jpegs()
+
+
+@pytest.mark.parametrize("name", SMALL_JPEGS)
+async def test_jpeg_that_is_not_shrunk_becomes_a_jpeg_in_srgb_without_metadata(
+    darkroom: Darkroom, name: str
+) -> None:
+    data = SMALL_JPEGS[name]
+    small, whole = (await render(darkroom, data, ALL_PRESETS)).images[-2:]
+    picture = Image.open(io.BytesIO(whole.data))
+    assert (picture.format, picture.size) == ("JPEG", (whole.width, whole.height))
+    assert whole.preset.content_type == "image/jpeg"
+    assert (small.data[8:12], small.preset.content_type) == (b"WEBP", "image/webp")
+    assert sorted(picture.size) == [480, 640]
+    assert metadata_of(whole.data) == []
+    assert SECRET.encode() not in whole.data
+    # The same pixels as in a PNG of the photo, of which the renditions are WebPs.
+    stored = Image.open(io.BytesIO(data))
+    if stored.mode != "CMYK":
+        more = {"icc_profile": stored.info.get("icc_profile"), "exif": stored.getexif()}
+        png = (await render(darkroom, pictures.save(stored, "PNG", **more), ALL_PRESETS)).images[-1]
+        assert np.abs(pixels(whole.data) - pixels(png.data)).mean() < 3
+
+
 def test_metadata_reader_finds_metadata() -> None:
+    assert {"Exif\0", SECRET[:5]} <= set(metadata_of(SMALL_JPEGS["rotated, with metadata"]))
     assert {"EXIF", "XMP ", "ICCP"} <= set(metadata_of(PRIVATE_PHOTOS["webp"]))
 
 
@@ -426,6 +470,15 @@ def test_invalid_render_answer_raises_protocol_error(
         protocol.decode_render(message, PRESETS[:1], WEBP)
 
 
-def test_rendition_must_be_webp() -> None:
-    with pytest.raises(protocol.ProtocolError):
-        protocol.decode_render(answer(), PRESETS[:1], pictures.HTML)
+@pytest.mark.parametrize("content_type", ["image/webp", "image/jpeg"])
+def test_rendition_must_start_like_its_format(content_type: str) -> None:
+    data = {
+        "image/webp": WEBP,
+        "image/jpeg": pictures.jpeg(64, 48)[:20],
+        "text/html": pictures.HTML,
+    }
+    preset = replace(PRESETS[0], content_type=content_type)
+    protocol.decode_render(answer(), [preset], data.pop(content_type))
+    for other in data.values():
+        with pytest.raises(protocol.ProtocolError):
+            protocol.decode_render(answer(), [preset], other)

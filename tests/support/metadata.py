@@ -80,19 +80,36 @@ WITH_XMP: Final[dict[str, Callable[[bytes], bytes]]] = {
 
 def metadata_of(data: bytes) -> list[str]:
     """Return all metadata in a rendition, found by readers other than libvips."""
-    chunks, at = [], 12
-    while at < len(data):
-        chunks.append(data[at : at + 4].decode())
-        at += 8 + int.from_bytes(data[at + 4 : at + 8], "little") + 1 & ~1
+    chunks = _jpeg_segments(data) if data.startswith(b"\xff\xd8") else _webp_chunks(data)
     picture = Image.open(io.BytesIO(data))
     picture.load()
     found = [
         str(key)
         for key in picture.info
-        if key not in {"loop", "background", "timestamp", "duration"}
+        if key not in {"loop", "background", "timestamp", "duration", "dpi"}
+        and not str(key).startswith("jfif")
     ]
     return [
-        *(chunk for chunk in chunks if chunk not in {"VP8 ", "VP8L", "VP8X", "ALPH"}),
+        *(chunk for chunk in chunks if chunk not in {"VP8 ", "VP8L", "VP8X", "ALPH", "JFIF\0"}),
         *found,
         *map(str, picture.getexif()),
     ]
+
+
+def _webp_chunks(data: bytes) -> list[str]:
+    """Return the kinds of chunks of a WebP."""
+    found, at = [], 12
+    while at < len(data):
+        found.append(data[at : at + 4].decode())
+        at += 8 + int.from_bytes(data[at + 4 : at + 8], "little") + 1 & ~1
+    return found
+
+
+def _jpeg_segments(data: bytes) -> list[str]:
+    """Return how the application segments and comments of a JPEG begin, before its first scan."""
+    found, at = [], 2
+    while (marker := data[at + 1]) != 0xDA:
+        if 0xE0 <= marker <= 0xEF or marker == 0xFE:
+            found.append(data[at + 4 : at + 9].decode("latin-1"))
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return found

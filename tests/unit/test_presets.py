@@ -111,6 +111,30 @@ def test_lossy_renditions_of_tiny_images_stay_valid() -> None:
     assert presets.missing(tiny, map(made, tiny)) == ()
 
 
+def content_types(*size: int, is_jpeg: bool = True) -> list[str]:
+    found = presets.presets_for_size(PRESETS, *size, is_jpeg=is_jpeg)
+    return [preset.content_type.removeprefix("image/") for preset in found]
+
+
+def test_jpeg_of_half_a_megapixel_stays_one_where_it_is_not_shrunk() -> None:
+    assert content_types(640, 480) == ["webp", "jpeg"]
+    assert content_types(240, 640) == ["jpeg"]
+    assert content_types(800, 600) == ["webp", "webp", "jpeg"]
+    assert content_types(640, 480, is_jpeg=False) == ["webp", "webp"]
+    assert content_types(400, 300) == ["webp", "webp"]
+    assert content_types(1024, 768) == ["webp", "webp", "webp"]
+    assert content_types(4000, 100) == ["webp", "webp", "jpeg", "webp"]  # not below 540 lines
+
+
+def test_webp_of_a_jpeg_that_was_not_shrunk_stays_valid() -> None:
+    before = presets.presets_for_size(PRESETS, 640, 480)
+    now = presets.presets_for_size(PRESETS, 640, 480, is_jpeg=True)
+    assert presets.missing(now, map(made, before)) == ()
+    assert presets.missing(now, map(made, now)) == ()
+    assert presets.digest(now[1]) != presets.digest(before[1])
+    assert presets.missing(before, map(made, now)) == before[1:]
+
+
 def test_digests_of_other_renditions_stay() -> None:
     for size in ((4000, 3000), (3000, 4000), (1920, 1080), (6000, 2600)):
         found = presets.presets_for_size(PRESETS, *size)

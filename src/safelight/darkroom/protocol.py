@@ -44,7 +44,10 @@ _REFUSALS: Final = {
 _Side = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _MAX_OFFSET_MINUTES = 14 * 60
-_WEBP: Final = re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL)
+_STARTS: Final = {
+    "image/webp": re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+}
 
 
 class ProtocolError(Exception):
@@ -272,7 +275,7 @@ def decode_render(message: bytes, presets: Sequence[Preset], output: mmap | byte
         data = output[start : start + length]
         start += length
         widest = MAX_WEBP_SIDE if preset.short_side else preset.width
-        if width > widest or len(data) != length or not _WEBP.match(data):
+        if width > widest or len(data) != length or not _STARTS[preset.content_type].match(data):
             raise ProtocolError
         images.append(RenderedImage(preset=preset, width=width, height=height, data=data))
     return RenderResult(

@@ -6,14 +6,17 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Final
 
-from safelight.imaging.formats import FORMATS
+from safelight.imaging.formats import FORMATS, JPEG
 from safelight.models import Fit, ImageFacts, Photo, Preset, Rendition, When
 from safelight.settings import RenditionSettings
 
-CONTENT_TYPE: Final = "image/webp"
 LOSSLESS_PIXELS: Final = 16_384
 """Images of at most this many pixels get lossless renditions: otherwise icons and pixel art lose
 their colours, and photographs of this size stay small (docs/decisions/0006-renditions.md)."""
+JPEG_PIXELS: Final = range(131_072, 524_289)
+"""JPEGs of as many pixels stay JPEGs where they aren't shrunk, unless that is done on demand: it
+looks better, and takes a fifth of the time. Those of fewer take little time, and of more too many
+bytes (docs/decisions/0042-small-jpegs.md)."""
 
 _QUALITIES: Final = {320: 82, 640: 81, 1280: 82}
 _LARGE_QUALITY: Final = 80
@@ -54,19 +57,30 @@ def _default_quality(width: int) -> int:
 def presets_for_image(presets: tuple[Preset, ...], facts: ImageFacts) -> tuple[Preset, ...]:
     """Return the presets for an image of this size, renderer and turn."""
     return presets_for_size(
-        presets, facts.width, facts.height, renderer=facts.renderer, turn=facts.turn
+        presets,
+        facts.width,
+        facts.height,
+        is_jpeg=facts.format == JPEG.name,
+        renderer=facts.renderer,
+        turn=facts.turn,
     )
 
 
 @lru_cache(_SIZES)
 def presets_for_size(
-    presets: tuple[Preset, ...], width: int, height: int, *, renderer: int = 1, turn: int = 0
+    presets: tuple[Preset, ...],
+    width: int,
+    height: int,
+    *,
+    is_jpeg: bool = False,
+    renderer: int = 1,
+    turn: int = 0,
 ) -> tuple[Preset, ...]:
     """Return the presets for an image of this size, in pixels as displayed.
 
     All crops, and of the others those narrower than the image, and the next one, which renders it
     at its own size. One on demand is not chosen for an image of which another, made unasked, shows
-    everything already. Those of a tiny image are lossless.
+    everything already.
     """
     chosen, is_shown = list[Preset](), False
     for asked in (False, True):
@@ -77,15 +91,23 @@ def presets_for_size(
             if not (shows_all and is_shown):
                 chosen.append(preset)
             is_shown = is_shown or shows_all
-    is_tiny = width * height <= LOSSLESS_PIXELS
     return tuple(
-        _simplify(replace(preset, lossless=is_tiny, renderer=renderer, turn=turn), width, height)
+        replace(_adapt(preset, width, height, is_jpeg=is_jpeg), renderer=renderer, turn=turn)
         for preset in sorted(chosen, key=presets.index)
     )
 
 
-def _simplify(preset: Preset, width: int, height: int) -> Preset:
-    """Leave out what makes no difference for an image of this size: it would change the digest."""
+def _adapt(preset: Preset, width: int, height: int, *, is_jpeg: bool) -> Preset:
+    """Return how a preset renders an image of this size.
+
+    A tiny one becomes lossless, and a small JPEG that isn't shrunk stays one. What makes no
+    difference is left out: it would change the digest.
+    """
+    pixels, is_shrunk = width * height, preset.size_for(width, height) != (width, height)
+    if pixels <= LOSSLESS_PIXELS:
+        preset = replace(preset, lossless=True)
+    elif is_jpeg and pixels in JPEG_PIXELS and not is_shrunk and preset.when != When.DEMAND:
+        preset = replace(preset, content_type=JPEG.content_type)
     simple = replace(preset, height=None, short_side=None)
     is_simple = preset.fit == Fit.INSIDE and preset.size_for(width, height) == simple.size_for(
         width, height
@@ -138,7 +160,8 @@ def missing(presets: Iterable[Preset], renditions: Iterable[Rendition]) -> tuple
     """Return the presets of which there is no valid rendition of the same name.
 
     Before renditions of tiny images were lossless, they were not; those stay valid. So do those of
-    panoramas, from before they had a minimum height, and those of an earlier quality.
+    panoramas, from before they had a minimum height, those of an earlier quality, and the WebPs of
+    JPEGs that weren't shrunk.
     """
     made = {(rendition.name, _digest_in(rendition)) for rendition in renditions}
     return tuple(
@@ -174,6 +197,8 @@ def valid_digests(preset: Preset) -> tuple[str, ...]:
         valid += [replace(each, quality=quality) for each in valid]
     if preset.lossless:
         valid += [replace(each, lossless=False) for each in valid]
+    if preset.content_type == JPEG.content_type:
+        valid += [replace(each, content_type="image/webp") for each in valid]
     return tuple(map(digest, valid))
 
 
@@ -244,7 +269,7 @@ def without_demanded(photo: Photo, presets: Iterable[Preset]) -> Photo:
 def digest(preset: Preset) -> str:
     """Return a digest of what a preset makes of an image: 32 lower-case hex digits, for the key."""
     renderer = f"safelight {preset.renderer}"
-    recipe = f"{renderer}/{CONTENT_TYPE}/{preset.width}/{preset.quality}/{preset.effort}"
+    recipe = f"{renderer}/{preset.content_type}/{preset.width}/{preset.quality}/{preset.effort}"
     recipe += "/lossless" if preset.lossless else ""
     # Only what is given, so that the renditions of earlier versions stay valid.
     recipe += f"/height {preset.height}" if preset.height is not None else ""

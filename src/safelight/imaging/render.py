@@ -31,7 +31,7 @@ _OPAQUE: Final = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedRendition:
-    """One rendition, encoded as WebP. Sizes are pixels; `image` is what was encoded, uncropped."""
+    """One rendition, encoded. Sizes are pixels; `image` is what was encoded, uncropped."""
 
     width: int
     height: int
@@ -201,6 +201,9 @@ def _remove_profile(image: Any, _size: _Size) -> Any:
 
 def _encode(image: Any, preset: Preset) -> bytes:
     """Encode the pixels only: no EXIF, XMP, IPTC, comment, thumbnail or profile."""
+    if preset.content_type == "image/jpeg":
+        jpeg: bytes = image.jpegsave_buffer(Q=preset.quality, optimize_coding=True, keep="none")
+        return jpeg
     options = {"lossless": True} if preset.lossless else {"Q": preset.quality}
     data: bytes = image.webpsave_buffer(**options, effort=preset.effort, keep="none")
     return data

@@ -50,7 +50,7 @@ class RenditionSettings(Group):
     presets: Annotated[Presets, NoDecode] = ()
     """More presets, or others of the same names as the widths' (w320 and so on)."""
     quality: int | None = Field(default=None, ge=1, le=100)
-    """WebP quality. None: 82 up to 320 pixels, 81 up to 640, 82 up to 1280, and 80 above."""
+    """The quality. None: 82 up to 320 pixels, 81 up to 640, 82 up to 1280, and 80 above."""
     effort: int = Field(default=2, ge=0, le=6)
     """WebP encoder effort, from 0 (fast) to 6 (small files)."""
 

@@ -85,7 +85,7 @@ class RenditionMaker:
                 key=keys.rendition(storage_id, presets.digest(image.preset)),
                 width=image.width,
                 height=image.height,
-                content_type=presets.CONTENT_TYPE,
+                content_type=image.preset.content_type,
             )
             renditions.append(rendition)
         return RenderedPhoto(

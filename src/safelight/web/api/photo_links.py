@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from safelight import errors
-from safelight.imaging.presets import CONTENT_TYPE
 from safelight.library import Library
 from safelight.models import Preset
 from safelight.web.api import openapi
@@ -36,7 +35,9 @@ class LinkCalls:
             self.presets,
             summary="List the presets of renditions, narrowest first",
             description=(
-                "Each name is a rendition of every photo, at `/photos/{photo_id}/{rendition}`."
+                "Each name is a rendition of every photo, at `/photos/{photo_id}/{rendition}`. A"
+                " small JPEG that a preset doesn't shrink stays a JPEG: see the `content_type` of"
+                " the photo's renditions."
             ),
             responses={
                 200: openapi.with_headers(
@@ -120,6 +121,6 @@ def _preset_view(preset: Preset) -> PresetView:
         height=preset.height,
         short_side=preset.short_side,
         fit=preset.fit,
-        content_type=CONTENT_TYPE,
+        content_type=preset.content_type,
         when=preset.when,
     )
