@@ -303,12 +303,12 @@ def test_store_that_refuses_synced_writes_is_restarted_on_other_ports(
         if seaweed._pid in refusing:
             monkeypatch.setattr(server, "_SYNCED_WRITE_SECONDS", 60)  # for the next one
             return False
-        if is_ready(seaweed) and not accepted:
+        ready = is_ready(seaweed)  # once: it may become ready between two calls
+        if ready and not accepted:
             monkeypatch.setattr(server, "_SYNCED_WRITE_SECONDS", 0.2)
             accepted.append(seaweed.ports.volume)
             refusing.append(seaweed._pid)
-            return True
-        return is_ready(seaweed)
+        return ready
 
     monkeypatch.setattr(Seaweed, "is_ready", refuse)
     engines = EmbeddedEngines(open_tmp_path / "refusing", bucket="safelight", postgres=False)
