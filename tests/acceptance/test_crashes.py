@@ -1,5 +1,6 @@
 """`safelight serve`, killed at every step of an upload and a deletion: nothing is lost."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -256,6 +257,7 @@ def _until_refused(url: str) -> None:
     deadline = datetime.now(UTC) + timedelta(seconds=120)
     while httpx.get(url).status_code == 200:
         assert datetime.now(UTC) < deadline
+        time.sleep(0.1)
 
 
 async def _nothing_is_left_over(servers: Servers, *, photos: int) -> None:
