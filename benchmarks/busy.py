@@ -15,9 +15,8 @@ from statistics import median
 from PIL import Image
 
 import catalogs
-import paced
 import timed_uploads
-from pages import SMALL, ratio
+from pages import SMALL, p95, ratio
 from stage import AUTHORIZED, PAGE, Server, Stage, run_in_process, stage
 from table import Row, machine, markdown
 
@@ -37,10 +36,10 @@ def measure(stage: Stage, *, rounds: int, uploads: int) -> list[Row]:
     for _ in range(rounds):
         server.settle()
         quiet.append(_upload(server, photo, uploads))
-        read.append(_read(server))
+        read.append(p95(server, rate=_RATE))
         with busy_processes():
             busy.append(_upload(server, photo, uploads))
-            read_busy.append(_read(server))
+            read_busy.append(p95(server, rate=_RATE))
     server.stop()
     return [
         Row(
@@ -85,11 +84,6 @@ def _upload(server: Server, photo: Path, uploads: int) -> float:
         port=server.port, path=PAGE, photo=str(photo), uploads=uploads, headers=AUTHORIZED
     )
     return timed_uploads.Outcome(**run_in_process(timed_uploads, uploading)).p95
-
-
-def _read(server: Server) -> float:
-    pace = paced.Pace(port=server.port, path=PAGE, headers=AUTHORIZED, rate=_RATE)
-    return paced.Outcome(**run_in_process(paced, pace)).p95
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import math
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -17,10 +18,9 @@ from urllib.parse import urlsplit
 
 import askers
 import catalogs
-import paced
 import photograph
 import uploads
-from pages import SMALL, ratio
+from pages import SMALL, p95, ratio
 from stage import AUTHORIZED, PAGE, Server, Stage, run_in_process, stage
 from table import Row, machine, markdown
 
@@ -50,7 +50,7 @@ def measure(stage: Stage, photo: Path, *, rounds: int) -> list[Row]:
     # As many photos as the other benchmarks read. These have no objects, so none is rendered.
     catalogs.fill(database.url, SMALL, tutorials=False, renditions=4)
     views, renderings, read, read_beside = [], [], [], []
-    statuses: dict[str, int] = {}
+    statuses = Counter[str]()
     for _ in range(rounds):
         server.settle()
         views.append(_first_view(server, next(new)))
@@ -58,15 +58,14 @@ def measure(stage: Stage, photo: Path, *, rounds: int) -> list[Row]:
         _ask(server, [_path(next(new), _WIDEST)] * _CLIENTS, expected={_REDIRECTED})
         renderings.append(_decoded(server) - before)
         server.settle()
-        read.append(_p95(server))
+        read.append(p95(server, rate=_RATE))
         ids = [next(new) for _ in range(per_round)]
         paths = [_path(id_, f"crop{number}") for number in range(_CROPS) for id_ in ids][:_CLIENTS]
-        p95, found = _p95_while_rendering(server, paths)
-        read_beside.append(p95)
-        for status, count in found.items():
-            statuses[status] = statuses.get(status, 0) + count
+        beside, found = _p95_while_rendering(server, paths)
+        read_beside.append(beside)
+        statuses.update(found)
     server.stop()
-    made, refused = (statuses.get(status, 0) // rounds for status in (_REDIRECTED, _BUSY))
+    made, refused = (statuses[status] // rounds for status in (_REDIRECTED, _BUSY))
     return [
         Row(
             what=f"first view of an 11-megapixel photo's {_WIDEST}, made by it: time",
@@ -146,11 +145,6 @@ def _ask(server: Server, paths: list[str], expected: set[str]) -> dict[str, int]
     return outcome.statuses
 
 
-def _p95(server: Server) -> float:
-    pace = paced.Pace(port=server.port, path=PAGE, headers=AUTHORIZED, rate=_RATE)
-    return paced.Outcome(**run_in_process(paced, pace)).p95
-
-
 def _p95_while_rendering(server: Server, paths: list[str]) -> tuple[float, dict[str, int]]:
     """Measure a page once the requests are sent; also return the answers to them by status."""
     found: dict[str, int] = {}
@@ -159,9 +153,9 @@ def _p95_while_rendering(server: Server, paths: list[str]) -> tuple[float, dict[
     )
     asking.start()
     time.sleep(_SECONDS_TO_FILL)
-    p95 = _p95(server)
+    beside = p95(server, rate=_RATE)
     asking.join()
-    return p95, found
+    return beside, found
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import catalogs
+import paced
 import readers
 from stage import AUTHORIZED, PAGE, Server, Stage, run_in_process
 from table import Row
@@ -70,6 +71,12 @@ def rates(outcomes: list[readers.Outcome]) -> list[float]:
 def ratio(ones: list[float], others: list[float]) -> float:
     """Return the median of the rounds' ratios."""
     return median(one / other for one, other in zip(ones, others, strict=True))
+
+
+def p95(server: Server, *, rate: float, seconds: float = 5.0) -> float:
+    """Request a page at a steady rate; return the 95th percentile of its times in milliseconds."""
+    pace = paced.Pace(port=server.port, path=PAGE, headers=AUTHORIZED, rate=rate, seconds=seconds)
+    return paced.Outcome(**run_in_process(paced, pace)).p95
 
 
 def compare_with_tutorial(stage: Stage, effort: Effort, renditions: int) -> list[Row]:

@@ -5,10 +5,9 @@ from pathlib import Path
 from statistics import median
 
 import catalogs
-import paced
 import uploads
-from pages import SMALL, ratio
-from stage import AUTHORIZED, PAGE, Server, Stage, run_in_process
+from pages import SMALL, p95, ratio
+from stage import Server, Stage
 from table import Row
 
 _RATE = 40
@@ -21,11 +20,11 @@ def measure(stage: Stage, photo: Path, *, rounds: int, seconds: float) -> list[R
     database = stage.database("saturation")
     server = stage.ours(database)
     catalogs.fill(database.url, SMALL, tutorials=False, renditions=4)
-    _p95(server, 1.0)
+    p95(server, rate=_RATE, seconds=1.0)
     idle, saturated = [], []
     for _ in range(rounds):
         server.settle()  # Otherwise it still makes the renditions of the round before.
-        idle.append(_p95(server, seconds))
+        idle.append(p95(server, rate=_RATE, seconds=seconds))
         saturated.append(_p95_while_saturated(server, photo, seconds))
     server.stop()
     return [
@@ -37,11 +36,6 @@ def measure(stage: Stage, photo: Path, *, rounds: int, seconds: float) -> list[R
             limit=3,
         )
     ]
-
-
-def _p95(server: Server, seconds: float) -> float:
-    pace = paced.Pace(port=server.port, path=PAGE, headers=AUTHORIZED, rate=_RATE, seconds=seconds)
-    return paced.Outcome(**run_in_process(paced, pace)).p95
 
 
 def _p95_while_saturated(server: Server, photo: Path, seconds: float) -> float:
@@ -56,7 +50,7 @@ def _p95_while_saturated(server: Server, photo: Path, seconds: float) -> float:
     sending.start()
     stop.wait(_SECONDS_TO_SATURATE)
     try:
-        return _p95(server, seconds)
+        return p95(server, rate=_RATE, seconds=seconds)
     finally:
         stop.set()
         sending.join()

@@ -233,12 +233,12 @@ def display_rendition(photo: Photo, avoided: Collection[str] = ()) -> Rendition 
 
 
 def awaited_for_display(presets: tuple[Preset, ...], photo: Photo) -> Preset | None:
-    """Return what to link to instead of an original that isn't shown, if there is no rendition yet.
+    """Return what to link to instead of an original that isn't shown, without any rendition yet.
 
     The original has a location, or the photo is turned. The result is the largest one made unasked;
     None if another image can be linked to.
     """
-    if photo.renditions or not (photo.facts.details.located or photo.facts.turn):
+    if not (photo.facts.details.located or photo.facts.turn):
         return None
     for_image = presets_for_image(presets, photo.facts)
     whole = tuple(each for each in for_image if each.fit == Fit.INSIDE)
